@@ -1,0 +1,48 @@
+"""The transport port: one request out, one whole response back (PY-1).
+
+An adapter raises `UpstreamError` with one of the outcomes DNS, CONNECT, REFUSED, RESET, READ_TIMEOUT, BODY_BROKEN,
+TOO_LARGE, POOL and nothing else, besides letting `asyncio.CancelledError` through after its socket is closed. It
+never sends a request twice (PL-4), follows no redirect, keeps no cookie, reads no proxy from the environment.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bff.upstream.message import Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one upstream's connections; times in seconds (DL-6, PY-6).
+
+    The total time of an attempt is not here: the pipeline cancels `send` when it is up.
+    """
+
+    dns_timeout: float = 1.0
+    connect_timeout: float = 0.5
+    write_idle: float = 2.0
+    read_idle: float = 2.0
+    pool_timeout: float = 0.1
+    max_connections: int = 110
+    keepalive_expiry: float = 15.0
+    max_connection_age: float = 300.0
+    max_response_bytes: int = 8 * 1024 * 1024
+    """Decoded bytes of a body."""
+    max_header_bytes: int = 64 * 1024
+    max_header_count: int = 100
+    ca_file: str | None = None
+    """PEM file with the authorities to trust instead of the system's."""
+
+
+class Transport(Protocol):
+    """Sends requests of one upstream; safe to cancel at any point."""
+
+    async def send(self, request: Request) -> Response:
+        """Send *request* once and return the whole response.
+
+        Raises:
+            UpstreamError: No whole response came back; the outcome says why.
+        """
+
+    async def close(self) -> None:
+        """Close all connections; nothing may be sent afterwards."""
