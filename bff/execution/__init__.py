@@ -1,0 +1,1 @@
+"""Runs GraphQL operations: documents in, whole or partial answers out."""

@@ -1,0 +1,53 @@
+"""What the edge hands to the engine and gets back, the same for every transport."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bff.codes import Code
+from bff.context import ANONYMOUS, Deadline, Principal
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """One GraphQL request as the client sent it, already of the right JSON types."""
+
+    query: str | None = None
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """What the transport knows about a request besides its GraphQL content.
+
+    Attributes:
+        request_id: Names the request in answers, logs and spans.
+        deadline: The server's or the client's, whichever ends first; a policy for this operation may shorten it.
+        headers: Names in lower case.
+        safe_method: Whether only queries may run (HTTP GET).
+    """
+
+    request_id: str
+    deadline: Deadline
+    principal: Principal = ANONYMOUS
+    headers: Mapping[str, str] = field(default_factory=dict)
+    safe_method: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One GraphQL response.
+
+    Attributes:
+        body: `data` (absent after a request error), `errors` and `extensions` where there are any; JSON-ready.
+        refused: The code of the request error that the edge turns into a status; None once execution began.
+        kind: The operation's kind, where it was found.
+        degraded: Whether any part is stale or a default.
+    """
+
+    body: dict[str, Any]
+    refused: Code | None = None
+    kind: Literal["query", "mutation", "subscription"] | None = None
+    degraded: bool = False
