@@ -4,6 +4,7 @@ A code keeps its meaning once it is released. The reference page `bff/ERRORS.md`
 """
 
 from enum import StrEnum
+from typing import Self
 
 
 class Code(StrEnum):
@@ -12,7 +13,7 @@ class Code(StrEnum):
     retryable: bool
     advice: str
 
-    def __new__(cls, value: str, retryable: bool, advice: str) -> "Code":  # noqa: FBT001 - reads as a table below
+    def __new__(cls, value: str, retryable: bool, advice: str) -> Self:  # noqa: FBT001 - reads as a table below
         """Build a member from its name on the wire, whether to send again, and its meaning."""
         member = str.__new__(cls, value)
         member._value_ = value

@@ -53,5 +53,5 @@ class OperationFinished(Event):
 Notify = Callable[[Event], None]
 
 
-def ignore(event: Event) -> None:  # noqa: ARG001 - the shape of Notify
+def ignore(event: Event) -> None:
     """Do nothing with *event*."""
