@@ -39,8 +39,8 @@ class PolicySet:
 
     operations: OperationsPolicy = field(default_factory=OperationsPolicy)
     defaults: UpstreamDefaults = field(default_factory=UpstreamDefaults)
-    upstreams: Mapping[str, UpstreamPolicy] = MappingProxyType({})
-    documents: Mapping[str, Located] = MappingProxyType({})
+    upstreams: Mapping[str, UpstreamPolicy] = field(default_factory=dict)
+    documents: Mapping[str, Located] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
 

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
-from bff.policy.units import format_duration, format_size
+from bff.policy.units import Bytes, format_duration, format_size
 
 KINDS: dict[str, type[BaseModel]] = {
     "operations": OperationsPolicy,
@@ -25,6 +25,8 @@ class _Generator(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, timedelta):
             return format_duration(dft)
+        if isinstance(dft, Bytes):
+            return format_size(dft)
         if isinstance(dft, frozenset):
             return sorted(dft)
         return super().encode_default(dft)
@@ -33,8 +35,6 @@ class _Generator(GenerateJsonSchema):
         default = schema.get("default")
         if isinstance(default, BaseModel) or not isinstance(default, _PLAIN):
             return self.generate_inner(schema["schema"])
-        if isinstance(default, int) and (field := schema["schema"]).get("serialization"):
-            return self.generate_inner(field) | {"default": format_size(default)}
         return super().default_schema(schema)
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is pydantic's

@@ -117,13 +117,13 @@ def format_share(value: float) -> str:
     return f"{(Decimal(repr(value)) * 100).normalize():f}%"
 
 
-class _Bytes(int):
-    """Marks a number that is already in bytes; only defaults are written so."""
+class Bytes(int):
+    """A size that is a number already; only defaults are written so."""
 
 
 def bytes_of(text: str) -> int:
     """Return the size *text* says, for use as a default in a model."""
-    return _Bytes(parse_size(text))
+    return Bytes(parse_size(text))
 
 
 Duration = Annotated[
@@ -136,7 +136,7 @@ Duration = Annotated[
 
 Size = Annotated[
     int,
-    BeforeValidator(lambda value: value if type(value) is _Bytes else parse_size(value)),
+    BeforeValidator(lambda value: value if type(value) is Bytes else parse_size(value)),
     PlainSerializer(format_size, return_type=str),
     WithJsonSchema({"type": "string", "pattern": rf"^{_SIZE.pattern}$", "examples": ["256KiB", "8MiB"]}),
 ]
