@@ -126,7 +126,7 @@ def parse(file: str, content: bytes) -> tuple[Located | None, list[Problem]]:
     return reader.read(node), reader.problems
 
 
-class _Unreadable(Exception):  # noqa: N818 - carries a problem, never leaves this module
+class _Unreadable(Exception):
     def __init__(self, file: str, line: int, column: int, what: str) -> None:
         super().__init__(what)
         self.problem = Problem(file, line, column, "", what)
