@@ -166,7 +166,7 @@ class Informational(Kind, frozen=True, tag="informational"):
 
 
 class CloseAfterReply(Kind, frozen=True, tag="close_after_reply"):
-    """The service acts and replies as if the connection stayed open, then closes it (FIN): a stale one in a pool."""
+    """The service acts and replies as if the connection stayed open, then closes it (FIN): stale in a pool."""
 
 
 class BlackHole(Kind, frozen=True, tag="black_hole"):
