@@ -187,8 +187,8 @@ class Documents:
         errors = validate(
             self._schema, node, rules, max_errors=limits.max_errors, hide_suggestions=hidden
         )
-        if errors:
-            if _ran_out(errors):
+        if errors or measures.cyclic:
+            if not errors or _ran_out(errors):
                 raise refused(Code.OPERATION_TOO_LARGE, "The document is too complex to validate.")
             raise Refused(Code.GRAPHQL_VALIDATION_FAILED, errors)
         operations = {
