@@ -20,7 +20,9 @@ from bff.events import ErrorTold, Notify
 from bff.upstream.errors import UpstreamError
 from bff.upstream.outcome import Outcome
 
-_RESERVED = frozenset({"code", "upstream", "retryable", "retryAfterMs", "phase", "errorId", "outcome", "suppressed"})
+_RESERVED = frozenset(
+    {"code", "upstream", "retryable", "retryAfterMs", "phase", "errorId", "outcome", "suppressed"}
+)
 _HINT = re.compile(r" Did you mean .*?\?(?=\s|$)", re.DOTALL)
 _LONGEST = 1000
 """Characters of a message that quotes the client."""
@@ -78,7 +80,7 @@ class PublicError(Exception):
         self.extensions = extensions
 
 
-class OperationStopped(Exception):
+class OperationStopped(Exception):  # noqa: N818 - named after what happened
     """The operation's time was up before a field was there (DL-8).
 
     Attributes:
@@ -90,7 +92,7 @@ class OperationStopped(Exception):
         self.started = started
 
 
-class ResolverCancelled(Exception):
+class ResolverCancelled(Exception):  # noqa: N818 - named after what happened
     """A resolver was cancelled although its operation was not (PD-14)."""
 
     def __init__(self) -> None:
@@ -194,7 +196,9 @@ class ErrorDesk:
         detail = f"{cause} body={cause.body!r}" if cause.body else str(cause)
         told = self._tell(code, error.path, cause.upstream or None, detail, cause, operation.request_id)
         return _located(
-            error, message[0].upper() + message[1:] if not alias else message, _extensions(code, told, unknown=unknown, **extra)
+            error,
+            message[0].upper() + message[1:] if not alias else message,
+            _extensions(code, told, unknown=unknown, **extra),
         )
 
     def _tell(
@@ -238,7 +242,7 @@ def _strawberry(cause: StrawberryGraphQLError) -> tuple[Code, str, dict[str, Any
     """Return what a Strawberry permission says; its own code counts when it is one of the closed list."""
     given = dict(cause.extensions or {})
     named = given.pop("code", None)
-    code = Code(named) if named in set(Code) else Code.FORBIDDEN
+    code = next((code for code in Code if code == named), Code.FORBIDDEN)
     return code, cause.message, {name: value for name, value in given.items() if name not in _RESERVED}
 
 

@@ -32,7 +32,7 @@ _UNITS_PER_PAIR = 4
 """What comparing two fields costs at most in graphql-core's own count: names, arguments and types."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - named after what happened
     """A request is not executed; `errors` say why, in the words of GraphQL."""
 
     def __init__(self, code: Code, errors: Sequence[GraphQLError]) -> None:
@@ -184,9 +184,7 @@ class Documents:
         if hidden and measures.introspects:
             raise refused(Code.INTROSPECTION_DISABLED, "Introspection is not allowed here.")
         rules = (NoFragmentCyclesRule,) if measures.cyclic else self._rules
-        errors = validate(
-            self._schema, node, rules, max_errors=limits.max_errors, hide_suggestions=hidden
-        )
+        errors = validate(self._schema, node, rules, max_errors=limits.max_errors, hide_suggestions=hidden)
         if errors or measures.cyclic:
             if not errors or _ran_out(errors):
                 raise refused(Code.OPERATION_TOO_LARGE, "The document is too complex to validate.")
@@ -214,9 +212,7 @@ def _ran_out(errors: Sequence[GraphQLError]) -> bool:
     return isinstance(last, ValidationAbortedError) and last.message == "Validation aborted."
 
 
-def bounded(
-    rules: Collection[type[ASTValidationRule]], units: int
-) -> tuple[type[ASTValidationRule], ...]:
+def bounded(rules: Collection[type[ASTValidationRule]], units: int) -> tuple[type[ASTValidationRule], ...]:
     """Return *rules* with field merging limited to *units* of graphql-core's own count of its work."""
 
     class BoundedMerging(OverlappingFieldsCanBeMergedRule):

@@ -106,9 +106,7 @@ class Engine:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
             return Answer({"errors": told}, refused=error.code, kind=kind)
 
-    def refuse(
-        self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any
-    ) -> Answer:
+    def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
         """Return the answer that refuses a request with *message*; *detail* goes to the log only."""
         told = self._desk.refusal(code, message, ingress.request_id, detail=detail, **extensions)
         return Answer({"errors": told}, refused=code)

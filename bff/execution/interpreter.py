@@ -9,10 +9,10 @@ from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLSch
 from graphql.execution import Executor, MiddlewareManager
 from graphql.pyutils import Path, Undefined
 
+from bff.codes import Code
 from bff.context import Context
 from bff.errors import OperationStopped, ResolverCancelled
 from bff.execution.documents import Document, Refused
-from bff.codes import Code
 from bff.execution.flight import Flight
 
 

@@ -24,7 +24,7 @@ _VISITS_PER_PAIR = 10
 """Rules that walk the fragments of each operation do this many cheap steps in the time of one comparison."""
 
 
-class LimitExceeded(Exception):
+class LimitExceeded(Exception):  # noqa: N818 - named after what happened
     """A document is over one of its limits; `limit` is its name in the policy."""
 
     def __init__(self, limit: str, allowed: int) -> None:

@@ -9,7 +9,7 @@ from graphql import GraphQLSchema
 from graphql.execution import MiddlewareManager
 from graphql.validation import ASTValidationRule, specified_rules
 from strawberry.execution import optimized_is_awaitable
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions import AddValidationRules, SchemaExtension
 from strawberry.schema.base import BaseSchema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -23,7 +23,7 @@ Around = Callable[[GraphQLRequest, Document, Any], AbstractAsyncContextManager[M
 """Lies around the running of one operation; gives the middleware for its resolvers."""
 
 
-class UnsupportedSchema(Exception):
+class UnsupportedSchema(Exception):  # noqa: N818 - named after what happened
     """The engine cannot keep what this schema promises."""
 
 
@@ -35,16 +35,24 @@ def graphql_schema_of(schema: BaseSchema | GraphQLSchema) -> GraphQLSchema:
     """
     found = schema if isinstance(schema, GraphQLSchema) else schema._schema  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry has no public way to it
     if found.get_directive("defer") or found.get_directive("stream"):
-        raise UnsupportedSchema("incremental delivery (@defer, @stream) is not supported: take it out of the schema")
+        raise UnsupportedSchema(
+            "incremental delivery (@defer, @stream) is not supported: take it out of the schema"
+        )
     assert isinstance(found, GraphQLSchema)
     return found
 
 
 def rules_of(schema: BaseSchema | GraphQLSchema) -> tuple[type[ASTValidationRule], ...]:
-    """Return the validation rules for documents on *schema*."""
-    if isinstance(schema, GraphQLSchema):
+    """Return the validation rules for documents on *schema*, those of `AddValidationRules` included."""
+    if not isinstance(schema, strawberry.Schema):
         return tuple(specified_rules)
-    return (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+    added = [
+        rule
+        for extension in schema.get_extensions()
+        if isinstance(extension, AddValidationRules)
+        for rule in extension.validation_rules
+    ]
+    return (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule, *added)
 
 
 def run_of(schema: BaseSchema | GraphQLSchema, *, hide_suggestions: bool) -> Run:
@@ -82,7 +90,9 @@ def around_of(schema: BaseSchema | GraphQLSchema) -> Around | None:
                 )
 
     @asynccontextmanager
-    async def around(request: GraphQLRequest, document: Document, context: Any) -> AsyncIterator[MiddlewareManager | None]:
+    async def around(
+        request: GraphQLRequest, document: Document, context: Any
+    ) -> AsyncIterator[MiddlewareManager | None]:
         execution = schema._create_execution_context(  # noqa: SLF001 - as Strawberry's own `execute` does
             query=request.query,
             allowed_operation_types=list(OperationType),

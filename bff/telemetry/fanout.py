@@ -4,7 +4,7 @@ from bff.events import Event, Notify
 
 
 def fan_out(*listeners: Notify) -> Notify:
-    """Return a `Notify` that tells each of *listeners*; one that raises keeps neither others nor the caller from going on.
+    """Return a `Notify` that tells each of *listeners*; one that raises stops nobody.
 
     An exception of a listener is passed to nobody: telling of failures must not be a way to fail.
     """
@@ -13,7 +13,7 @@ def fan_out(*listeners: Notify) -> Notify:
         for listener in listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001, S112, PERF203 - an operation never fails because a listener does
+            except Exception:  # noqa: BLE001, S112 - an operation never fails because a listener does
                 continue
 
     return tell

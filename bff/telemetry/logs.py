@@ -22,8 +22,8 @@ _OURS = frozenset({Code.INTERNAL_SERVER_ERROR})
 class JsonLogs:
     """Writes the events that are worth a line.
 
-    Errors that a client read are always written: as errors when they are faults of ours, else as warnings (a service
-    failed) or information (the request did not fit). Attempts and whole operations are written at DEBUG.
+    Errors that a client read are always written: as errors when they are faults of ours, else as warnings (a
+    service failed) or information (the request did not fit). Attempts and whole operations are written at DEBUG.
 
     Args:
         stream: Where lines go.

@@ -4,7 +4,10 @@ import re
 
 _HIDDEN = "[redacted]"
 _RULES = (
-    (re.compile(r"\b(Bearer|Basic|DPoP|Digest|Token)(\s+)[A-Za-z0-9+/=._~-]{4,}", re.IGNORECASE), rf"\1\2{_HIDDEN}"),
+    (
+        re.compile(r"\b(Bearer|Basic|DPoP|Digest|Token)(\s+)[A-Za-z0-9+/=._~-]{4,}", re.IGNORECASE),
+        rf"\1\2{_HIDDEN}",
+    ),
     (
         re.compile(
             r"""(['"]?\b(?:proxy-)?authorization['"]?\s*[:=]\s*b?['"]?)(?!\s*(?:Bearer|Basic|DPoP|Digest|Token)\s)"""

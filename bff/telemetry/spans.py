@@ -13,7 +13,7 @@ from bff.telemetry.redaction import redact
 
 
 def operation_spans(tracer: Tracer) -> Callable[[Operation], AbstractContextManager[None]]:
-    """Return what opens the span of an operation on *tracer*; names and attributes follow OpenTelemetry's for GraphQL."""
+    """Return what opens the span of an operation on *tracer*, named as OpenTelemetry names GraphQL spans."""
 
     @contextmanager
     def span(operation: Operation) -> Iterator[None]:
@@ -34,7 +34,11 @@ def record_on_span(event: Event) -> None:
     if not span.is_recording():
         return
     if isinstance(event, ErrorTold):
-        attributes = {"bff.error.id": event.error_id, "error.type": event.code.value, "bff.detail": redact(event.detail)}
+        attributes = {
+            "bff.error.id": event.error_id,
+            "error.type": event.code.value,
+            "bff.detail": redact(event.detail),
+        }
         if event.path is not None:
             attributes["bff.path"] = ".".join(map(str, event.path))
         if event.upstream:
