@@ -2,9 +2,9 @@ import "./nonce";
 import "./workers";
 import "graphiql/style.css";
 import "./page.css";
-import { ToolbarButton } from "@graphiql/react";
+import { ToolbarButton, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { StrictMode, useState } from "react";
+import { StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
 import { createFetcher } from "./fetcher";
@@ -35,6 +35,30 @@ function SummaryLine({ summary }: { summary: Summary | null }) {
   );
 }
 
+/** Makes Ctrl+Enter run the operation wherever the focus is; inside the editors GraphiQL does. */
+function RunKey() {
+  const { run } = useGraphiQLActions();
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const asked = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+      if (!asked || event.defaultPrevented) return;
+      event.preventDefault();
+      void run();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [run]);
+  return null;
+}
+
+function RestoreIcon() {
+  return (
+    <svg className="graphiql-toolbar-icon" viewBox="0 0 24 24" fill="none" stroke="currentColor" aria-hidden="true">
+      <path d="M5 5v5h5M5.5 10A7 7 0 1 1 5 14" strokeWidth="1.5" strokeLinecap="round" strokeLinejoin="round" />
+    </svg>
+  );
+}
+
 function restoreTabs() {
   forgetTabs(storage);
   location.reload();
@@ -61,9 +85,7 @@ function Page() {
             {merge}
             {copy}
             <ToolbarButton label="Restore the ready tabs" onClick={restoreTabs}>
-              <span className="graphiql-toolbar-icon bff-restore" aria-hidden="true">
-                ↺
-              </span>
+              <RestoreIcon />
             </ToolbarButton>
           </>
         )}
@@ -71,6 +93,7 @@ function Page() {
       <GraphiQL.Footer>
         <SummaryLine summary={summary} />
       </GraphiQL.Footer>
+      <RunKey />
     </GraphiQL>
   );
 }
