@@ -91,14 +91,14 @@ class Platform(StrEnum):
     ANDROID = "ANDROID"
 
 
-class Money(Wire):
+class Money(Wire, frozen=True):
     """An amount in the smallest unit of its currency."""
 
     cents: int
     currency: str = "EUR"
 
 
-class Place(Wire):
+class Place(Wire, frozen=True):
     """Where a restaurant is; degrees of WGS 84."""
 
     street: str
@@ -107,7 +107,7 @@ class Place(Wire):
     longitude: float
 
 
-class Address(Wire):
+class Address(Wire, frozen=True):
     """One of a customer's addresses; degrees of WGS 84."""
 
     id: str
@@ -118,7 +118,7 @@ class Address(Wire):
     longitude: float
 
 
-class User(Wire):
+class User(Wire, frozen=True):
     """A customer."""
 
     id: str
@@ -131,7 +131,7 @@ class User(Wire):
     addresses: tuple[Address, ...]
 
 
-class Restaurant(Wire):
+class Restaurant(Wire, frozen=True):
     """A restaurant as the catalogue lists it."""
 
     id: str
@@ -145,7 +145,7 @@ class Restaurant(Wire):
     minimum_order: Money
 
 
-class Dish(Wire):
+class Dish(Wire, frozen=True):
     """One dish of one restaurant."""
 
     id: str
@@ -159,21 +159,21 @@ class Dish(Wire):
     available: bool
 
 
-class Section(Wire):
+class Section(Wire, frozen=True):
     """One heading of a menu and the dishes below it."""
 
     title: str
     dish_ids: tuple[str, ...]
 
 
-class Menu(Wire):
+class Menu(Wire, frozen=True):
     """The menu of one restaurant, in the order it is printed."""
 
     restaurant_id: str
     sections: tuple[Section, ...]
 
 
-class SearchHit(Wire):
+class SearchHit(Wire, frozen=True):
     """A restaurant or a dish that was searched for; the other member is null."""
 
     kind: str
@@ -181,7 +181,7 @@ class SearchHit(Wire):
     dish: Dish | None = None
 
 
-class OrderLine(Wire):
+class OrderLine(Wire, frozen=True):
     """So many of one dish, at the price it had when it was ordered."""
 
     id: str
@@ -190,7 +190,7 @@ class OrderLine(Wire):
     unit_price: Money
 
 
-class Order(Wire):
+class Order(Wire, frozen=True):
     """What one customer bought at once from one restaurant."""
 
     id: str
@@ -205,7 +205,7 @@ class Order(Wire):
     note: str | None
 
 
-class Courier(Wire):
+class Courier(Wire, frozen=True):
     """Who brings the food."""
 
     id: str
@@ -215,7 +215,7 @@ class Courier(Wire):
     phone: str
 
 
-class Delivery(Wire):
+class Delivery(Wire, frozen=True):
     """Where an order is on its way; degrees of WGS 84."""
 
     order_id: str
@@ -227,7 +227,7 @@ class Delivery(Wire):
     updated_at: str
 
 
-class PaymentMethod(Wire):
+class PaymentMethod(Wire, frozen=True):
     """One way in which a customer pays; `expires` is the month, YYYY-MM."""
 
     id: str
@@ -237,7 +237,7 @@ class PaymentMethod(Wire):
     is_default: bool
 
 
-class Charge(Wire):
+class Charge(Wire, frozen=True):
     """The money of one order."""
 
     id: str
@@ -248,7 +248,7 @@ class Charge(Wire):
     created_at: str
 
 
-class Offer(Wire):
+class Offer(Wire, frozen=True):
     """A discount, everywhere or in one restaurant."""
 
     id: str
@@ -259,7 +259,7 @@ class Offer(Wire):
     restaurant_id: str | None
 
 
-class Review(Wire):
+class Review(Wire, frozen=True):
     """What one customer thought of one restaurant; `rating` is 1 to 5."""
 
     id: str
@@ -270,7 +270,7 @@ class Review(Wire):
     created_at: str
 
 
-class Message(Wire):
+class Message(Wire, frozen=True):
     """One message of a customer's inbox."""
 
     id: str

@@ -5,22 +5,24 @@ from typing import Final
 
 from upstreams.simulation.model import Cuisine
 
-FIRST_NAMES: Final = tuple(
-    """Lena Jonas Aylin Emre Mia Finn Sofia Noah Clara Mateo Hanna Elif Paul Ida Omar Greta Luis Nora Ben Zeynep Anton
-    Marta Leon Amira Felix Johanna Kwame Lucia Tom Yuki Emil Rosa Karim Helena Oskar Priya Jakob Ines Samuel Thea
-    Milan Frida Adrian Leyla Hugo Alma David Nadia Moritz Eva Tariq Pauline Viktor Carla Simon Mei Arthur Selma Julian
-    Olga Rafael Charlotte Bruno Dilan Erik Fatima Konstantin Magda Henri Ayumi Theo Lotte Ivan Chiara Max Salma
-    Philipp Ana Gregor Marlene""".split()
-)
+_FIRST_NAMES: Final = """
+    Lena Jonas Aylin Emre Mia Finn Sofia Noah Clara Mateo Hanna Elif Paul Ida Omar Greta Luis Nora Ben
+    Zeynep Anton Marta Leon Amira Felix Johanna Kwame Lucia Tom Yuki Emil Rosa Karim Helena Oskar Priya
+    Jakob Ines Samuel Thea Milan Frida Adrian Leyla Hugo Alma David Nadia Moritz Eva Tariq Pauline Viktor
+    Carla Simon Mei Arthur Selma Julian Olga Rafael Charlotte Bruno Dilan Erik Fatima Konstantin Magda Henri
+    Ayumi Theo Lotte Ivan Chiara Max Salma Philipp Ana Gregor Marlene
+"""
+FIRST_NAMES: Final = tuple(_FIRST_NAMES.split())
 
-LAST_NAMES: Final = tuple(
-    """Vogt Yilmaz Schneider Kaya Fischer Nguyen Weber Rossi Becker Kowalski Hoffmann Santos Koch Haddad Richter
-    Petrov Klein Okafor Wolf Demir Neumann Schwarz Tanaka Zimmermann Braun Aydin Krüger Hofmann Garcia Lange Werner
-    Krause Novak Lehmann Sahin Köhler Maier Hermann Costa König Walter Huber Kaiser Fuchs Peters Silva Lang Scholz
-    Möller Weiß Jung Hahn Schubert Vogel Friedrich Keller Günther Frank Berger Winkler Roth Beck Lorenz Baumann
-    Franke Albrecht Schuster Simon Ludwig Böhm Winter Kraus Martin Schumacher Ivanov Stein Jäger Otto Sommer
-    Mensah""".split()
-)
+_LAST_NAMES: Final = """
+    Vogt Yilmaz Schneider Kaya Fischer Nguyen Weber Rossi Becker Kowalski Hoffmann Santos Koch Haddad
+    Richter Petrov Klein Okafor Wolf Demir Neumann Schwarz Tanaka Zimmermann Braun Aydin Krüger Hofmann
+    Garcia Lange Werner Krause Novak Lehmann Sahin Köhler Maier Hermann Costa König Walter Huber Kaiser
+    Fuchs Peters Silva Lang Scholz Möller Weiß Jung Hahn Schubert Vogel Friedrich Keller Günther Frank
+    Berger Winkler Roth Beck Lorenz Baumann Franke Albrecht Schuster Simon Ludwig Böhm Winter Kraus Martin
+    Schumacher Ivanov Stein Jäger Otto Sommer Mensah
+"""
+LAST_NAMES: Final = tuple(_LAST_NAMES.split())
 
 CITY: Final = "Berlin"
 STREETS: Final = (
@@ -38,7 +40,16 @@ ADDRESS_LABELS: Final = ("Home", "Work", "Parents", "Studio")
 RESTAURANT_NAMES: Final[Mapping[Cuisine, tuple[Sequence[str], Sequence[str]]]] = {
     Cuisine.ITALIAN: (
         ("Trattoria", "Osteria", "Pizzeria", "Ristorante", "Cucina"),
-        ("Da Marco", "La Lanterna", "Bella Vita", "Il Cortile", "Sant'Elmo", "Nonna Pina", "Al Forno", "Tre Fontane"),
+        (
+            "Da Marco",
+            "La Lanterna",
+            "Bella Vita",
+            "Il Cortile",
+            "Sant'Elmo",
+            "Nonna Pina",
+            "Al Forno",
+            "Tre Fontane",
+        ),
     ),
     Cuisine.JAPANESE: (
         ("Sakura", "Hoshi", "Kaito", "Umi", "Tsuki", "Mori", "Akari", "Kumo"),
@@ -142,7 +153,8 @@ CLOSINGS: Final[Mapping[int, Sequence[str]]] = {
         "and the price is more than fair.", "thank you!"),
     4: ("and delivery was on time.", "though the sauce could be bolder.", "and well packed.",
         "only the wait was a bit long."),
-    3: ("but delivery took its time.", "the rest was good.", "and the price is fair.", "maybe the kitchen was busy."),
+    3: ("but delivery took its time.", "the rest was good.", "and the price is fair.",
+        "maybe the kitchen was busy."),
     2: ("and half an hour late.", "and the sauce had leaked.", "for that price I expect more.",
         "and the fries were missing."),
     1: ("and it took ninety minutes.", "and nobody answered the phone.", "and half of it was missing.",
