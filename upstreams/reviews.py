@@ -29,6 +29,14 @@ class RestaurantReviews(msgspec.Struct, frozen=True, rename="camel"):
     items: list[Review]
 
 
+class NewReview(msgspec.Struct, frozen=True, rename="camel"):
+    """An opinion to publish."""
+
+    restaurant_id: str
+    rating: int
+    text: str
+
+
 for_restaurants = reviews.batch_query(
     """
     query ReviewsForRestaurants($restaurantIds: [ID!]!, $first: Int) {

@@ -1,0 +1,40 @@
+"""Any object by its id, whose first letter says what it is."""
+
+import asyncio
+from collections.abc import Sequence
+
+from bff import Context, resolver
+from upstreams import accounts, catalog, couriers, orders
+from upstreams.accounts import User
+from upstreams.catalog import Dish, Restaurant
+from upstreams.couriers import Courier
+from upstreams.orders import Order
+
+Node = User | Restaurant | Dish | Order | Courier
+
+_BY_LETTER = {
+    "u": accounts.users,
+    "r": catalog.restaurants_by_id,
+    "d": catalog.dishes,
+    "o": orders.orders_by_id,
+    "c": couriers.couriers_by_id,
+}
+
+
+@resolver(calls=_BY_LETTER.values())
+async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Node | None | Exception]:
+    """Return the object with each of *ids*."""
+    columns = await asyncio.gather(
+        *(
+            endpoint.many(context, [key if key[:1] == letter else None for key in ids])
+            for letter, endpoint in _BY_LETTER.items()
+        )
+    )
+    return [next((found for found in row if found is not None), None) for row in zip(*columns, strict=True)]
+
+
+@resolver(calls=_BY_LETTER.values())
+async def node(context: Context, id: str) -> Node | None:  # noqa: A002 - the argument's public name
+    """Return the object with this id."""
+    endpoint = _BY_LETTER.get(id[:1])
+    return await endpoint.one(context, id) if endpoint else None

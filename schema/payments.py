@@ -1,0 +1,45 @@
+"""How orders are paid."""
+
+from datetime import datetime
+
+import strawberry
+
+from schema.describe import describe_enum
+from schema.money import Money
+from upstreams import payments
+
+describe_enum(
+    payments.PaymentKind,
+    "What a customer pays with.",
+    {"CARD": "A credit or debit card.", "WALLET": "A wallet of another company."},
+)
+describe_enum(
+    payments.ChargeStatus,
+    "How far a payment is.",
+    {
+        "AUTHORISED": "The amount is reserved.",
+        "CAPTURED": "The amount was taken.",
+        "REFUNDED": "The amount was given back.",
+    },
+)
+
+
+@strawberry.type(description="Something to pay with.")
+class PaymentMethod:
+    """Something to pay with."""
+
+    id: strawberry.ID = strawberry.field(description="What `PlaceOrderInput.paymentMethodId` takes.")
+    kind: payments.PaymentKind = strawberry.field(description="What it is.")
+    label: str = strawberry.field(description="How the customer knows it, such as `Visa 4242`.")
+    expires: str | None = strawberry.field(description="Last month of use, `YYYY-MM`; null where it has none.")
+    is_default: bool = strawberry.field(description="Whether it is offered first.")
+
+
+@strawberry.type(description="The payment of one order.")
+class Charge:
+    """The payment of one order."""
+
+    id: strawberry.ID = strawberry.field(description="What the payment provider calls it.")
+    amount: Money = strawberry.field(description="How much.")
+    status: payments.ChargeStatus = strawberry.field(description="How far it is.")
+    created_at: datetime = strawberry.field(description="When it was made.")
