@@ -54,17 +54,13 @@ async def menu(restaurant: Restaurant, context: Context) -> Menu | None:
 
 
 @batched(calls=[catalog.dishes])
-async def dishes(
-    sections: Sequence[MenuSection], context: Context
-) -> Sequence[Sequence[Dish | None | Exception]]:
+async def dishes(sections: Sequence[MenuSection], context: Context) -> Sequence[Sequence[Dish | None | Exception]]:
     """Return the dishes of each of *sections*."""
     return await grouped(catalog.dishes, context, [section.dish_ids for section in sections])
 
 
 @batched(calls=[catalog.restaurants_by_id])
-async def restaurant_of_dish(
-    dishes: Sequence[Dish], context: Context
-) -> Sequence[Restaurant | None | Exception]:
+async def restaurant_of_dish(dishes: Sequence[Dish], context: Context) -> Sequence[Restaurant | None | Exception]:
     """Return who cooks each of *dishes*."""
     return await catalog.restaurants_by_id.many(context, [dish.restaurant_id for dish in dishes])
 

@@ -114,9 +114,7 @@ class Dish(Node):
         return dish.price.cents
 
 
-SearchResult = Annotated[
-    Restaurant | Dish, strawberry.union("SearchResult", description="What a search finds.")
-]
+SearchResult = Annotated[Restaurant | Dish, strawberry.union("SearchResult", description="What a search finds.")]
 
 
 @strawberry.type(description="Restaurants and dishes.")

@@ -27,8 +27,6 @@ class UserError:
     code: RefusalCode = strawberry.field(description="The kind of reason, for programs.")
     message: str = strawberry.field(description="The reason, for people.")
     path: list[str] | None = strawberry.field(
-        description="Where in `input` the cause stands, such as `[\"lines\", \"0\", \"quantity\"]`; null where it is "
+        description='Where in `input` the cause stands, such as `["lines", "0", "quantity"]`; null where it is '
         "not one value's fault."
     )
-
-

@@ -26,8 +26,6 @@ class Query:
         resolvers.node.nodes,
         "The object with each of these ids, in their order, null where there is none.",
         arguments={
-            "ids": Annotated[
-                list[strawberry.ID], strawberry.argument(description="Ids of objects, of any types.")
-            ]
+            "ids": Annotated[list[strawberry.ID], strawberry.argument(description="Ids of objects, of any types.")]
         },
     )

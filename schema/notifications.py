@@ -49,9 +49,7 @@ class RegisterDevicePayload:
     """The device that was registered, or why it was not."""
 
     value: Device | None = strawberry.field(name="device", description="The device; null when it was refused.")
-    user_errors: list[UserError] = strawberry.field(
-        description="Why it was refused; empty when it is registered."
-    )
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it is registered.")
 
 
 @strawberry.type(description="Changes to devices.")

@@ -83,9 +83,7 @@ class PlaceOrderInput:
     lines: list[OrderLineInput] = strawberry.field(description="What to order, at least one dish.")
     address_id: strawberry.ID = strawberry.field(description="Id of one of the customer's addresses.")
     payment_method_id: strawberry.ID = strawberry.field(description="Id of one of the customer's payment methods.")
-    note: str | None = strawberry.field(
-        default=None, description="What to ask the restaurant or the courier for."
-    )
+    note: str | None = strawberry.field(default=None, description="What to ask the restaurant or the courier for.")
 
 
 @strawberry.type(description="The order that was placed, or why it was not.")

@@ -49,6 +49,4 @@ class Delivery(msgspec.Struct, frozen=True, rename="camel"):
 
 
 couriers_by_id = couriers.batch("/couriers", ids="ids", returns=list[Courier], key="id", max_keys=50)
-deliveries = couriers.batch(
-    "/deliveries", ids="order_ids", returns=list[Delivery], key="order_id", max_keys=50
-)
+deliveries = couriers.batch("/deliveries", ids="order_ids", returns=list[Delivery], key="order_id", max_keys=50)
