@@ -1,0 +1,1 @@
+"""Fixtures for adopters and for us."""
