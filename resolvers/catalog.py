@@ -6,9 +6,10 @@ from bff import Context, batched, resolver
 from resolvers.keys import grouped
 from resolvers.paging import Connection, Cursor, Window
 from upstreams import catalog
-from upstreams.catalog import Cuisine, Dish, Hit, Menu, MenuSection, Restaurant
+from upstreams.catalog import Cuisine, Dish, Menu, MenuSection, Restaurant
 from upstreams.orders import Order, OrderLine
 from upstreams.promotions import Offer
+from upstreams.wire import Page
 
 
 @resolver(calls=[catalog.restaurant])
@@ -40,11 +41,8 @@ async def search(
     """Return the restaurants and dishes that fit *text*."""
     window = Window(first, after)
     page = await catalog.search(context, q=text, cursor=window.start.page, limit=window.limit)
-    return window.connection(page, node=_found)
-
-
-def _found(hit: Hit) -> Restaurant | Dish | None:
-    return hit.restaurant or hit.dish
+    found = [hit.restaurant or hit.dish for hit in page.items]
+    return window.connection(Page(found, page.next_cursor, page.total))
 
 
 @resolver(calls=[catalog.menu])

@@ -6,7 +6,7 @@ A service that refuses a change says why in `application/problem+json` (RFC 9457
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -15,7 +15,7 @@ from bff import UpstreamError
 Value = TypeVar("Value")
 
 
-class RefusalCode(StrEnum):
+class UserErrorCode(StrEnum):
     """Why a change was refused."""
 
     NOT_FOUND = "NOT_FOUND"
@@ -25,10 +25,10 @@ class RefusalCode(StrEnum):
 
 
 _CODE_OF_STATUS = {
-    402: RefusalCode.DECLINED,
-    404: RefusalCode.NOT_FOUND,
-    409: RefusalCode.CONFLICT,
-    422: RefusalCode.INVALID,
+    402: UserErrorCode.DECLINED,
+    404: UserErrorCode.NOT_FOUND,
+    409: UserErrorCode.CONFLICT,
+    422: UserErrorCode.INVALID,
 }
 
 
@@ -36,7 +36,7 @@ _CODE_OF_STATUS = {
 class UserError:
     """One reason why a change was refused; `path` leads to the input that caused it, where one did."""
 
-    code: RefusalCode
+    code: UserErrorCode
     message: str
     path: list[str] | None = None
 
@@ -84,6 +84,11 @@ async def attempt(change: Awaitable[Value]) -> Change[Value]:
         return Change(None, reasons)
 
 
+def not_found(message: str) -> Change[Any]:
+    """Return the refusal of a change to something that does not exist."""
+    return Change(None, [UserError(UserErrorCode.NOT_FOUND, message)])
+
+
 def _reasons(error: UpstreamError) -> list[UserError]:
     try:
         if error.status in _CODE_OF_STATUS:
@@ -93,7 +98,7 @@ def _reasons(error: UpstreamError) -> list[UserError]:
         return []
 
 
-def _of_problem(code: RefusalCode, problem: _Problem) -> list[UserError]:
+def _of_problem(code: UserErrorCode, problem: _Problem) -> list[UserError]:
     if not problem.errors:
         return [UserError(code, problem.detail or problem.title)]
     return [UserError(code, one.detail, _path(one.pointer)) for one in problem.errors]
@@ -101,7 +106,7 @@ def _of_problem(code: RefusalCode, problem: _Problem) -> list[UserError]:
 
 def _of_graphql(answer: _GraphQLErrors) -> list[UserError]:
     told = [error for error in answer.errors if error.extensions.get("code") == msgspec.Raw(b'"BAD_USER_INPUT"')]
-    return [UserError(RefusalCode.INVALID, error.message) for error in told]
+    return [UserError(UserErrorCode.INVALID, error.message) for error in told]
 
 
 def _path(pointer: str | None) -> list[str] | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from bff import Context, resolver
+from bff.upstream.batch import Batch
 from upstreams import accounts, catalog, couriers, orders
 from upstreams.accounts import User
 from upstreams.catalog import Dish, Restaurant
@@ -12,7 +14,7 @@ from upstreams.orders import Order
 
 Node = User | Restaurant | Dish | Order | Courier
 
-_BY_LETTER = {
+_BY_LETTER: dict[str, Batch[Any]] = {
     "u": accounts.users,
     "r": catalog.restaurants_by_id,
     "d": catalog.dishes,
@@ -37,4 +39,5 @@ async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Node | None | 
 async def node(context: Context, id: str) -> Node | None:  # noqa: A002 - the argument's public name
     """Return the object with this id."""
     endpoint = _BY_LETTER.get(id[:1])
-    return await endpoint.one(context, id) if endpoint else None
+    found: Node | None = await endpoint.one(context, id) if endpoint else None
+    return found

@@ -6,7 +6,6 @@ cursor of the item's page and the number of its items up to and with this one.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
@@ -16,7 +15,6 @@ MAX_PAGE = 50
 """Items that the services put on one page at most."""
 
 Item = TypeVar("Item")
-Node = TypeVar("Node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,10 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge(Generic[Node]):
+class Edge(Generic[Item]):
     """One item, and the place after it."""
 
-    node: Node
+    node: Item
     cursor: Cursor
 
 
@@ -69,10 +67,10 @@ class PageInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection(Generic[Node]):
+class Connection(Generic[Item]):
     """One page of a longer list."""
 
-    edges: list[Edge[Node]]
+    edges: list[Edge[Item]]
     page_info: PageInfo
     total_count: int
 
@@ -98,11 +96,11 @@ class Window:
         """Return how many items to ask the service for."""
         return min(self.start.skip + self.first, MAX_PAGE)
 
-    def connection(self, page: Page[Item], node: Callable[[Item], Node]) -> Connection[Node]:
-        """Return what this window shows of *page*, each item as *node* turns it."""
+    def connection(self, page: Page[Item]) -> Connection[Item]:
+        """Return what this window shows of *page*."""
         start, end = self.start.skip, self.start.skip + self.first
         edges = [
-            Edge(node(item), self._after(page, count))
+            Edge(item, self._after(page, count))
             for count, item in enumerate(page.items[start:end], start=start + 1)
         ]
         info = PageInfo(

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import accounts, catalog, node, notifications, orders, promotions, reviews
+from schema import accounts, catalog, node, notifications, orders, payments, promotions, reviews
 from schema.scalars import CONFIG
 
 
@@ -12,7 +12,7 @@ class Query(accounts.Query, catalog.Query, orders.Query, promotions.Query, node.
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(orders.Mutation, reviews.Mutation, notifications.Mutation):
+class Mutation(orders.Mutation, payments.Mutation, reviews.Mutation, notifications.Mutation):
     """What can be changed."""
 
 

@@ -93,6 +93,11 @@ class Restaurant(Node):
     )
 
 
+def price_cents(dish: strawberry.Parent[catalog.Dish]) -> int:
+    """Return what one *dish* costs, in cents."""
+    return dish.price.cents
+
+
 @strawberry.type(description="One thing on a menu.")
 class Dish(Node):
     """One thing on a menu."""
@@ -106,12 +111,11 @@ class Dish(Node):
     image_url: URL = strawberry.field(description="A square picture.")
     available: bool = strawberry.field(description="Whether it can be ordered at the moment.")
     restaurant: Restaurant | None = fed(resolvers.catalog.restaurant_of_dish, "Who cooks it.")
-
-    @strawberry.field(description="What one costs, in cents.", deprecation_reason="Use `price { cents }`.")
-    @staticmethod
-    def price_cents(dish: strawberry.Parent[catalog.Dish]) -> int:
-        """Return what one costs, in cents."""
-        return dish.price.cents
+    price_cents: int = strawberry.field(
+        resolver=price_cents,
+        description="What one costs, in cents.",
+        deprecation_reason="Use `price { cents }`, which knows its currency.",
+    )
 
 
 SearchResult = Annotated[Restaurant | Dish, strawberry.union("SearchResult", description="What a search finds.")]

@@ -1,12 +1,23 @@
 """What mutations answer when the app, not the machine, says no."""
 
+from typing import Annotated
+from uuid import UUID
+
 import strawberry
 
-from resolvers.changes import RefusalCode
+from resolvers.changes import UserErrorCode
 from schema.describe import describe_enum
 
+IdempotencyKey = Annotated[
+    UUID,
+    strawberry.argument(
+        description="Made anew for each change and sent again with each repetition of it, so that it is made once."
+    ),
+]
+"""The argument of mutations that must not be made twice."""
+
 describe_enum(
-    RefusalCode,
+    UserErrorCode,
     "Why a change was refused.",
     {
         "NOT_FOUND": "What was to be changed does not exist.",
@@ -24,7 +35,7 @@ describe_enum(
 class UserError:
     """A reason why a change was refused."""
 
-    code: RefusalCode = strawberry.field(description="The kind of reason, for programs.")
+    code: UserErrorCode = strawberry.field(description="The kind of reason, for programs.")
     message: str = strawberry.field(description="The reason, for people.")
     path: list[str] | None = strawberry.field(
         description='Where in `input` the cause stands, such as `["lines", "0", "quantity"]`; null where it is '

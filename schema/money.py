@@ -7,7 +7,7 @@ from upstreams import wire
 _SIGNS = {"EUR": "€", "GBP": "£", "USD": "$"}
 
 
-def formatted(money: wire.Money) -> str:
+def formatted(money: strawberry.Parent[wire.Money]) -> str:
     """Return *money* as people write it, such as `€12.50`."""
     sign = "-" if money.cents < 0 else ""
     units, cents = divmod(abs(money.cents), 100)
@@ -20,9 +20,6 @@ class Money:
 
     cents: int = strawberry.field(description="The amount in hundredths of the currency's unit.")
     currency: str = strawberry.field(description="ISO 4217 code, such as `EUR`.")
-
-    @strawberry.field(description="The amount as people write it, such as `€12.50`.")
-    @staticmethod
-    def formatted(money: strawberry.Parent[wire.Money]) -> str:
-        """Return the amount as people write it."""
-        return formatted(money)
+    formatted: str = strawberry.field(
+        resolver=formatted, description="The amount as people write it, such as `€12.50`."
+    )

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -14,7 +13,7 @@ import resolvers.payments
 from bff import serves
 from schema.accounts import User
 from schema.catalog import Dish, Restaurant
-from schema.changes import UserError
+from schema.changes import IdempotencyKey, UserError
 from schema.couriers import Courier, Delivery
 from schema.describe import ID, describe_enum, fed
 from schema.money import Money
@@ -115,16 +114,10 @@ class Mutation:
 
     place_order: PlaceOrderPayload | None = fed(
         resolvers.orders.place_order,
-        "Place an order.",
+        "Place an order. After an error whose `outcome` is `unknown`, send it again with the same key.",
         arguments={
             "input": Annotated[PlaceOrderInput, strawberry.argument(description="What to order.")],
-            "idempotency_key": Annotated[
-                UUID,
-                strawberry.argument(
-                    description="Made anew for each order and sent again with each repetition of it, so that the "
-                    "order is placed once."
-                ),
-            ],
+            "idempotency_key": IdempotencyKey,
         },
     )
     cancel_order: CancelOrderPayload | None = fed(

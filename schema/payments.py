@@ -1,10 +1,13 @@
 """How orders are paid."""
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
-from schema.describe import describe_enum
+import resolvers.payments
+from schema.changes import IdempotencyKey, UserError
+from schema.describe import ID, describe_enum, fed
 from schema.money import Money
 from upstreams import payments
 
@@ -43,3 +46,28 @@ class Charge:
     amount: Money = strawberry.field(description="How much.")
     status: payments.ChargeStatus = strawberry.field(description="How far it is.")
     created_at: datetime = strawberry.field(description="When it was made.")
+
+
+@strawberry.type(description="The payment that was made, or why it was not.")
+class PayOrderPayload:
+    """The payment that was made, or why it was not."""
+
+    value: Charge | None = strawberry.field(name="charge", description="The payment; null when it was refused.")
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was made.")
+
+
+@strawberry.type(description="Payments.")
+class Mutation:
+    """Root fields."""
+
+    pay_order: PayOrderPayload | None = fed(
+        resolvers.payments.pay_order,
+        "Pay what an order costs. After an error whose `outcome` is `unknown`, send it again with the same key.",
+        arguments={
+            "id": ID,
+            "method_id": Annotated[
+                strawberry.ID, strawberry.argument(description="Id of one of the customer's payment methods.")
+            ],
+            "idempotency_key": IdempotencyKey,
+        },
+    )

@@ -57,4 +57,4 @@ class NewCharge(msgspec.Struct, frozen=True, rename="camel"):
 
 methods = payments.get("/methods", returns=list[PaymentMethod])
 charges = payments.batch("/charges", ids="order_ids", returns=list[Charge], key="order_id", max_keys=50)
-charge = payments.post("/charges", body=NewCharge, returns=Charge, headers=("idempotency-key",))
+charge_order = payments.post("/charges", body=NewCharge, returns=Charge, headers=("idempotency-key",))
