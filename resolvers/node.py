@@ -1,4 +1,4 @@
-"""Any object by its id, whose first letter says what it is."""
+"""Any object by its id, whose letters say what it is."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from upstreams.orders import Order
 
 Node = User | Restaurant | Dish | Order | Courier
 
-_BY_LETTER: dict[str, Batch[Any]] = {
+_BY_PREFIX: dict[str, Batch[Any]] = {
     "u": accounts.users,
     "r": catalog.restaurants_by_id,
     "d": catalog.dishes,
@@ -23,21 +23,26 @@ _BY_LETTER: dict[str, Batch[Any]] = {
 }
 
 
-@resolver(calls=_BY_LETTER.values())
+@resolver(calls=_BY_PREFIX.values())
 async def nodes(context: Context, ids: Sequence[str]) -> Sequence[Node | None | Exception]:
     """Return the object with each of *ids*."""
     columns = await asyncio.gather(
         *(
-            endpoint.many(context, [key if key[:1] == letter else None for key in ids])
-            for letter, endpoint in _BY_LETTER.items()
+            endpoint.many(context, [key if _prefix(key) == prefix else None for key in ids])
+            for prefix, endpoint in _BY_PREFIX.items()
         )
     )
     return [next((found for found in row if found is not None), None) for row in zip(*columns, strict=True)]
 
 
-@resolver(calls=_BY_LETTER.values())
+@resolver(calls=_BY_PREFIX.values())
 async def node(context: Context, id: str) -> Node | None:  # noqa: A002 - the argument's public name
     """Return the object with this id."""
-    endpoint = _BY_LETTER.get(id[:1])
+    endpoint = _BY_PREFIX.get(_prefix(id))
     found: Node | None = await endpoint.one(context, id) if endpoint else None
     return found
+
+
+def _prefix(key: str) -> str:
+    """Return the letters before the number of an id such as `r12`."""
+    return key.rstrip("0123456789")
