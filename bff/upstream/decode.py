@@ -43,7 +43,7 @@ class _Decoder(Generic[T]):
 
     def __init__(self, returns: TypeForm[T]) -> None:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(returns)
-        self.optional = returns is type(None) or (
+        self.optional = returns in (None, type(None)) or (
             typing.get_origin(returns) in (typing.Union, types.UnionType)
             and type(None) in typing.get_args(returns)
         )
