@@ -149,7 +149,7 @@ class Single(Endpoint[T]):
 
         Args:
             context: That of the resolver.
-            body: A value of the declared body type.
+            body: A value of the declared body type, or an object with its attributes, such as a Strawberry input.
             headers: Values of declared headers; None values are left out.
             arguments: What the template names.
 
@@ -191,10 +191,12 @@ class Single(Endpoint[T]):
     def _encode(self, body: object) -> bytes | None:
         if self._body is None and body is None:
             return None
-        if self._body is None or not isinstance(body, self._body):
-            wanted = self._body.__name__ if self._body else "no body"
-            raise TypeError(f"{self} takes {wanted}, not {type(body).__name__}")
-        return msgspec.json.encode(body)
+        if self._body is None:
+            raise TypeError(f"{self} takes no body, not {type(body).__name__}")
+        try:
+            return msgspec.json.encode(msgspec.convert(body, self._body, from_attributes=True))
+        except msgspec.ValidationError as error:
+            raise TypeError(f"{self} takes {self._body.__name__}, not {type(body).__name__}: {error}") from error
 
     def _declared_headers(self, headers: Mapping[str, str | None]) -> dict[str, str]:
         if unknown := headers.keys() - self._headers:
