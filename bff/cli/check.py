@@ -23,7 +23,7 @@ def check(
     policy_directory = directory("policies", policies)
     documents = check_operations.read_documents(directory("operations", operations))
     reading = read(policy_directory)
-    graphql_schema = import_schema(schema)._schema  # noqa: SLF001 - Strawberry has no public name for it
+    graphql_schema = check_schema.as_graphql(import_schema(schema))
     fields = check_schema.upstream_fields(graphql_schema)
     found = [
         *findings.of_policies(reading.problems),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import strawberry
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
@@ -51,6 +52,11 @@ class UpstreamField(NamedTuple):
         """File and line of its resolver."""
         code = inspect.unwrap(self.resolver.function).__code__
         return relative(code.co_filename), code.co_firstlineno
+
+
+def as_graphql(schema: strawberry.Schema | GraphQLSchema) -> GraphQLSchema:
+    """Return *schema* as graphql-core has it."""
+    return schema if isinstance(schema, GraphQLSchema) else schema._schema  # noqa: SLF001 - it has no public name
 
 
 def upstream_fields(schema: GraphQLSchema) -> list[UpstreamField]:

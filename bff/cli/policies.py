@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bff.cli.output import Format, FormatOption, example, Unusable, say, say_json, say_table
+from bff.cli.output import Format, FormatOption, Unusable, example, say, say_json, say_table
 from bff.cli.project import PoliciesOption, directory
 
 if TYPE_CHECKING:

@@ -1,9 +1,6 @@
 """Which schema, policies and operations a command works on, and how they are found."""
 
-import importlib
 import os
-import sys
-import tomllib
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +11,7 @@ from bff.cli.output import Unusable
 
 if TYPE_CHECKING:
     import strawberry
+    from graphql import GraphQLSchema
 
 SchemaOption = Annotated[
     str | None,
@@ -65,33 +63,21 @@ def directory(name: str, given: Path | None) -> Path:
     return path
 
 
-def import_schema(given: str | None) -> "strawberry.Schema":
+def import_schema(given: str | None) -> "strawberry.Schema | GraphQLSchema":
     """Return the schema that `--schema` or its substitutes name, imported with the current directory on the path.
 
     Raises:
-        Unusable: It cannot be imported, or is no `strawberry.Schema`.
+        Unusable: It cannot be imported, or is no schema.
     """
+    from bff.settings import SettingsError, load_schema  # noqa: PLC0415 - slow to import
+
     name = setting("schema", given)
-    module_name, colon, attribute = name.partition(":")
-    if not (module_name and colon and attribute):
-        raise Unusable(f"schema {name!r} is not of the form MODULE:ATTR, such as schema:schema")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     try:
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except ModuleNotFoundError as error:
-        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise Unusable(f"schema {name!r}: there is no module {error.name!r} in {Path.cwd()}") from None
-        raise Unusable(_import_failure(name, error)) from error
-    except AttributeError as error:
-        if error.name in attribute.split("."):
-            raise Unusable(f"schema {name!r}: {module_name} has no attribute {error.name!r}") from None
-        raise Unusable(_import_failure(name, error)) from error
+        return load_schema(name)
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
     except Exception as error:
         raise Unusable(_import_failure(name, error)) from error
-    return _checked(name, found)
 
 
 def relative(path: str | Path) -> str:
@@ -100,14 +86,6 @@ def relative(path: str | Path) -> str:
         return Path(path).resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:
         return Path(path).as_posix()
-
-
-def _checked(name: str, found: Any) -> "strawberry.Schema":
-    import strawberry  # noqa: PLC0415 - slow to import
-
-    if not isinstance(found, strawberry.Schema):
-        raise Unusable(f"schema {name!r} is a {type(found).__name__}, not a strawberry.Schema")
-    return found
 
 
 def _import_failure(name: str, error: Exception) -> str:
@@ -119,11 +97,9 @@ def _import_failure(name: str, error: Exception) -> str:
 
 
 def _project_settings() -> dict[str, Any]:
-    path = Path("pyproject.toml")
-    if not path.is_file():
-        return {}
+    from bff.settings import SettingsError, tool_table  # noqa: PLC0415 - slow to import
+
     try:
-        settings = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("bff", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise Unusable(f"pyproject.toml cannot be read: {error}") from error
-    return settings if isinstance(settings, dict) else {}
+        return tool_table(Path("pyproject.toml"))
+    except SettingsError as error:
+        raise Unusable(str(error)) from error

@@ -16,7 +16,11 @@ def schema() -> None:
 @app.command("print", epilog=example("bff schema print --schema schema:schema > schema.graphql"))
 def print_schema(schema: SchemaOption = None, output: FormatOption = Format.HUMAN) -> None:
     """Print the schema in GraphQL's own language (SDL)."""
-    text = import_schema(schema).as_str()
+    from graphql import GraphQLSchema  # noqa: PLC0415 - slow to import
+    from graphql import print_schema as sdl_of  # noqa: PLC0415 - slow to import
+
+    found = import_schema(schema)
+    text = sdl_of(found) if isinstance(found, GraphQLSchema) else found.as_str()
     if output is Format.JSON:
         say_json({"sdl": text})
     else:
