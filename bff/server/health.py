@@ -1,4 +1,4 @@
-"""What an orchestrator asks of the process: `/livez`, `/readyz`, `/startupz` (HE-1 to HE-4), for the admin port."""
+"""What an orchestrator asks: `/livez`, `/readyz`, `/startupz` (HE-1 to HE-4), for the admin port."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -34,7 +34,7 @@ class Health:
         self._verdicts: dict[str, Verdict] = {}
         self._fresh_until = float("-inf")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI has three
         """Answer one probe."""
         if scope["type"] != "http":
             raise RuntimeError(f"health speaks HTTP, not {scope['type']}")

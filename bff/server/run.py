@@ -33,7 +33,7 @@ class Service:
 
 
 Build = Callable[[], Service]
-"""Makes the service; with several workers it is pickled, so a module's function or a `functools.partial` of one."""
+"""Makes the service; several workers need it picklable: a module-level function, or a `functools.partial` of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Address:
             OSError: The port is taken, or the host is not ours.
         """
         family, _, _, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)  # type: ignore[arg-type]  # host, port
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
 
 
 def serve(
