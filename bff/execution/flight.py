@@ -57,9 +57,10 @@ class Flight:
             OperationStopped: The operation was stopped before the value was there.
             ResolverCancelled: The awaitable was cancelled by somebody else.
         """
-        future = awaitable if isinstance(awaitable, asyncio.Future) else self.start(awaitable)
-        if not isinstance(future, asyncio.Future):
+        begun = awaitable if isinstance(awaitable, asyncio.Future) else self.start(awaitable)
+        if not isinstance(begun, asyncio.Future):
             raise OperationStopped(started=False)
+        future: asyncio.Future[T] = begun
         if not self.stopped and not future.done():
             await self._done_or_stopped(future)
         if future.done():
@@ -138,4 +139,3 @@ class _NotBegun:
 
     def __await__(self) -> Generator[Any, None, Any]:
         raise OperationStopped(started=False)
-        yield
