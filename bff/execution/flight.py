@@ -112,7 +112,7 @@ class Flight:
         if not self._tasks:
             return set()
         for task in self._tasks:
-            task.cancel()
+            _give_up(task)
         left = set(self._tasks)
         alarm = asyncio.ensure_future(clock.sleep(patience))
         try:
@@ -130,7 +130,8 @@ class Flight:
 
 
 def _give_up(future: "asyncio.Future[Any]") -> None:
-    if isinstance(future, asyncio.Task):
+    """Cancel *future* if that is for us to do; once only, so that it can clear up in peace."""
+    if isinstance(future, asyncio.Task) and not future.cancelling():
         future.cancel()
 
 
