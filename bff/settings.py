@@ -1,6 +1,7 @@
 """Settings of one process: a command's options, then the environment, then `[tool.bff]` in pyproject.toml."""
 
 import importlib
+import json
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -9,11 +10,20 @@ from typing import Annotated, Any, Self
 
 import strawberry
 from graphql import GraphQLSchema
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+EXAMPLE_HEADERS = '{"Authorization": "Bearer ..."}'
 
 
 class SettingsError(Exception):
     """A setting is missing or cannot be used; the message says where it came from and what to write."""
+
+
+def _from_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error}); write an object such as {EXAMPLE_HEADERS}") from error
 
 
 class Settings(BaseModel):
@@ -51,8 +61,8 @@ class Settings(BaseModel):
     development: bool = False
     """Opens introspection and GraphiQL whatever the policies say; never set it in production."""
 
-    graphiql_headers: dict[str, str] = {}
-    """Headers that GraphiQL starts with."""
+    graphiql_headers: Annotated[dict[str, str], BeforeValidator(_from_json)] = {}
+    """Headers that GraphiQL starts with; in the environment as a JSON object."""
 
     @classmethod
     def gather(
