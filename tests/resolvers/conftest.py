@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from random import Random
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +10,11 @@ import msgspec
 import pytest
 
 from bff.clock import SystemClock
-from bff.context import Context, Deadline, Operation
+from bff.context import Deadline
+from bff.errors import ErrorDesk
+from bff.events import ignore
+from bff.execution.engine import Engine
+from bff.execution.messages import GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.upstream.client import open_upstreams
 from bff.upstream.errors import UpstreamError
@@ -27,6 +32,7 @@ PORTS = {
     "reviews": 9107,
     "notifications": 9108,
 }
+OPERATIONS = Path(__file__).parents[2] / "schema" / "operations"
 TIME = "2026-05-01T18:30:00Z"
 MAX_KEYS = {
     "/users": 100,
@@ -235,13 +241,17 @@ ROUTES = [
 
 
 class Services:
-    """Answers as the wire contract says; `answers` overrides single targets, `down` names services that are away."""
+    """Answers as the wire contract says.
+
+    `answers` overrides single targets, `down` names services that are away.
+    """
 
     def __init__(self):
         self.calls = Counter()
         self.requests = []
         self.answers = {}
         self.down = set()
+        self.headers = {}
 
     async def send(self, request):
         name = next(name for name, port in PORTS.items() if port == request.origin.port)
@@ -254,7 +264,7 @@ class Services:
         answer = self.answers.get((request.method, url.path))
         status, body = answer or self._answer(name, request, url.path, query)
         media_type = "application/json" if status < 400 else "application/problem+json"
-        return Response(status, {"content-type": media_type}, msgspec.json.encode(body))
+        return Response(status, {"content-type": media_type, **self.headers}, msgspec.json.encode(body))
 
     async def close(self):
         pass
@@ -273,32 +283,59 @@ class Services:
 
 
 class App:
-    """Runs operations of the reference application against `services`."""
+    """Runs operations of the reference application as the server does.
 
-    def __init__(self):
-        self.services = Services()
+    Args:
+        policies: How each service is called.
+        open_transport: Makes the transport of one service.
+        headers: The client's.
+    """
+
+    def __init__(self, policies, open_transport, headers=None):
         self.clock = SystemClock()
+        self.headers = headers or {}
+        operations = OperationsPolicy(introspection="allow")
         self.upstreams = open_upstreams(
-            {name: UpstreamPolicy(hosts=(f"http://127.0.0.1:{port}",)) for name, port in PORTS.items()},
-            OperationsPolicy(),
-            open_transport=lambda limits: self.services,
-            clock=self.clock,
-            rng=Random(1),
-            notify=lambda event: None,
+            policies, operations, open_transport=open_transport, clock=self.clock, rng=Random(1), notify=ignore
         )
+        desk = ErrorDesk(ignore, new_id=lambda: "e1", alias=self.upstreams.alias)
+        self.engine = Engine(schema, self.upstreams, operations, desk=desk, clock=self.clock, notify=ignore)
 
     async def run(self, document, **variables):
         """Return data and errors of *document*."""
-        operation = Operation("req-1", Deadline.after(5, self.clock), self.upstreams)
-        result = await schema.execute(document, variables, context_value=Context(operation))
-        return result.data, result.errors or []
+        ingress = Ingress("req-1", Deadline.after(5, self.clock), headers=self.headers)
+        answer = await self.engine.execute(GraphQLRequest(document, variables=variables), ingress)
+        return answer.body.get("data"), answer.body.get("errors", [])
+
+    async def close(self):
+        await self.engine.close(timeout=1)
+        await self.upstreams.close()
 
 
 @pytest.fixture
-def app():
-    return App()
+def services():
+    return Services()
 
 
 @pytest.fixture
-def services(app):
-    return app.services
+async def app(services):
+    policies = {name: UpstreamPolicy(hosts=(f"http://127.0.0.1:{port}",)) for name, port in PORTS.items()}
+    app = App(policies, lambda limits: services)
+    yield app
+    await app.close()
+
+
+@pytest.fixture
+def make_app():
+    return App
+
+
+@pytest.fixture
+def screen():
+    """Return a function that returns document and variables of a screen's operation."""
+
+    def read(name):
+        path = OPERATIONS / f"{name}.graphql"
+        return path.read_text(), msgspec.json.decode(path.with_suffix(".variables.json").read_bytes())
+
+    return read

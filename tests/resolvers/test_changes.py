@@ -52,6 +52,17 @@ async def test_a_closed_restaurant_is_a_user_error(app, services):
     }
 
 
+async def test_a_change_that_is_still_being_made_is_told_apart(app, services):
+    """The app waits and asks again with the same key, instead of telling the customer no."""
+    services.answers["POST", "/orders"] = 409, {"title": "Conflict", "detail": "still runs"}
+    services.headers["retry-after"] = "1"
+
+    data, errors = await app.run(CHECKOUT, key=KEY, lines=LINES)
+
+    assert errors == []
+    assert [error["code"] for error in data["placeOrder"]["userErrors"]] == ["IN_PROGRESS"]
+
+
 @pytest.mark.parametrize("pointer", ["/lines/0/quantity", "#/lines/0/quantity"])
 async def test_an_unacceptable_value_is_named_by_its_path(app, services, pointer):
     """The app marks the line on the screen."""
@@ -80,7 +91,7 @@ async def test_what_nobody_can_act_on_stays_an_error(app, services, status, body
     data, errors = await app.run(CHECKOUT, key=KEY, lines=LINES)
 
     assert data == {"placeOrder": None}
-    assert [error.path for error in errors] == [["placeOrder"]]
+    assert [error["path"] for error in errors] == [["placeOrder"]]
 
 
 async def test_a_key_that_is_no_uuid_sends_nothing(app, services):

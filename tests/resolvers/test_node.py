@@ -46,7 +46,7 @@ async def test_a_service_that_is_away_costs_only_its_own_nodes(app, services):
 
     data, errors = await app.run(QUERY, ids=["c1", "d1"])
 
-    assert [error.path for error in errors] == [["nodes", 0]]
+    assert [error["path"] for error in errors] == [["nodes", 0]]
     assert data["nodes"][0] is None
     assert data["nodes"][1]["id"] == "d1"
 
@@ -55,4 +55,4 @@ async def test_others_see_no_private_part_of_a_customer(app):
     """The service answers with e-mail and addresses; the schema has no way to them but `me`."""
     _, errors = await app.run('{ node(id: "u2") { ... on User { id email } } }')
 
-    assert [error.message for error in errors] == ["Cannot query field 'email' on type 'User'."]
+    assert [error["message"] for error in errors] == ["Cannot query field 'email' on type 'User'."]

@@ -3,7 +3,6 @@
 from collections import Counter
 from pathlib import Path
 
-import msgspec
 import pytest
 
 OPERATIONS = Path(__file__).parents[2] / "schema" / "operations"
@@ -23,11 +22,6 @@ NOWHERE = {
 """Nulls of the home screen that say "there is none": this offer holds everywhere."""
 
 
-async def run(app, name, **variables):
-    given = msgspec.json.decode((OPERATIONS / f"{name}.variables.json").read_bytes())
-    return await app.run((OPERATIONS / f"{name}.graphql").read_text(), **{**given, **variables})
-
-
 def missing(value, path=()):
     """Yield the path of each null in *value*."""
     if value is None:
@@ -41,16 +35,20 @@ def missing(value, path=()):
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in OPERATIONS.glob("*.graphql")))
-async def test_every_screen_is_answered_without_errors(app, name):
-    data, errors = await run(app, name)
+async def test_every_screen_is_answered_without_errors(app, screen, name):
+    document, variables = screen(name)
+
+    data, errors = await app.run(document, **variables)
 
     assert errors == []
     assert data
 
 
-async def test_the_home_screen_touches_all_services_once_for_each_thing(app, services):
+async def test_the_home_screen_touches_all_services_once_for_each_thing(app, services, screen):
     """However many restaurants and orders there are, the phone waits for one call of each kind and wave."""
-    data, errors = await run(app, "home")
+    document, variables = screen("home")
+
+    data, errors = await app.run(document, **variables)
 
     assert errors == []
     assert {name for name, path in services.calls} == EIGHT
@@ -74,9 +72,11 @@ async def test_the_home_screen_touches_all_services_once_for_each_thing(app, ser
     assert len(data["restaurants"]["edges"]) == 10
 
 
-async def test_fifty_orders_with_lines_and_dishes_are_one_call_for_each_wave_and_endpoint(app, services):
+async def test_fifty_orders_with_lines_and_dishes_are_one_call_for_each_wave_and_endpoint(app, services, screen):
     """150 lines name 150 dishes: two calls, since the service takes 100 ids at once."""
-    data, errors = await run(app, "order-history")
+    document, variables = screen("order-history")
+
+    data, errors = await app.run(document, **variables)
 
     assert errors == []
     assert services.calls == Counter(
@@ -98,16 +98,18 @@ async def test_fifty_orders_with_lines_and_dishes_are_one_call_for_each_wave_and
 
 
 @pytest.mark.parametrize("down", sorted(EIGHT))
-async def test_a_service_that_is_away_costs_only_what_it_feeds(app, services, down):
+async def test_a_service_that_is_away_costs_only_what_it_feeds(app, services, screen, down):
     """Every null has its error and every error its null; whoever does not need the service does not notice."""
     services.down = {down}
 
-    data, errors = await run(app, "home")
+    document, variables = screen("home")
+
+    data, errors = await app.run(document, **variables)
 
     assert errors
-    assert {error.original_error.upstream for error in errors} == {down}
+    assert {error["extensions"]["upstream"] for error in errors} == {down}
     holes = [path for path in missing(data) if path not in NOWHERE]
-    assert sorted(tuple(error.path) for error in errors) == sorted(holes)
+    assert sorted(tuple(error["path"]) for error in errors) == sorted(holes)
 
 
 async def test_one_missing_dish_empties_one_place_of_the_menu(app, services):

@@ -14,7 +14,7 @@ from upstreams.wire import Money
 TYPES = schema._schema.type_map
 
 
-@given(st.datetimes(timezones=st.timezones()))
+@given(st.datetimes(timezones=st.timezones(), allow_imaginary=False))
 def test_a_time_is_written_in_utc_and_read_back(time):
     scalar = TYPES["DateTime"]
     try:
@@ -23,7 +23,7 @@ def test_a_time_is_written_in_utc_and_read_back(time):
         return
 
     assert written.endswith("Z")
-    assert scalar.coerce_input_value(written) == time
+    assert scalar.coerce_input_value(written) == time.astimezone(UTC)
 
 
 def test_a_time_of_another_zone_is_the_same_moment():
