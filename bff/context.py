@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from bff.clock import Clock
 
 if TYPE_CHECKING:
+    from bff.upstream.client import Upstreams
     from bff.upstream.endpoint import Endpoint
-    from bff.upstream.registry import Upstreams
 
 OperationKind = Literal["query", "mutation", "subscription"]
 

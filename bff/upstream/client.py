@@ -1,0 +1,148 @@
+"""How one upstream is called in this process: its policy turned into a pipeline around a transport."""
+
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import TYPE_CHECKING
+
+from bff.clock import Clock
+from bff.events import Notify
+from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.upstream.errors import UpstreamError
+from bff.upstream.message import Response
+from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
+from bff.upstream.pipeline.attempt import Attempt
+from bff.upstream.pipeline.balance import Balance, Host
+from bff.upstream.pipeline.deadline import Deadline
+from bff.upstream.transport import Limits, Transport
+
+if TYPE_CHECKING:
+    from bff.context import Operation
+
+OpenTransport = Callable[[Limits], Transport]
+"""Makes the transport of one upstream."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Methods that may be sent twice by RFC 9110, section 9.2.2."""
+
+
+class Client:
+    """Calls one upstream by its policy.
+
+    Attributes:
+        alias: The name that clients see.
+    """
+
+    def __init__(self, name: str, policy: UpstreamPolicy, handler: Handler, transport: Transport) -> None:
+        self.name = name
+        self.alias = policy.alias or name
+        self._handler = handler
+        self._transport = transport
+        self._forward = tuple(sorted(policy.forward.headers))
+
+    async def send(self, call: Call, operation: "Operation") -> Response:
+        """Return a usable response to *call*.
+
+        Raises:
+            UpstreamError: There is none; it names upstream and endpoint.
+        """
+        inbound = operation.headers
+        for name in self._forward:
+            if name in inbound:
+                call.headers.setdefault(name, inbound[name])
+        call.headers["x-request-id"] = operation.request_id
+        if operation.kind == "mutation" and not call.safe:
+            operation.dispatched = True
+        try:
+            return await self._handler(call)
+        except UpstreamError as error:
+            error.upstream, error.endpoint = self.name, call.endpoint
+            raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+
+class UnknownUpstream(LookupError):
+    """An endpoint belongs to an upstream that no policy file describes."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no policy for upstream {name!r}: write policies/upstreams/{name}.yaml with at least `hosts:` "
+            f"(there are: {', '.join(sorted(known)) or 'none'})"
+        )
+
+
+class Upstreams:
+    """All upstreams of one generation of policies; owns their connections."""
+
+    def __init__(self, clients: Mapping[str, Client]) -> None:
+        self._clients = dict(clients)
+
+    def __getitem__(self, name: str) -> Client:
+        """Return the client of upstream *name*.
+
+        Raises:
+            UnknownUpstream: No policy describes it.
+        """
+        try:
+            return self._clients[name]
+        except KeyError:
+            raise UnknownUpstream(name, self._clients) from None
+
+    def alias(self, name: str) -> str:
+        """Return the name of upstream *name* that clients see."""
+        client = self._clients.get(name)
+        return client.alias if client else name
+
+    async def close(self) -> None:
+        """Close all connections to all upstreams."""
+        for client in self._clients.values():
+            await client.close()
+
+
+def open_upstreams(
+    policies: Mapping[str, UpstreamPolicy],
+    operations: OperationsPolicy,
+    *,
+    open_transport: OpenTransport,
+    clock: Clock,
+    rng: Random,
+    notify: Notify,
+) -> Upstreams:
+    """Return clients for all upstreams that *policies* describe; no connection is made before the first call."""
+    clients = {}
+    for name, policy in policies.items():
+        transport = open_transport(limits_of(policy))
+        times = policy.timeouts
+        stages: dict[str, Stage] = {
+            "deadline": Deadline(
+                times.total.total_seconds(),
+                reserve=operations.deadline_reserve.total_seconds(),
+                min_attempt_time=operations.min_attempt_time.total_seconds(),
+                clock=clock,
+            ),
+            "balance": Balance([Host.parse(url) for url in policy.hosts], rng),
+        }
+        attempt = Attempt(transport, times.attempt.total_seconds(), clock=clock, notify=notify)
+        clients[name] = Client(name, policy, build([stages[stage] for stage in ORDER], attempt), transport)
+    return Upstreams(clients)
+
+
+def limits_of(policy: UpstreamPolicy) -> Limits:
+    """Return the transport's bounds that *policy* states."""
+    times, pool, limits = policy.timeouts, policy.pool, policy.limits
+    return Limits(
+        dns_timeout=times.dns.total_seconds(),
+        connect_timeout=times.connect.total_seconds(),
+        write_idle=times.write_idle.total_seconds(),
+        read_idle=times.read_idle.total_seconds(),
+        pool_timeout=times.queue.total_seconds(),
+        max_connections=pool.max_connections,
+        keepalive_expiry=pool.keepalive_expiry.total_seconds(),
+        max_connection_age=pool.max_age.total_seconds(),
+        max_response_bytes=limits.max_response_bytes,
+        max_header_bytes=limits.max_header_bytes,
+        max_header_count=limits.max_header_count,
+        ca_file=policy.ca.removeprefix("file:") if policy.ca else None,
+    )

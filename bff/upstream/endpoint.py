@@ -1,0 +1,204 @@
+"""An endpoint is the atom: one typed thing that a service offers.
+
+Resolvers call it, the executor batches it, policies configure it, tests fake it, tools print it. It is a constant,
+made at import time; everything that lives (connections, loaders, time) comes with the `Context` of a call.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import msgspec
+from typing_extensions import TypeForm
+
+from bff.context import Context, Operation
+from bff.upstream.client import SAFE_METHODS
+from bff.upstream.decode import decoder_of
+from bff.upstream.errors import UpstreamError
+from bff.upstream.loader import Loader
+from bff.upstream.outcome import Outcome
+from bff.upstream.pipeline import Call
+from bff.upstream.template import Template
+
+if TYPE_CHECKING:
+    from bff.upstream.declare import Upstream
+
+T = TypeVar("T")
+
+
+class UndeclaredCall(Exception):
+    """A resolver called an endpoint that it does not list in `calls=`."""
+
+    def __init__(self, endpoint: "Endpoint[Any]", resolver: str) -> None:
+        who = resolver or "a resolver"
+        super().__init__(
+            f"{who} calls {endpoint} without declaring it: write @resolver(calls=[{endpoint}]) or "
+            f"@batched(calls=[{endpoint}]) on it, and use the context it receives"
+        )
+
+
+class NotAContext(TypeError):
+    """An endpoint was called with something else than the context of a running operation."""
+
+    def __init__(self, endpoint: "Endpoint[Any]", given: object) -> None:
+        super().__init__(
+            f"{endpoint} was called with {type(given).__name__} instead of a Context: pass on the `context` that "
+            "the resolver receives (in an ordinary Strawberry resolver: `info.context`)"
+        )
+
+
+class Endpoint(Generic[T]):
+    """What all endpoints share: a name, a method, a target, and the refusal of undeclared calls.
+
+    Attributes:
+        upstream: The service it belongs to.
+        method: HTTP method.
+        template: Path and query arguments, RFC 6570.
+        safe: Whether a call may be sent twice.
+    """
+
+    def __init__(
+        self, upstream: "Upstream", method: str, template: str, *, idempotent: bool | None, name: str | None
+    ) -> None:
+        self.upstream = upstream
+        self.method = method
+        self.template = Template(template)
+        self.safe = method in SAFE_METHODS if idempotent is None else idempotent
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """The module variable it is assigned to, or the name it was given."""
+        if self._name is None:
+            self._name = self.upstream.name_of(self)
+        return self._name or f"{self.method} {self.template.text}"
+
+    def __str__(self) -> str:
+        """Return the endpoint as code writes it, such as `catalog.dishes`."""
+        return f"{self.upstream.name}.{self.name}"
+
+    def __repr__(self) -> str:
+        """Return what a reader of a log needs."""
+        return f"<{self} {self.method} {self.template.text}>"
+
+    def admit(self, context: Context) -> Operation:
+        """Return the operation of *context*, if its resolver declared this endpoint.
+
+        Raises:
+            NotAContext: It is something else.
+            UndeclaredCall: It was not declared.
+        """
+        if not isinstance(context, Context):
+            raise NotAContext(self, context)
+        if self not in context.calls:
+            raise UndeclaredCall(self, context.resolver)
+        return context.operation
+
+    def call(self, operation: Operation, target: str, headers: Mapping[str, str], body: bytes | None) -> Call:
+        """Return the call that sends these parts on behalf of *operation*."""
+        sent = {"accept": "application/json", **headers}
+        if body is not None:
+            sent["content-type"] = "application/json"
+        return Call(
+            upstream=self.upstream.name,
+            endpoint=self.name,
+            method=self.method,
+            target=target,
+            headers=sent,
+            body=body,
+            safe=self.safe,
+            request_id=operation.request_id,
+            deadline=operation.deadline.at,
+        )
+
+    def named(self, error: UpstreamError) -> UpstreamError:
+        """Return *error* with the names of upstream and endpoint."""
+        error.upstream, error.endpoint = self.upstream.name, self.name
+        return error
+
+
+class Single(Endpoint[T]):
+    """One request, one value. Equal GETs of one operation are one call."""
+
+    def __init__(
+        self,
+        upstream: "Upstream",
+        method: str,
+        template: str,
+        returns: TypeForm[T],
+        *,
+        body: type | None = None,
+        headers: Sequence[str] = (),
+        idempotent: bool | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(upstream, method, template, idempotent=idempotent, name=name)
+        self._decode = decoder_of(returns)
+        self._body = body
+        self._headers = frozenset(header.lower() for header in headers)
+
+    async def __call__(
+        self,
+        context: Context,
+        body: Any = None,
+        /,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **arguments: object,
+    ) -> T:
+        """Call the service.
+
+        Args:
+            context: That of the resolver.
+            body: A value of the declared body type, or an object with its attributes, such as a Strawberry input.
+            headers: Values of declared headers; None values are left out.
+            arguments: What the template names.
+
+        Raises:
+            UpstreamError: There is no usable answer.
+            TypeError: Body, headers or arguments are not those declared.
+        """
+        operation = self.admit(context)
+        target = self.template.expand(arguments)
+        sent = self._declared_headers(headers or {})
+        if self.method != "GET":
+            return await self._send(operation, target, sent, self._encode(body))
+        loader = operation.loaders.get(self)
+        if loader is None:
+            loader = operation.loaders[self] = self._loader(operation)
+        value: T = await loader.load((target, tuple(sorted(sent.items()))))
+        return value
+
+    def _loader(self, operation: Operation) -> Loader[Any, T]:
+        async def fetch(keys: list[tuple[str, tuple[tuple[str, str], ...]]]) -> list[T]:
+            ((target, headers),) = keys
+            return [await self._send(operation, target, dict(headers), None)]
+
+        return Loader(fetch, name=str(self), max_keys=1)
+
+    async def _send(self, operation: Operation, target: str, headers: Mapping[str, str], body: bytes | None) -> T:
+        call = self.call(operation, target, headers, body)
+        try:
+            response = await operation.upstreams[self.upstream.name].send(call, operation)
+        except UpstreamError as error:
+            if error.outcome is Outcome.NOT_FOUND and self._decode.optional:
+                return cast("T", self._decode.nothing())
+            raise
+        try:
+            return self._decode(response)
+        except UpstreamError as error:
+            raise self.named(error) from error.__cause__
+
+    def _encode(self, body: object) -> bytes | None:
+        if self._body is None and body is None:
+            return None
+        if self._body is None:
+            raise TypeError(f"{self} takes no body, not {type(body).__name__}")
+        try:
+            return msgspec.json.encode(msgspec.convert(body, self._body, from_attributes=True))
+        except msgspec.ValidationError as error:
+            raise TypeError(f"{self} takes {self._body.__name__}, not {type(body).__name__}: {error}") from error
+
+    def _declared_headers(self, headers: Mapping[str, str | None]) -> dict[str, str]:
+        if unknown := headers.keys() - self._headers:
+            raise TypeError(f"{self} declares no header {min(unknown)!r}: add it to headers=(...)")
+        return {name: value for name, value in headers.items() if value is not None}
