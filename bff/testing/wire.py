@@ -167,7 +167,7 @@ class Wire:
         with self.waiting():
             async for data in reply.body:
                 if data:
-                    await self.send(chunk(data) if chunked else data)
+                    await self.send_and_yield(chunk(data) if chunked else data)
         if chunked:
             await self.send(LAST_CHUNK)
 

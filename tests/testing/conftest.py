@@ -68,6 +68,8 @@ class RawClient:
                 await self.read()
         except TimeoutError:
             return True
+        except ConnectionResetError:
+            return False
         return False
 
     def close(self) -> None:
