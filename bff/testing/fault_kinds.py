@@ -170,7 +170,7 @@ class CloseAfterReply(Kind, frozen=True, tag="close_after_reply"):
 
 
 class BlackHole(Kind, frozen=True, tag="black_hole"):
-    """The connection is accepted and nothing ever comes back, whatever is sent, TLS handshakes too."""
+    """The connection is accepted and nothing ever comes back; on a port without TLS a handshake stalls, too."""
 
 
 class ResetOnAccept(Kind, frozen=True, tag="reset_on_accept"):
