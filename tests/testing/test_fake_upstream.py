@@ -166,6 +166,42 @@ async def test_tls_with_faults(fake_upstream):
     assert whole.json() == 1
 
 
+async def test_faults_may_be_there_before_the_service(connect):
+    """Trouble at start-up is trouble, too; and nothing listens before it is told to."""
+    fake = FakeUpstream()
+    fake.trouble(kinds.Status(500))
+    await asyncio.sleep(0)
+    port_before = fake.origin.port
+
+    async with fake:
+        client = await connect(fake.origin)
+        await client.send(b"GET / HTTP/1.1\r\n\r\n")
+        line, _, _ = await client.response()
+
+    assert (port_before, line) == (0, "HTTP/1.1 500 Internal Server Error")
+
+
+def test_faults_may_be_named_outside_a_loop():
+    fake = FakeUpstream()
+
+    fake.trouble(kinds.Refuse())
+    fake.clear()
+
+    assert fake.faults.entries == []
+
+
+async def test_a_service_that_starts_refused_opens_when_told(connect):
+    fake = FakeUpstream()
+    fake.trouble(kinds.Refuse())
+    async with fake:
+        with pytest.raises(ConnectionRefusedError):
+            await connect(fake.origin)
+        fake.clear()
+        await fake.start()
+
+        await connect(fake.origin)
+
+
 async def test_closing_twice_is_harmless(fake_upstream):
     fake: FakeUpstream = await fake_upstream()
 
