@@ -156,7 +156,7 @@ class Flapping(Kind, frozen=True, tag="flapping"):
 class SetCookie(Kind, frozen=True, tag="set_cookie"):
     """The service acts; its reply sets *cookie*, which a shared client must not keep."""
 
-    cookie: str = "session=somebody-else; Path=/"
+    cookie: str = "id=somebody-else; Path=/"
 
 
 class Informational(Kind, frozen=True, tag="informational"):
