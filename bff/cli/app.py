@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from bff.cli import check, policies, schema
+from bff.cli import check, demo, policies, schema, serve
 from bff.cli.output import UNUSABLE, Unusable, example
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -31,6 +31,8 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         context_settings=_SETTINGS,
     )
+    app.command("serve", epilog=example("bff serve --schema schema:schema --port 8000"))(serve.serve)
+    app.command("demo", epilog=example("bff demo"))(demo.demo)
     command = "bff check --schema schema:schema --policies policies --operations schema/operations"
     app.command("check", epilog=example(command))(check.check)
     app.add_typer(policies.app, name="policies")

@@ -137,6 +137,13 @@ def reason(status: int) -> str:
         return "Unknown"
 
 
+async def discard(reply: Reply) -> None:
+    """Let go of what a streamed body holds on to, whether or not it was read."""
+    close = getattr(reply.body, "aclose", None)
+    if close is not None:
+        await close()
+
+
 def may_have_body(request: Request, status: int) -> bool:
     """Return whether a response to *request* with *status* carries a body (RFC 9112, 6.3)."""
     return request.method != "HEAD" and status not in _BODILESS

@@ -191,7 +191,7 @@ class AiohttpTransport:
         return session
 
 
-class _Unresolved(OSError):
+class _UnresolvedError(OSError):
     """Carries our error through aiohttp, which lets only `OSError` pass."""
 
     def __init__(self, error: UpstreamError) -> None:
@@ -210,7 +210,7 @@ class _Names(AbstractResolver):
         try:
             found = await self._resolver.resolve(host, port, timeout=self._limit)
         except UpstreamError as error:
-            raise _Unresolved(error) from error
+            raise _UnresolvedError(error) from error
         return [
             ResolveResult(
                 hostname=host,
@@ -251,7 +251,7 @@ def _without_response(error: Exception, origin: Origin) -> UpstreamError:
         case aiohttp.ClientConnectorDNSError():
             cause = error.os_error
             return (
-                cause.error.fresh() if isinstance(cause, _Unresolved) else UpstreamError(Outcome.DNS, str(cause))
+                cause.error.fresh() if isinstance(cause, _UnresolvedError) else UpstreamError(Outcome.DNS, str(cause))
             )
         case aiohttp.ClientConnectorCertificateError():
             return tls_failure(str(origin), error.certificate_error)
