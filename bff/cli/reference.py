@@ -99,7 +99,9 @@ def _commands(command: Any, name: str) -> Iterator[str]:
 
 
 def _option_row(parameter: Any) -> str:
-    names = "`, `".join(parameter.opts) if parameter.param_type_name == "option" else parameter.name.upper()
+    names = parameter.name.upper()
+    if parameter.param_type_name == "option":
+        names = "`, `".join([*parameter.opts, *parameter.secondary_opts])
     value = parameter.metavar or ""
     default = f"`{parameter.default}`" if parameter.default not in {None, False} else ""
     cells = (
