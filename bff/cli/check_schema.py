@@ -26,7 +26,6 @@ from bff.cli.findings import Finding
 from bff.cli.project import relative
 from bff.execution.resolver import METADATA_KEY, FieldResolver
 
-
 _PYTHON_NAMES = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool", "ID": "strawberry.ID"}
 
 
