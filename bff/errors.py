@@ -80,7 +80,7 @@ class PublicError(Exception):
         self.extensions = extensions
 
 
-class OperationStopped(Exception):  # noqa: N818 - named after what happened
+class OperationStopped(Exception):
     """The operation's time was up before a field was there (DL-8).
 
     Attributes:
@@ -92,7 +92,7 @@ class OperationStopped(Exception):  # noqa: N818 - named after what happened
         self.started = started
 
 
-class ResolverCancelled(Exception):  # noqa: N818 - named after what happened
+class ResolverCancelled(Exception):
     """A resolver was cancelled although its operation was not (PD-14)."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class ErrorDesk:
             detail: For the log.
             extensions: Further members of the error's `extensions`, such as `retryAfterMs`.
         """
-        told = self._tell(code, None, None, detail or message, None, request_id)
+        told = self._tell(code, request_id, detail or message)
         return [{"message": message, "extensions": _extensions(code, told, **extensions)}]
 
     def request(
@@ -150,7 +150,7 @@ class ErrorDesk:
         """
 
         def word(error: GraphQLError) -> dict[str, Any]:
-            told = self._tell(code, None, None, error.message, error.original_error, request_id)
+            told = self._tell(code, request_id, error.message, exception=error.original_error)
             return _located(error, _quoted(error, hints=hints), _extensions(code, told), path=False)
 
         return self._capped(errors, word, request_id)
@@ -178,7 +178,7 @@ class ErrorDesk:
         if isinstance(cause, UpstreamError):
             return self._upstream(error, cause, operation, unknown=unknown)
         code, message, extra = _public(error, cause)
-        told = self._tell(code, error.path, None, _detail(error, cause), cause, operation.request_id)
+        told = self._tell(code, operation.request_id, _detail(error, cause), path=error.path, exception=cause)
         return _located(error, message, _extensions(code, told, unknown=unknown, **extra))
 
     def _upstream(
@@ -194,7 +194,9 @@ class ErrorDesk:
         words = _WORDS.get(code)
         message = words.format(alias or "A service") if words else _INTERNAL
         detail = f"{cause} body={cause.body!r}" if cause.body else str(cause)
-        told = self._tell(code, error.path, cause.upstream or None, detail, cause, operation.request_id)
+        told = self._tell(
+            code, operation.request_id, detail, path=error.path, upstream=cause.upstream or None, exception=cause
+        )
         return _located(
             error,
             message[0].upper() + message[1:] if not alias else message,
@@ -204,11 +206,12 @@ class ErrorDesk:
     def _tell(
         self,
         code: Code,
-        path: Sequence[str | int] | None,
-        upstream: str | None,
-        detail: str,
-        exception: BaseException | None,
         request_id: str,
+        detail: str,
+        *,
+        path: Sequence[str | int] | None = None,
+        upstream: str | None = None,
+        exception: BaseException | None = None,
     ) -> str:
         error_id = self._new_id()
         where = None if path is None else tuple(path)

@@ -37,8 +37,8 @@ class Settings(BaseModel):
     schema_name: str | None = None
     """The schema as `MODULE:ATTRIBUTE`, such as `schema:schema`; `schema` in options and files."""
 
-    policies: Path = Path("policies")
-    """Folder of the policy files."""
+    policies: Path | None = None
+    """Folder of the policy files; `policies` where there is one, else defaults rule."""
 
     operations: Path | None = None
     """Folder of `.graphql` files that GraphiQL opens as tabs."""
@@ -60,6 +60,9 @@ class Settings(BaseModel):
 
     development: bool = False
     """Opens introspection and GraphiQL whatever the policies say; never set it in production."""
+
+    verbose: bool = False
+    """Logs every attempt and every operation, not only what went wrong."""
 
     graphiql_headers: Annotated[dict[str, str], BeforeValidator(_from_json)] = {}
     """Headers that GraphiQL starts with; in the environment as a JSON object."""

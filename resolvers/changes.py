@@ -21,6 +21,7 @@ class UserErrorCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     CONFLICT = "CONFLICT"
     INVALID = "INVALID"
+    IN_PROGRESS = "IN_PROGRESS"
     DECLINED = "DECLINED"
 
 
@@ -92,10 +93,17 @@ def not_found(message: str) -> Change[Any]:
 def _reasons(error: UpstreamError) -> list[UserError]:
     try:
         if error.status in _CODE_OF_STATUS:
-            return _of_problem(_CODE_OF_STATUS[error.status], msgspec.json.decode(error.body, type=_Problem))
+            return _of_problem(_code(error), msgspec.json.decode(error.body, type=_Problem))
         return _of_graphql(msgspec.json.decode(error.body, type=_GraphQLErrors))
     except msgspec.DecodeError:
         return []
+
+
+def _code(error: UpstreamError) -> UserErrorCode:
+    """Return the kind of a refusal; a conflict that says when to come back is one that passes."""
+    code = _CODE_OF_STATUS[error.status or 0]
+    passing = code is UserErrorCode.CONFLICT and error.retry_after is not None
+    return UserErrorCode.IN_PROGRESS if passing else code
 
 
 def _of_problem(code: UserErrorCode, problem: _Problem) -> list[UserError]:

@@ -9,6 +9,8 @@ from binascii import Error as Base64Error
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
+from bff import PublicError
+from bff.codes import Code
 from upstreams.wire import Page
 
 MAX_PAGE = 50
@@ -77,14 +79,18 @@ class Connection(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The `first` items after `after`, as far as one page of the service reaches."""
+    """The `first` items after `after`, as far as one page of the service reaches.
+
+    Raises:
+        PublicError: BAD_USER_INPUT: `first` is not 1 to 50.
+    """
 
     first: int
     after: Cursor | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.first <= MAX_PAGE:
-            raise ValueError(f"first is {self.first}, allowed are 1 to {MAX_PAGE}")
+            raise PublicError(Code.BAD_USER_INPUT, f"`first` is {self.first}; allowed are 1 to {MAX_PAGE}.")
 
     @property
     def start(self) -> Cursor:

@@ -22,6 +22,7 @@ describe_enum(
     {
         "NOT_FOUND": "What was to be changed does not exist.",
         "CONFLICT": "The state of things does not allow it, or not any more; sending it again will not help.",
+        "IN_PROGRESS": "The same change is still being made; send it again, with the same key, in a moment.",
         "INVALID": "A value is not acceptable; `path` says which.",
         "DECLINED": "The payment was declined.",
     },

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -32,7 +33,7 @@ _UNITS_PER_PAIR = 4
 """What comparing two fields costs at most in graphql-core's own count: names, arguments and types."""
 
 
-class Refused(Exception):  # noqa: N818 - named after what happened
+class Refused(Exception):
     """A request is not executed; `errors` say why, in the words of GraphQL."""
 
     def __init__(self, code: Code, errors: Sequence[GraphQLError]) -> None:
@@ -151,7 +152,8 @@ class Documents:
         limit = self._policy.limits.validation_time.total_seconds()
         alarm = asyncio.ensure_future(self._clock.sleep(limit))
         try:
-            await asyncio.wait({flight, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {flight, alarm}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             alarm.cancel()
         if flight.done() and not flight.cancelled():

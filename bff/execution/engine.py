@@ -24,7 +24,7 @@ from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothin
 from bff.policy.model import OperationsPolicy
 
 if TYPE_CHECKING:
-    from bff.upstream.registry import Upstreams
+    from bff.upstream.client import Upstreams
 
 PATIENCE = 0.25
 """Seconds that stopped resolvers get to end before they are no longer waited for (DL-9)."""

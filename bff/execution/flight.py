@@ -57,9 +57,10 @@ class Flight:
             OperationStopped: The operation was stopped before the value was there.
             ResolverCancelled: The awaitable was cancelled by somebody else.
         """
-        future = awaitable if isinstance(awaitable, asyncio.Future) else self.start(awaitable)
-        if not isinstance(future, asyncio.Future):
+        begun = awaitable if isinstance(awaitable, asyncio.Future) else self.start(awaitable)
+        if not isinstance(begun, asyncio.Future):
             raise OperationStopped(started=False)
+        future: asyncio.Future[T] = begun
         if not self.stopped and not future.done():
             await self._done_or_stopped(future)
         if future.done():
@@ -111,7 +112,7 @@ class Flight:
         if not self._tasks:
             return set()
         for task in self._tasks:
-            task.cancel()
+            _give_up(task)
         left = set(self._tasks)
         alarm = asyncio.ensure_future(clock.sleep(patience))
         try:
@@ -129,7 +130,8 @@ class Flight:
 
 
 def _give_up(future: "asyncio.Future[Any]") -> None:
-    if isinstance(future, asyncio.Task):
+    """Cancel *future* if that is for us to do; once only, so that it can clear up in peace."""
+    if isinstance(future, asyncio.Task) and not future.cancelling():
         future.cancel()
 
 
@@ -138,4 +140,3 @@ class _NotBegun:
 
     def __await__(self) -> Generator[Any, None, Any]:
         raise OperationStopped(started=False)
-        yield

@@ -1,4 +1,4 @@
-"""Runs operations by interpreting their syntax tree with graphql-core; the seam behind which another engine fits."""
+"""Runs operations by interpreting their syntax tree with graphql-core; another engine fits behind `Run`."""
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
@@ -58,8 +58,8 @@ Raises:
 class GuardedExecution:
     """Laid over an executor of graphql-core: resolvers' awaitables run in the operation's `Flight`.
 
-    graphql-core's own way with an abort signal leaves tasks behind when it is cancelled or when a sibling nulls the
-    parent, and lets a `CancelledError` of one resolver end the whole operation.
+    graphql-core's own way with an abort signal leaves tasks behind when it is cancelled or when a sibling nulls
+    the parent, and lets a `CancelledError` of one resolver end the whole operation.
     """
 
     flight: Flight
@@ -80,7 +80,7 @@ class GuardedExecution:
         """End what belongs to a parent that is null already."""
         self.flight.abandon(awaitables)
 
-    def complete_awaitable_value(
+    def complete_awaitable_value(  # noqa: PLR0917 - graphql-core's
         self, return_type: Any, details: Any, info: Any, path: Path, result: Any, position: Any
     ) -> Awaitable[Any]:
         """Begin *result* now, so that it has an owner even if this field is never waited for."""
@@ -92,7 +92,7 @@ class GuardedExecution:
             ),
         )
 
-    def complete_awaitable_list_item_value(
+    def complete_awaitable_list_item_value(  # noqa: PLR0917 - graphql-core's
         self, item: Any, item_type: Any, details: Any, info: Any, path: Path, position: Any
     ) -> Awaitable[Any]:
         """Begin *item* now, for the same reason."""
@@ -113,7 +113,8 @@ class GuardedExecution:
                 parent_type, source, details, path, position
             )
         except CancelledError:
-            return self._fail(ResolverCancelled(), parent_type, details, path)
+            self._fail(ResolverCancelled(), parent_type, details, path)
+            return None
 
     def execute_fields_serially(
         self, parent_type: GraphQLObjectType, source: Any, path: Path | None, fields: Any, position: Any
@@ -129,7 +130,8 @@ class GuardedExecution:
         for name, details in fields.items():
             field_path = Path(path, name, parent_type.name)
             if self.flight.stopped:
-                results[name] = self._fail(OperationStopped(started=False), parent_type, details, field_path)
+                self._fail(OperationStopped(started=False), parent_type, details, field_path)
+                results[name] = None
                 continue
             result = self.execute_field(parent_type, source, details, field_path, position)
             if result is not Undefined:
@@ -152,7 +154,7 @@ def interpreter(
     strawberry: bool = False,
 ) -> Run:
     """Return the function that runs jobs on *schema* with executor *base*."""
-    executor_class = type("OperationExecutor", (GuardedExecution, base), {})
+    executor_class: Any = type("OperationExecutor", (GuardedExecution, base), {})
 
     def run(job: Job) -> Outcome | Awaitable[Outcome]:
         executor = executor_class.build(

@@ -24,7 +24,7 @@ _VISITS_PER_PAIR = 10
 """Rules that walk the fragments of each operation do this many cheap steps in the time of one comparison."""
 
 
-class LimitExceeded(Exception):  # noqa: N818 - named after what happened
+class LimitExceeded(Exception):
     """A document is over one of its limits; `limit` is its name in the policy."""
 
     def __init__(self, limit: str, allowed: int) -> None:
@@ -145,11 +145,11 @@ def _innermost_first(own: dict[str, _Part]) -> tuple[list[str], bool]:
     order: list[str] = []
     done: set[str] = set()
     cyclic = False
-    for root in own:
+    for root, part in own.items():
         if root in done:
             continue
         open_names = {root}
-        path = [(root, iter(own[root].spreads))]
+        path = [(root, iter(part.spreads))]
         while path:
             name, spreads = path[-1]
             for inner, _ in spreads:

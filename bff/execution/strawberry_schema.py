@@ -23,7 +23,7 @@ Around = Callable[[GraphQLRequest, Document, Any], AbstractAsyncContextManager[M
 """Lies around the running of one operation; gives the middleware for its resolvers."""
 
 
-class UnsupportedSchema(Exception):  # noqa: N818 - named after what happened
+class UnsupportedSchema(Exception):
     """The engine cannot keep what this schema promises."""
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, DocumentStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from bff.policy.problem import Problem
 
@@ -26,7 +27,7 @@ MAX_VALUES = 20_000
 """Most values in one file, with every use of an anchor counted."""
 
 _TAG = "tag:yaml.org,2002:"
-_TEXT_TAGS = frozenset({"str", "timestamp", "value", "merge"})
+_KNOWN_TAGS = frozenset({"map", "seq", "null", "bool", "int", "float", "str", "timestamp", "value", "merge"})
 
 Path = tuple[str | int, ...]
 """Keys and indexes that lead from the root of a document to a value."""
@@ -110,23 +111,24 @@ def parse(file: str, content: bytes) -> tuple[Located | None, list[Problem]]:
         file: How to name the file in problems.
         content: UTF-8, at most `MAX_BYTES`.
     """
+    reader = _Reader(file)
     try:
         text = _text(file, content)
         _check_bounds(file, text)
         node = YAML(typ="safe", pure=True).compose(text)
+        located = Located({}, Mark(file)) if node is None else reader.read(node)
     except _Unreadable as error:
         return None, [error.problem]
     except MarkedYAMLError as error:
         return None, [_syntax_problem(file, text, error)]
-    except YAMLError as error:
-        return None, [Problem(file, 1, 1, "", f"not YAML: {str(error).splitlines()[0]}")]
-    if node is None:
-        return Located({}, Mark(file)), []
-    reader = _Reader(file)
-    return reader.read(node), reader.problems
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return None, [Problem(file, line, column, "", "an invisible control character; remove it")]
+    return located, reader.problems
 
 
-class _Unreadable(Exception):  # noqa: N818 - carries a problem, never leaves this module
+class _Unreadable(Exception):
     def __init__(self, file: str, line: int, column: int, what: str) -> None:
         super().__init__(what)
         self.problem = Problem(file, line, column, "", what)
@@ -211,16 +213,19 @@ class _Reader:
         at = _mark(self._file, node.start_mark)
         self._values += 1
         if self._values > MAX_VALUES or len(path) > MAX_DEPTH:
-            if self._values <= MAX_VALUES + 1:
-                self._values = MAX_VALUES + 1
-                self._refuse(at, path[:1], f"anchors repeat themselves into more than {MAX_VALUES} values")
-            return Located(None, at, key_at)
+            what = f"anchors repeat themselves into more than {MAX_VALUES} values"
+            raise _Unreadable(self._file, at.line, at.column, what)
+        kind = str(node.tag)
+        if kind.removeprefix(_TAG) not in _KNOWN_TAGS:
+            tag = f"!!{kind.removeprefix(_TAG)}" if kind.startswith(_TAG) else kind
+            write = str(node.value) if isinstance(node, ScalarNode) else None
+            self._refuse(at, path, f"tag '{tag}' is not used in policies; remove it", write)
         if isinstance(node, MappingNode):
             return Located(self._mapping(node, path), at, key_at)
         if isinstance(node, SequenceNode):
             items = tuple(self.read(item, (*path, index)) for index, item in enumerate(node.value))
             return Located(items, at, key_at)
-        return Located(self._scalar(node, at, path), at, key_at)
+        return Located(_scalar(node), at, key_at)
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Located]:
         entries: dict[str, Located] = {}
@@ -238,22 +243,19 @@ class _Reader:
             entries[key] = self.read(value_node, (*path, key), at)
         return entries
 
-    def _scalar(self, node: Node, at: Mark, path: Path) -> Any:
-        text, kind = str(node.value), str(node.tag).removeprefix(_TAG)
-        if kind in _TEXT_TAGS:
-            return text
-        try:
-            return _SCALARS[kind](text)
-        except KeyError:
-            self._refuse(at, path, f"tag '!{kind}' is not used in policies; remove it", text)
-        except ValueError:
-            return text
-        return None
-
     def _refuse(self, at: Mark, path: Path, what: str, write: str | None = None) -> None:
         key = key_text(path)
         line = f"{path[-1]}: {write}" if write and path else None
         self.problems.append(Problem(self._file, at.line, at.column, key, what, write=line))
+
+
+def _scalar(node: Node) -> Any:
+    """Return the value of *node*; what its tag cannot mean, such as a whole number of 5,000 digits, is text."""
+    text, convert = str(node.value), _SCALARS.get(str(node.tag).removeprefix(_TAG))
+    try:
+        return convert(text) if convert else text
+    except ValueError:
+        return text
 
 
 def _whole(text: str) -> int:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -25,6 +25,10 @@ _MODEL_ERRORS = frozenset({"model_type", "dict_type", "model_attributes_type"})
 _LIST_ERRORS = frozenset({"tuple_type", "list_type", "frozen_set_type", "set_type"})
 
 
+_Words = tuple[str, str | None]
+"""What is wrong, and the value to write instead."""
+
+
 def explain(
     error: ValidationError, model: type[BaseModel], document: Located, elsewhere: Mapping[str, str]
 ) -> list[Problem]:
@@ -37,7 +41,14 @@ def explain(
         elsewhere: Keys that this file does not take, with the file that does.
     """
     explainer = _Explainer(model, document, elsewhere)
-    return [problem for details in error.errors(include_url=False) for problem in explainer.problems(details)]
+    errors = error.errors(include_url=False)
+    problems = [
+        problem for details in errors if not _follows(details, errors) for problem in explainer.problems(details)
+    ]
+    renamed = {problem.nearest for problem in problems if problem.nearest}
+    return [
+        problem for problem in problems if not (problem.key in renamed and problem.what.endswith("is missing"))
+    ]
 
 
 class _Explainer:
@@ -52,7 +63,7 @@ class _Explainer:
         if isinstance(cause, Clashes):
             for clash in cause.clashes:
                 keys = [(*path, *key) for key in clash.keys]
-                write = f"{_last_key(keys[0])}: {clash.write}" if clash.write else None
+                write = self._line(keys[0], clash.write) if clash.write else None
                 yield self._problem(keys[0], clash.what, at=self._first_written(keys), write=write)
         elif isinstance(cause, Refused):
             yield self._refused(path, cause)
@@ -79,10 +90,15 @@ class _Explainer:
         what = f"unknown key {word!r} {place}"
         model = self._model_at(section)
         here = list(model.model_fields) if model else []
+        if word == "<<":
+            what = "merge keys ('<<') are not YAML 1.2; what services share belongs in defaults.yaml"
+            return self._problem(path, what, at=at)
         value = self._document.find(path)
         text = as_yaml(value.plain()) if value else ""
         nearest = _nearest(word, here)
         if nearest:
+            if value and isinstance(value.value, str) and self._takes_a_list((*section, nearest)):
+                text = f"[{text}]"
             return self._problem(path, what, at=at, nearest=nearest, write=f"{nearest}: {text}")
         moved = next((known for known, _ in paths_of(self._model) if known[-1] == word), None)
         if moved:
@@ -102,34 +118,47 @@ class _Explainer:
 
     def _wrong(self, path: Path, details: ErrorDetails) -> Problem:
         kind, value, context = details["type"], details["input"], details.get("ctx", {})
-        said = _said(value)
-        example = self._example(path)
         nearest: str | None = None
-        if kind in _MODEL_ERRORS:
-            what, example = f"{_last_key(path)!r} has keys below it, not {said}", self._section_example(path)
-        elif kind in _LIST_ERRORS:
-            what = f"{_last_key(path)!r} is a list, not {said}"
-            example = f"[{value}]" if isinstance(value, str) else example
-        elif kind == "int_type":
-            what = f"{said} is not a whole number"
-            example = value if isinstance(value, str) and value.strip().isdecimal() else example
-        elif kind == "bool_type":
-            what, example = f"{said} is neither true nor false", _truth(value) or example
-        elif kind == "string_type":
-            what, example = f"{said} is not text; quote it", f'"{value}"' if _is_scalar(value) else example
-        elif kind == "literal_error":
+        if kind == "literal_error":
             what, nearest = self._not_one_of(path, value)
-            example = nearest or example
-        elif bound := self._bound(path, context):
-            what, example = f"{_last_key(path)} {bound[0]}, not {said}", bound[1] or example
-        elif kind == "too_short":
-            what = f"{_last_key(path)!r} is empty; it needs at least {context.get('min_length')}"
-        elif kind == "too_long":
-            what = f"{_last_key(path)!r} has too many entries; {context.get('max_length')} at most"
+            example = nearest
         else:
-            what = details["msg"][:1].lower() + details["msg"][1:]
-        write = self._line(path, str(example)) if example is not None else None
+            what, example = (
+                self._wrong_shape(path, kind, value, context)
+                or self._wrong_kind(kind, value)
+                or self._out_of_bounds(path, value, context)
+                or (details["msg"][:1].lower() + details["msg"][1:], None)
+            )
+        example = example or self._example(path)
+        write = self._line(path, example) if example is not None else None
         return self._problem(path, what, nearest=nearest, write=write)
+
+    def _wrong_shape(self, path: Path, kind: str, value: Any, context: Mapping[str, Any]) -> _Words | None:
+        key = _last_key(path)
+        if kind in _MODEL_ERRORS:
+            return f"{key!r} has keys below it, not {_said(value)}", self._section_example(path)
+        if kind in _LIST_ERRORS:
+            return f"{key!r} is a list, not {_said(value)}", f"[{value}]" if isinstance(value, str) else None
+        if kind == "too_short":
+            return f"{key!r} is empty; it needs at least {context.get('min_length')}", None
+        if kind == "too_long":
+            return f"{key!r} has too many entries; {context.get('max_length')} at most", None
+        if kind == "string_too_short":
+            return f"{key} needs at least {context.get('min_length')} characters", None
+        return None
+
+    @staticmethod
+    def _wrong_kind(kind: str, value: Any) -> _Words | None:
+        said = _said(value)
+        if kind == "int_type" and isinstance(value, str) and value.strip().isdecimal():
+            return f"{said} is text; remove the quotes", value.strip()
+        if kind == "int_type":
+            return f"{said} is not a whole number", None
+        if kind == "bool_type":
+            return f"{said} is neither true nor false", _truth(value)
+        if kind == "string_type":
+            return f"{said} is not text; quote it", f'"{as_yaml(value)}"' if _is_scalar(value) else None
+        return None
 
     def _not_one_of(self, path: Path, value: Any) -> tuple[str, str | None]:
         field = self._field(path)
@@ -141,16 +170,20 @@ class _Explainer:
         nearest = nearest or _nearest(word, choices)
         return f"{_said(value)} is none of {', '.join(choices)}", nearest
 
-    def _bound(self, path: Path, context: Mapping[str, Any]) -> tuple[str, str | None] | None:
-        """Return what the limit in *context* says, and the nearest value inside it."""
+    def _out_of_bounds(self, path: Path, value: Any, context: Mapping[str, Any]) -> _Words | None:
         field = self._field(path)
         for item in field.metadata if field else ():
             for name, words in (("ge", "at least"), ("le", "at most"), ("gt", "more than"), ("lt", "less than")):
                 limit = getattr(item, name, None)
                 if limit is not None and name in context:
                     text = field_as_yaml(field, limit) if field else str(limit)
-                    return f"must be {words} {text}", text if name in {"ge", "le"} else None
+                    what = f"{_last_key(path)} must be {words} {text}, not {_said(value)}"
+                    return what, text if name in {"ge", "le"} else None
         return None
+
+    def _takes_a_list(self, path: Path) -> bool:
+        field = self._field(path)
+        return field is not None and get_origin(field.annotation) in {tuple, list, frozenset}
 
     def _field(self, path: Path) -> FieldInfo | None:
         keys = [step for step in path if isinstance(step, str)]
@@ -170,8 +203,10 @@ class _Explainer:
         field = self._field(path)
         if field is None or isinstance(path[-1], int):
             return None
+        if field.examples:
+            return as_yaml(field.examples[0])
         if field.is_required():
-            return as_yaml(field.examples[0]) if field.examples else None
+            return None
         value = field.get_default(call_default_factory=True)
         return None if value is None else field_as_yaml(field, value)
 
@@ -207,8 +242,16 @@ class _Explainer:
     ) -> Problem:
         if at is None:
             found = self._document.find(path)
-            at = found.at if found else self._key_mark(path[:-1])
+            at = found.at if found and found.value is not None else self._key_mark(path if found else path[:-1])
         return Problem(at.file, at.line, at.column, key_text(path), what, nearest=nearest, write=write)
+
+
+def _follows(details: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """Return whether *details* only counts what other errors took away: a list is short of its refused items."""
+    place = details["loc"]
+    return details["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors
+    )
 
 
 def _nearest(word: str, choices: list[str]) -> str | None:
@@ -248,4 +291,4 @@ def _said(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    return f"'{as_yaml(value)}'"
+    return f"'{value}'" if isinstance(value, str) else as_yaml(value)

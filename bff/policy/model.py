@@ -132,7 +132,7 @@ class Forward(Policy):
 class UpstreamDefaults(Policy):
     """How every service is called unless its own file says otherwise: `policies/defaults.yaml`."""
 
-    plaintext: Annotated[str, Field(min_length=5)] | None = None
+    plaintext: Annotated[str | None, Field(min_length=5, examples=["service mesh encrypts"])] = None
     """Why `http://` to another machine is safe here, such as "service mesh encrypts"; it is refused without."""
 
     ca: FileReference | None = None

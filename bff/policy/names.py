@@ -53,7 +53,7 @@ def check_host(text: str) -> str:
         url = urlsplit(text)
         port = url.port
     except ValueError as error:
-        raise Refused(f"{text!r} is not a URL: {error}") from None
+        raise Refused(f"{text!r} is not a URL: {str(error)[:1].lower()}{str(error)[1:]}") from None
     if not url.hostname:
         raise Refused(f"{text!r} names no host")
     if port == 0:
@@ -93,7 +93,7 @@ def check_header(name: str) -> str:
     if name != name.lower():
         raise Refused(f"header names are in lower case here, not {name!r}", name.lower())
     if not _TOKEN.fullmatch(name):
-        raise Refused(f"{name!r} is not the name of a header")
+        raise Refused(f"{name!r} is not the name of a header", name.strip(": ") or None)
     if name in _OF_ONE_CONNECTION:
         raise Refused(f"header {name!r} belongs to one connection or body and cannot travel on")
     return name

@@ -51,7 +51,7 @@ class PolicyError(Exception):
         self.problems = tuple(problems)
 
 
-class Refused(ValueError):  # noqa: N818 - says what happened to the value, as pydantic's own validators do
+class Refused(ValueError):
     """A value that a model does not take.
 
     Attributes:
@@ -77,7 +77,7 @@ class Clash(NamedTuple):
     write: str | None = None
 
 
-class Clashes(ValueError):  # noqa: N818 - a list of findings rather than an error of its own
+class Clashes(ValueError):
     """All values of one model that do not go together."""
 
     def __init__(self, clashes: Iterable[Clash]) -> None:

@@ -20,6 +20,7 @@ _SHARE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*%")
 _NUMBER_AND_WORD = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([A-Za-z]+)")
 
 _LONGEST = timedelta(days=3650)
+_PROBABLY_MILLISECONDS = 50
 
 _OTHER_SPELLINGS = {
     "ms": ("msec", "msecs", "milli", "millis", "millisecond", "milliseconds"),
@@ -42,15 +43,15 @@ def parse_duration(value: Any) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    if _is_number(value):
+    if _is_number(value) or _is_digits(value):
         raise Refused(
             f"a duration needs a unit: write {value}ms, {value}s or {value}m",
-            f"{value}ms" if value >= 50 else f"{value}s",  # noqa: PLR2004 - nobody means a minute by 60 seconds and up
+            f"{value}ms" if float(value) >= _PROBABLY_MILLISECONDS else f"{value}s",
         )
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise Refused(
-            f"{value!r} is not a duration: write a number and one of ms, s, m, h, d, such as 250ms",
+            f"{_said(value)} is not a duration: write a number and one of ms, s, m, h, d, such as 250ms",
             _respelt(value, _MICROSECONDS),
         )
     microseconds = Decimal(match[1]) * _MICROSECONDS[match[2]]
@@ -65,12 +66,14 @@ def parse_size(value: Any) -> int:
     Raises:
         Refused: No unit, or not a size.
     """
-    if _is_number(value):
-        raise Refused(f"a size needs a unit: write {value}B, {value}KiB or {value}MiB", f"{value}B")
+    if _is_number(value) or _is_digits(value):
+        raise Refused(
+            f"a size needs a unit: write {value}B, {value}KiB or {value}MiB", format_size(int(float(value)))
+        )
     match = _SIZE.fullmatch(str(value).strip())
     if not match:
         raise Refused(
-            f"{value!r} is not a size: write a number and one of B, KiB, MiB, GiB, such as 256KiB",
+            f"{_said(value)} is not a size: write a number and one of B, KiB, MiB, GiB, such as 256KiB",
             _respelt(value, _BYTES),
         )
     return int(Decimal(match[1]) * _BYTES[match[2]])
@@ -87,7 +90,7 @@ def parse_share(value: Any) -> float:
     elif match := _SHARE.fullmatch(str(value).strip()):
         share = float(Decimal(match[1]) / 100)
     else:
-        raise Refused(f"{value!r} is not a share: write a percentage such as 20%")
+        raise Refused(f"{_said(value)} is not a share: write a percentage such as 20%")
     if not 0 <= share <= 1:
         raise Refused(f"{value!r} is not a share: it must lie between 0% and 100%")
     return share
@@ -153,6 +156,14 @@ Share = Annotated[
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_digits(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 12  # noqa: PLR2004 - as in the patterns
+
+
+def _said(value: Any) -> str:
+    return {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value), repr(value))
 
 
 def _respelt(value: Any, units: dict[str, int]) -> str | None:

@@ -1,4 +1,4 @@
-"""Acting once for one `Idempotency-Key`, however often the request arrives (draft-ietf-httpapi-idempotency-key-header)."""
+"""Acting once for one `Idempotency-Key`, however often it comes (draft-ietf-httpapi-idempotency-key-header)."""
 
 import hashlib
 import re

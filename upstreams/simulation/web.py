@@ -7,8 +7,9 @@ import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from inspect import isawaitable
 from random import Random
 from typing import Any, Final, TypeVar
@@ -17,6 +18,7 @@ import msgspec
 
 from bff.clock import Clock
 from bff.testing.http_message import Reply, Request
+from bff.testing.routes import Routes
 from upstreams.simulation.world.draw import number
 from upstreams.simulation.world.ledger import USERS
 
@@ -29,7 +31,7 @@ DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 50
 
 _BEARER: Final = re.compile(r"bearer +demo-(\S+)", re.IGNORECASE | re.ASCII)
-_CURSOR: Final = "after:"
+_CURSOR: Final = re.compile(r"after:(-?[0-9]{1,9})", re.ASCII)
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
@@ -85,59 +87,46 @@ class App:
     def __init__(self, name: str, cache_control: str, outside: Outside) -> None:
         """Start with `/health` alone; *cache_control* is sent with each answer to a GET."""
         self.name = name
+        self.routes = Routes()
         self._cache_control = cache_control
         self._outside = outside
         self._rng = Random(name)
-        self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
-        self.get("/health", lambda _: Reply.json({"status": "ok", "service": name}))
+        self.get("/health", lambda _: Reply.json({"status": "ok", "service": name}), slow=False)
 
-    def get(self, template: str, handler: Handler) -> None:
-        """Answer GET and HEAD; the template registered first wins."""
-        self._routes.append(("GET", _pattern(template), handler))
+    def get(self, template: str, handler: Handler, *, slow: bool = True) -> None:
+        """Answer GET and HEAD, after the service's latency if *slow*."""
+
+        async def answer(request: Request) -> Reply:
+            return self._conditional(request, await self._answer(request, handler, slow=slow))
+
+        self.routes.add("GET", template, answer)
 
     def post(self, template: str, handler: Handler) -> None:
-        """Answer POST."""
-        self._routes.append(("POST", _pattern(template), handler))
+        """Answer POST, after the service's latency."""
 
-    async def __call__(self, request: Request) -> Reply:
-        """Answer *request*."""
-        if request.path != "/health":
+        async def answer(request: Request) -> Reply:
+            return await self._answer(request, handler, slow=True)
+
+        self.routes.add("POST", template, answer)
+
+    async def _answer(self, request: Request, handler: Handler, *, slow: bool) -> Reply:
+        if slow and self._outside.latency:
             await self._outside.clock.sleep(self._outside.latency * self._rng.uniform(0.5, 1.5))
         try:
-            reply = await self._answer(request)
+            answer = handler(request)
+            return await answer if isawaitable(answer) else answer
         except Problem as problem:
             return problem.reply()
-        return self._conditional(request, reply)
-
-    async def _answer(self, request: Request) -> Reply:
-        method = "GET" if request.method == "HEAD" else request.method
-        allowed: list[str] = []
-        for known, pattern, handler in self._routes:
-            match = pattern.fullmatch(request.path)
-            if match and known == method:
-                answer = handler(replace(request, params=match.groupdict()))
-                return await answer if isawaitable(answer) else answer
-            if match:
-                allowed.append(known)
-        if allowed:
-            raise Problem(
-                405, f"{request.path} takes {', '.join(allowed)}", headers=[("allow", ", ".join(allowed))]
-            )
-        raise Problem(404, f"{self.name} has nothing at {request.path}")
 
     def _conditional(self, request: Request, reply: Reply) -> Reply:
-        """Add validator and freshness to an answer to a GET, or make it a 304 (RFC 9110, 13.1.2)."""
-        if request.method not in {"GET", "HEAD"} or reply.status != 200 or not isinstance(reply.body, bytes):  # noqa: PLR2004
+        """Add validator and freshness to a good answer, or make it a 304 (RFC 9110, 13.1.2)."""
+        if reply.status != HTTPStatus.OK or not isinstance(reply.body, bytes):
             return reply
         etag = f'"{hashlib.blake2b(reply.body, digest_size=12).hexdigest()}"'
         validators = (("etag", etag), ("cache-control", self._cache_control))
         if _matches(request.headers.get("if-none-match", ""), etag):
             return Reply(304, validators)
         return reply.with_headers(*validators)
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
 
 
 def _matches(field: str, etag: str) -> bool:
@@ -205,7 +194,7 @@ def page(request: Request, items: Sequence[T], key: Callable[[T], int], show: Ca
     rest = items if after is None else [item for item in items if key(item) > after]
     shown = rest[:limit]
     more = len(rest) > len(shown)
-    cursor = urlsafe_b64encode(f"{_CURSOR}{key(shown[-1])}".encode()).decode().rstrip("=") if more else None
+    cursor = urlsafe_b64encode(f"after:{key(shown[-1])}".encode()).decode().rstrip("=") if more else None
     return Reply.json({"items": [show(item) for item in shown], "nextCursor": cursor, "total": len(items)})
 
 
@@ -223,11 +212,12 @@ def _cursor(request: Request) -> int | None:
         return None
     try:
         plain = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
-        if not plain.startswith(_CURSOR):
-            raise ValueError(plain)
-        return int(plain.removeprefix(_CURSOR))
-    except ValueError as error:
-        raise invalid("#/cursor", "the cursor is none of ours") from error
+    except ValueError:
+        plain = ""
+    match = _CURSOR.fullmatch(plain)
+    if match is None:
+        raise invalid("#/cursor", "the cursor is none of ours")
+    return int(match[1])
 
 
 def decode(request: Request, kind: type[T]) -> T:

@@ -95,7 +95,7 @@ class Root:
         self._last = REVIEWS
 
     def reviews(
-        self, _info: GraphQLResolveInfo, restaurant_ids: list[str], first: int | None
+        self, _info: GraphQLResolveInfo[Request], restaurant_ids: list[str], first: int | None
     ) -> list[dict[str, Any]]:
         """Resolve `Query.reviews`."""
         if len(restaurant_ids) > _MAX_RESTAURANTS:
@@ -106,7 +106,9 @@ class Root:
         numbers = [number(key, "r", RESTAURANTS) for key in dict.fromkeys(restaurant_ids)]
         return [self._of(restaurant, first) for restaurant in numbers if restaurant]
 
-    def write_review(self, info: GraphQLResolveInfo, restaurant_id: str, rating: int, text: str) -> Review:
+    def write_review(
+        self, info: GraphQLResolveInfo[Request], restaurant_id: str, rating: int, text: str
+    ) -> Review:
         """Resolve `Mutation.writeReview`."""
         try:
             author = bearer(info.context)
@@ -145,7 +147,7 @@ def bad_input(detail: str) -> GraphQLError:
     return GraphQLError(detail, extensions={"code": "BAD_USER_INPUT"})
 
 
-def _member(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+def _member(source: Any, info: GraphQLResolveInfo[Request], **arguments: Any) -> Any:
     """Resolve a field by the member of the same name, in snake case."""
     name = _snake(info.field_name)
     value = source[name] if isinstance(source, dict) else getattr(source, name)
