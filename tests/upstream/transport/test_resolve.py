@@ -213,6 +213,22 @@ async def test_a_failed_connect_asks_again_but_at_most_once_a_second():
         assert names.lookups == 3
 
 
+async def test_closing_ends_no_lookup_that_somebody_waits_for():
+    """A shutdown must not look like a cancellation to calls in flight."""
+    names = Names("127.0.0.1")
+    names.answering.clear()
+    with resolving(names, threads=1) as resolver:
+        waiting = [asyncio.create_task(found(resolver, host)) for host in ("a.test", "b.test")]
+        await asyncio.sleep(0)
+        resolver.close()
+        with pytest.raises(UpstreamError) as caught:
+            await found(resolver, "c.test")
+        names.answering.set()
+
+        assert await asyncio.gather(*waiting) == [["127.0.0.1"], ["127.0.0.1"]]
+    assert caught.value.outcome is Outcome.POOL
+
+
 @pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..test"])
 async def test_a_name_that_is_none_is_a_failed_lookup(host):
     resolver = Resolver(clock=SystemClock())

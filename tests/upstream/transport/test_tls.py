@@ -1,6 +1,7 @@
 """Only a service that proves its name is talked to, and a failure says which proof was missing (fault 20)."""
 
 import dataclasses
+from random import Random
 
 import pytest
 
@@ -28,6 +29,17 @@ async def test_calls_share_one_verified_connection(engine, opened, limits, autho
         for _ in range(5):
             assert (await transport.send(Request("GET", upstream.origin, "/thing"))).status == 200
         assert upstream.accepted_connections == 1
+        await transport.close()
+
+
+async def test_a_large_upload_arrives_whole(engine, opened, limits, authority):
+    body = Random(0).randbytes(3_000_000)
+    async with _serving(authority.valid()) as upstream:
+        transport = opened(engine, limits)
+
+        await transport.send(Request("POST", upstream.origin, "/thing", body=body))
+
+        assert upstream.arrivals[0].body == body
         await transport.close()
 
 
