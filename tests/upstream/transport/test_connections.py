@@ -264,6 +264,28 @@ async def test_a_connection_idle_for_too_long_is_not_used(opened, upstream, thin
     assert upstream.accepted_connections == 2
 
 
+@pytest.mark.parametrize(
+    ("hint", "limit"),
+    [("timeout=5", 4.0), ("timeout=5, max=100", 4.0), ("Timeout = 1", 0.0), ("max=5", 15.0), ("timeout=60", 15.0)],
+)
+async def test_a_service_that_says_how_long_it_waits_is_believed(hint, limit, opened, upstream, limits):
+    """Ours stays the shorter patience without anybody configuring it (PY-6)."""
+    clock = VirtualClock()
+    upstream.on("GET", "/hint", status=200, headers={"keep-alive": hint})
+    transport = opened("native", dataclasses.replace(limits, keepalive_expiry=15.0), clock=clock)
+    request = Request("GET", upstream.origin, "/hint")
+    await transport.send(request)
+    if limit:
+        await clock.advance(limit - 0.1)
+        await transport.send(request)
+    assert upstream.accepted_connections == 1
+
+    await clock.advance(limit)
+    await transport.send(request)
+
+    assert upstream.accepted_connections == 2
+
+
 async def test_an_old_connection_is_not_used_however_busy(opened, upstream, thing, limits):
     """Keep-alive would otherwise pin old addresses for ever (LB-11)."""
     clock = VirtualClock()
