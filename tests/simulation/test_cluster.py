@@ -18,13 +18,6 @@ from upstreams.simulation.cluster import MEMBERS, Cluster, StartFailed
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def catalog():
-    """A catalog of a test's own, which it may break."""
-    with Cluster("catalog", latency="0ms") as cluster:
-        yield cluster
-
-
 @pytest.mark.parametrize(
     "target",
     [
@@ -68,36 +61,38 @@ def test_each_prints_where_it_listens_and_the_seed(services):
         assert line == f"{name.partition('-')[0]} listens on {services.url(name)} (seed 7, day 2026-11-20)"
 
 
-def test_a_fault_hits_its_path_and_method_and_no_other(catalog):
+def test_a_fault_hits_its_path_and_method_and_no_other(healed):
     fault = {"kind": "status", "status": 503, "retry_after": 2, "path": "/restaurants/*/menu", "method": "GET"}
-    catalog.break_with("catalog", fault)
+    healed.break_with("catalog", fault)
 
-    with httpx.Client(base_url=catalog.url("catalog"), trust_env=False) as client:
+    with httpx.Client(base_url=healed.url("catalog"), trust_env=False) as client:
         hit, missed = client.get("/restaurants/r1/menu"), client.get("/restaurants/r1")
-        catalog.heal()
+        healed.heal("catalog")
         healed = client.get("/restaurants/r1/menu")
 
     assert (hit.status_code, hit.headers["retry-after"]) == (503, "2")
     assert (missed.status_code, healed.status_code) == (200, 200)
 
 
-def test_faults_are_given_as_objects_too_and_a_wrong_one_is_refused(catalog):
-    catalog.break_with("catalog", Fault(Status(500), path="/dishes"), Latency(seconds=0.001))
+def test_faults_are_given_as_objects_too_and_a_wrong_one_is_refused(healed):
+    healed.break_with("catalog", Fault(Status(500), path="/dishes"), Latency(seconds=0.001))
 
-    assert httpx.get(f"{catalog.url('catalog')}/dishes?ids=d1", trust_env=False).status_code == 500
+    assert httpx.get(f"{healed.url('catalog')}/dishes?ids=d1", trust_env=False).status_code == 500
     with pytest.raises(ValueError, match="stauts"):
-        catalog.break_with("catalog", {"kind": "stauts"})
+        healed.break_with("catalog", {"kind": "stauts"})
 
 
-def test_stats_show_arrivals_and_the_headers_of_the_last_one(catalog):
+def test_stats_show_arrivals_and_the_headers_of_the_last_one(healed):
     """How a test sees that deadline, request id and trace reached the service."""
+    before = healed.stats("catalog-2")["arrivals"].get("GET /restaurants/{id}", 0)
     sent = {"x-request-timeout-ms": "250", "x-request-id": "abc", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
 
-    httpx.get(f"{catalog.url('catalog')}/restaurants/r1", headers=sent, trust_env=False)
-    httpx.get(f"{catalog.url('catalog')}/restaurants/r2", headers=sent | {"x-request-id": "def"}, trust_env=False)
+    with httpx.Client(base_url=healed.url("catalog-2"), headers=sent, trust_env=False) as client:
+        client.get("/restaurants/r1")
+        client.get("/restaurants/r2", headers={"x-request-id": "def"})
 
-    stats = catalog.stats("catalog")
-    assert stats["arrivals"] == {"GET /restaurants/{id}": 2}
+    stats = healed.stats("catalog-2")
+    assert stats["arrivals"]["GET /restaurants/{id}"] == before + 2
     assert stats["lastHeaders"]["GET /restaurants/{id}"].items() >= (sent | {"x-request-id": "def"}).items()
 
 
@@ -126,12 +121,13 @@ def test_sigterm_ends_a_service_cleanly_even_while_it_streams():
             assert cluster.stop("couriers") == 0
 
 
-def test_a_service_does_not_outlive_who_started_it(catalog):
-    process = catalog._processes["catalog"]
+def test_a_service_does_not_outlive_who_started_it():
+    with Cluster("promotions") as cluster:
+        process = cluster._processes["promotions"]
 
-    process.stdin.close()
+        process.stdin.close()
 
-    assert process.wait(10) == 0
+        assert process.wait(10) == 0
 
 
 def test_a_taken_port_is_said_at_once():
@@ -162,6 +158,35 @@ def test_one_service_from_the_command_line_prints_its_real_port_and_ends_on_sigi
     assert process.returncode == 0
 
 
+def test_all_start_together_say_when_one_is_gone_and_end_together():
+    command = [sys.executable, "-m", "upstreams.simulation", "all", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
+        lines = [process.stdout.readline().split() for _ in MEMBERS]
+        pids = {line[0]: int(line[-1]) for line in lines}
+        os.kill(pids["promotions"], signal.SIGKILL)
+        news = process.stdout.readline()
+        status = httpx.get(f"{lines[0][3]}/health", trust_env=False).status_code
+        process.send_signal(signal.SIGTERM)
+
+    assert [line[0] for line in lines] == [name.partition("-")[0] for name in MEMBERS]
+    assert (news, status) == ("promotions ended with -9\n", 200)
+    assert process.returncode == 0
+    for pid in pids.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_single_service_whose_port_is_taken_says_so(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code = main(["promotions", "--port", str(taken.getsockname()[1])])
+
+    assert code == 1
+    assert "promotions cannot listen on 127.0.0.1:" in capsys.readouterr().err
+
+
 def test_help_has_an_example(capsys):
     with pytest.raises(SystemExit) as raised:
         main(["--help"])
@@ -171,7 +196,8 @@ def test_help_has_an_example(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["kitchen"], ["catalog", "--latency", "soon"], ["catalog", "--day", "never"]]
+    "arguments",
+    [["kitchen"], ["all", "--port", "9000"], ["catalog", "--latency", "soon"], ["catalog", "--day", "never"]],
 )
 def test_wrong_usage_is_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as raised:

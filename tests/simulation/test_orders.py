@@ -98,6 +98,20 @@ def test_a_repeated_order_is_placed_once(client, dish):
     assert orders.get("/orders").json()["total"] == before + 1
 
 
+def test_an_order_whose_answer_was_lost_is_found_by_its_key(healed, client, dish):
+    """The outcome is unknown to the client, and sending again is safe all the same."""
+    orders, key = client("orders", "u68"), {"idempotency-key": "lost"}
+    before = orders.get("/orders").json()["total"]
+    healed.break_with("orders", {"kind": "reset_before_response", "method": "POST", "times": 1})
+
+    with pytest.raises(httpx.NetworkError):
+        orders.post("/orders", json=order(68, dish), headers=key)
+    again = orders.post("/orders", json=order(68, dish), headers=key)
+
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert orders.get("/orders").json()["total"] == before + 1
+
+
 async def test_the_same_key_at_the_same_time_is_refused_while_the_first_runs(services, dish):
     headers = {"authorization": "Bearer demo-u63", "idempotency-key": "now"}
     async with httpx.AsyncClient(base_url=services.url("orders"), headers=headers, trust_env=False) as orders:

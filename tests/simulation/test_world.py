@@ -30,6 +30,15 @@ def test_what_was_asked_before_changes_nothing():
     assert backward[::-1] == forward
 
 
+def test_the_world_of_seed_7_stays_as_it_is(world):
+    """Documents, screens and tests name what is in it; a change to how it is drawn must be meant."""
+    order = world.orders.order(ON_THE_WAY_ORDER)
+
+    assert [world.food.restaurant(index).name for index in (1, 2)] == ["Tsuki Kitchen", "Pizzeria Tre Fontane"]
+    assert world.people.user(2).name == "Emil Möller"
+    assert (order.restaurant_id, order.courier_id, order.total.cents) == ("r76", "c55", 2430)
+
+
 def test_another_seed_makes_another_world(world):
     other = World(8, date(2026, 11, 20))
 
