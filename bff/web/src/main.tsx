@@ -2,9 +2,9 @@ import "./nonce";
 import "./workers";
 import "graphiql/style.css";
 import "./page.css";
-import { ToolbarButton, useGraphiQLActions } from "@graphiql/react";
+import { ToolbarButton, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { StrictMode, useEffect, useState } from "react";
+import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
 import { createFetcher } from "./fetcher";
@@ -17,7 +17,13 @@ const tabs = config.operations.map(({ query, variables }) => ({ query, variables
 
 const MARKS: Record<Verdict, string> = { whole: "✓", partial: "◐", failed: "✕" };
 
-function SummaryLine({ summary }: { summary: Summary | null }) {
+type Summaries = Readonly<Record<string, Summary | null>>;
+
+/** Tells of the answer that the open tab shows; `onTab` learns which one that is. */
+function SummaryLine({ summaries, onTab }: { summaries: Summaries; onTab: (id: string) => void }) {
+  const tab = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]?.id ?? "");
+  useEffect(() => onTab(tab), [onTab, tab]);
+  const summary = summaries[tab];
   return (
     <div role="status" className="bff-summary" data-verdict={summary?.verdict ?? "none"}>
       {summary ? (
@@ -65,8 +71,12 @@ function restoreTabs() {
 }
 
 function Page() {
-  const [summary, setSummary] = useState<Summary | null>(null);
-  const [fetcher] = useState(() => createFetcher(config.endpoint, setSummary));
+  const tab = useRef("");
+  const [onTab] = useState(() => (id: string) => void (tab.current = id));
+  const [summaries, setSummaries] = useState<Summaries>({});
+  const [fetcher] = useState(() =>
+    createFetcher(config.endpoint, (summary) => setSummaries((old) => ({ ...old, [tab.current]: summary }))),
+  );
   return (
     <GraphiQL
       fetcher={fetcher}
@@ -91,7 +101,7 @@ function Page() {
         )}
       </GraphiQL.Toolbar>
       <GraphiQL.Footer>
-        <SummaryLine summary={summary} />
+        <SummaryLine summaries={summaries} onTab={onTab} />
       </GraphiQL.Footer>
       <RunKey />
     </GraphiQL>
