@@ -170,6 +170,15 @@ async def test_a_token_is_not_kept(visit):
     assert "demo-real" not in stored
 
 
+async def test_a_tab_that_is_opened_while_the_page_loads_is_shown(visit):
+    """An impatient click must not leave one tab's name above another's operation."""
+    await visit.page.goto(visit.url, wait_until="commit")
+
+    await visit.page.get_by_role("tab", name="Broken").click()
+
+    await expect(visit.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query Broken")
+
+
 async def test_a_tab_runs_its_own_operation_at_once(visit):
     """GraphiQL itself would ask for the operation of the tab before."""
     await visit.page.get_by_role("tab", name="Broken").click()
@@ -198,3 +207,15 @@ async def test_a_phone_is_wide_enough(visit):
     assert await visit.page.evaluate("document.documentElement.scrollWidth") == 360
     boxes = [await visit.page.locator(part).bounding_box() for part in (".graphiql-editors", ".graphiql-response")]
     assert all(box and box["width"] > 300 and box["height"] > 150 for box in boxes)
+
+
+async def test_on_a_phone_the_documentation_takes_the_place_of_the_editors(visit):
+    await visit.page.set_viewport_size({"width": 360, "height": 740})
+    docs = visit.page.locator(".graphiql-doc-explorer")
+
+    await visit.page.get_by_role("button", name="Show Documentation Explorer").click()
+    await expect(docs.get_by_role("link", name="Query")).to_be_in_viewport(ratio=1)
+    await expect(visit.page.locator(".graphiql-sessions")).to_be_hidden()
+
+    await visit.page.get_by_role("button", name="Hide Documentation Explorer").click()
+    await expect(visit.page.locator(".graphiql-query-editor .view-line").first).to_be_in_viewport()

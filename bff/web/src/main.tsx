@@ -11,6 +11,7 @@ import { createFetcher } from "./fetcher";
 import { forgetTabs, openStorage } from "./storage";
 import type { Summary, Verdict } from "./summary";
 
+const root = document.getElementById("root") as HTMLElement; // the server writes it
 const config = readConfig();
 const storage = openStorage(config);
 const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
@@ -54,6 +55,17 @@ function RunKey() {
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
   }, [run]);
+  return null;
+}
+
+/** Lets nobody touch the page before all editors are there: a tab that is opened earlier would stay empty. */
+function Readiness() {
+  const ready = useGraphiQL(({ queryEditor, variableEditor, headerEditor, responseEditor }) =>
+    [queryEditor, variableEditor, headerEditor, responseEditor].every(Boolean),
+  );
+  useEffect(() => {
+    root.inert = !ready;
+  }, [ready]);
   return null;
 }
 
@@ -104,12 +116,11 @@ function Page() {
         <SummaryLine summaries={summaries} onTab={onTab} />
       </GraphiQL.Footer>
       <RunKey />
+      <Readiness />
     </GraphiQL>
   );
 }
 
-const root = document.getElementById("root");
-if (!root) throw new Error("this page has no #root");
 createRoot(root).render(
   <StrictMode>
     <Page />
