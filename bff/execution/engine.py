@@ -1,0 +1,247 @@
+"""From a request to an answer: the document, the deadline, the running, what was not there in time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLSchema, OperationDefinitionNode
+from strawberry.schema.base import BaseSchema
+
+from bff.clock import Clock
+from bff.codes import Code
+from bff.context import Context, Deadline, Operation, OperationKind
+from bff.errors import ErrorDesk, degradations
+from bff.events import Notify, OperationFinished
+from bff.execution.documents import Document, Documents, Refused, refused
+from bff.execution.flight import Flight
+from bff.execution.interpreter import Job, Outcome, Run
+from bff.execution.messages import Answer, GraphQLRequest, Ingress
+from bff.execution.nulls import one_error_for_each_null
+from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of, run_of
+from bff.policy.model import OperationsPolicy
+
+if TYPE_CHECKING:
+    from bff.upstream.client import Upstreams
+
+PATIENCE = 0.25
+"""Seconds that stopped resolvers get to end before they are no longer waited for (DL-9)."""
+
+Span = Callable[[Operation], AbstractContextManager[Any]]
+"""Opens the span of an operation."""
+
+
+def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG001 - the shape of `Span`
+    """Trace nothing."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A request whose document was found good."""
+
+    request: GraphQLRequest
+    document: Document
+    node: OperationDefinitionNode
+    operation: Operation
+
+
+class Engine:
+    """Runs operations on one schema; safe for any number at once.
+
+    Args:
+        schema: Any Strawberry schema, or one of graphql-core.
+        upstreams: How services are called; resolvers find it in their context.
+        policy: What clients may ask and how long it may take.
+        desk: Words the errors.
+        clock: Measures validation and patience; deadlines bring their own.
+        notify: Receives one `OperationFinished` for each operation that was executed.
+        span: Opens the span of an operation.
+        run: Runs operations; the interpreter when absent.
+
+    Raises:
+        UnsupportedSchema: The schema promises what cannot be kept here.
+    """
+
+    def __init__(
+        self,
+        schema: BaseSchema | GraphQLSchema,
+        upstreams: "Upstreams",
+        policy: OperationsPolicy,
+        *,
+        desk: ErrorDesk,
+        clock: Clock,
+        notify: Notify,
+        span: Span = no_span,
+        run: Run | None = None,
+    ) -> None:
+        self._upstreams = upstreams
+        self._policy = policy
+        self._desk = desk
+        self._clock = clock
+        self._notify = notify
+        self._span = span
+        self._hints = policy.introspection == "allow"
+        self._run = run or run_of(schema, hide_suggestions=not self._hints)
+        self._around = around_of(schema) or nothing_around
+        self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
+        self._unattended: set[asyncio.Task[Any]] = set()
+
+    async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
+        """Return the answer to *request*: whole, partial, or why it is refused.
+
+        Cancelling this cancels the work and waits for its end, unless it is a mutation that has reached a service:
+        that one runs on to its own deadline (DL-9), and `close` waits for it.
+        """
+        kind: OperationKind | None = None
+        try:
+            accepted = await self._accept(request, ingress)
+            kind = accepted.operation.kind
+            if kind == "mutation":
+                return await self._attended(accepted)
+            return await self._answer(accepted)
+        except Refused as error:
+            told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
+            return Answer({"errors": told}, refused=error.code, kind=kind)
+
+    def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
+        """Return the answer that refuses a request with *message*; *detail* goes to the log only."""
+        told = self._desk.refusal(code, message, ingress.request_id, detail=detail, **extensions)
+        return Answer({"errors": told}, refused=code)
+
+    async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - the clock is ours
+        """Wait up to *timeout* seconds for mutations that nobody waits for, then cancel what is left."""
+        alarm = asyncio.ensure_future(self._clock.sleep(timeout))
+        try:
+            while self._unattended and not alarm.done():
+                await asyncio.wait({*self._unattended, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()
+        for task in self._unattended:
+            task.cancel()
+        await asyncio.gather(*self._unattended, return_exceptions=True)
+        self.documents.close()
+
+    async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
+        _in_time(ingress.deadline)
+        document = await self.documents.get(_text(request))
+        node = document.operation(request.operation_name)
+        kind: OperationKind = node.operation.value
+        if ingress.safe_method and kind != "query":
+            raise refused(Code.METHOD_NOT_ALLOWED, f"A {kind} cannot be sent with this method: use POST.")
+        if kind == "subscription":
+            raise refused(Code.BAD_REQUEST, "A subscription needs a transport that can carry many answers.")
+        name = node.name.value if node.name else None
+        deadline = self._deadline(name, ingress.deadline)
+        _in_time(deadline)
+        operation = Operation(
+            ingress.request_id,
+            deadline,
+            self._upstreams,
+            principal=ingress.principal,
+            headers=ingress.headers,
+            name=name,
+            kind=kind,
+        )
+        return _Accepted(request, document, node, operation)
+
+    def _deadline(self, name: str | None, given: Deadline) -> Deadline:
+        own = self._policy.deadlines.get(name) if name else None
+        if own is None:
+            return given
+        shorter = Deadline.after(own.total_seconds(), given.clock)
+        return min(given, shorter, key=lambda deadline: deadline.at)
+
+    async def _attended(self, accepted: _Accepted) -> Answer:
+        """Run a mutation so that it survives a leaving client once it has reached a service."""
+        task = asyncio.create_task(self._answer(accepted), name=f"mutation {accepted.operation.request_id}")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if accepted.operation.dispatched:
+                self._look_after(task)
+            else:
+                task.cancel()
+                await asyncio.wait({task})
+            raise
+
+    async def _answer(self, accepted: _Accepted) -> Answer:
+        operation = accepted.operation
+        started = self._clock.now()
+        with self._span(operation):
+            outcome = await self._outcome(accepted)
+            body: dict[str, Any] = {"data": outcome.data}
+            errors = one_error_for_each_null(outcome.data, outcome.errors)
+            if errors:
+                body["errors"] = self._desk.execution(errors, operation)
+            if operation.degraded:
+                body["extensions"] = {"degraded": degradations(operation.degraded)}
+            self._notify(
+                OperationFinished(
+                    operation.request_id,
+                    operation.name,
+                    operation.kind,
+                    self._clock.now() - started,
+                    len(errors),
+                    len(operation.degraded),
+                )
+            )
+        return Answer(body, kind=operation.kind, degraded=bool(operation.degraded))
+
+    async def _outcome(self, accepted: _Accepted) -> Outcome:
+        context = Context(accepted.operation)
+        flight = Flight()
+        request = accepted.request
+        async with self._around(request, accepted.document, context) as middleware:
+            job = Job(
+                accepted.document,
+                request.operation_name,
+                request.variables,
+                request.extensions,
+                context,
+                flight,
+                middleware,
+            )
+            result = self._run(job)
+            if not isawaitable(result):
+                return result
+            return await self._until_deadline(result, flight, accepted.operation.deadline)
+
+    async def _until_deadline(self, result: Awaitable[Outcome], flight: Flight, deadline: Deadline) -> Outcome:
+        async def stop() -> None:
+            await deadline.clock.sleep(max(0.0, deadline.remaining()))
+            flight.stop()
+
+        alarm = asyncio.create_task(stop())
+        try:
+            return await result
+        finally:
+            alarm.cancel()
+            for task in await flight.ended(self._clock, PATIENCE):
+                self._look_after(task)
+
+    def _look_after(self, task: "asyncio.Task[Any]") -> None:
+        self._unattended.add(task)
+
+        def ended(done: "asyncio.Task[Any]") -> None:
+            self._unattended.discard(done)
+            if not done.cancelled():
+                done.exception()
+
+        task.add_done_callback(ended)
+
+
+def _text(request: GraphQLRequest) -> str:
+    if request.query is not None:
+        return request.query
+    if request.extensions and "persistedQuery" in request.extensions:
+        raise refused(Code.PERSISTED_QUERY_NOT_SUPPORTED, "Documents by hash are switched off: send the text.")
+    raise refused(Code.BAD_REQUEST, "The request has no query.")
+
+
+def _in_time(deadline: Deadline) -> None:
+    """Refuse what nobody waits for any more, before any work is done (DL-11)."""
+    if deadline.remaining() <= 0:
+        raise refused(Code.DEADLINE_EXCEEDED, "The operation's time was up before it began.")

@@ -1,0 +1,144 @@
+"""Settings of one process: a command's options, then the environment, then `[tool.bff]` in pyproject.toml."""
+
+import importlib
+import json
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import strawberry
+from graphql import GraphQLSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+EXAMPLE_HEADERS = '{"Authorization": "Bearer ..."}'
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be used; the message says where it came from and what to write."""
+
+
+def _from_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error}); write an object such as {EXAMPLE_HEADERS}") from error
+
+
+class Settings(BaseModel):
+    """What a process needs to know before it reads any policy.
+
+    Each is an option of `bff serve`, an environment variable `BFF_NAME`, and a key of `[tool.bff]`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    schema_name: str | None = None
+    """The schema as `MODULE:ATTRIBUTE`, such as `schema:schema`; `schema` in options and files."""
+
+    policies: Path | None = None
+    """Folder of the policy files; `policies` where there is one, else defaults rule."""
+
+    operations: Path | None = None
+    """Folder of `.graphql` files that GraphiQL opens as tabs."""
+
+    host: str = "127.0.0.1"
+    """Address of the public port."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Public port; 0 takes a free one and prints it."""
+
+    admin_host: str = "127.0.0.1"
+    """Address of the admin port; whoever reaches it needs no credentials."""
+
+    admin_port: Annotated[int, Field(ge=0, le=65535)] = 8001
+    """Admin port: health and readiness."""
+
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that share the public port."""
+
+    development: bool = False
+    """Opens introspection and GraphiQL whatever the policies say; never set it in production."""
+
+    verbose: bool = False
+    """Logs every attempt and every operation, not only what went wrong."""
+
+    graphiql_headers: Annotated[dict[str, str], BeforeValidator(_from_json)] = {}
+    """Headers that GraphiQL starts with; in the environment as a JSON object."""
+
+    @classmethod
+    def gather(
+        cls, options: Mapping[str, Any], *, environ: Mapping[str, str], directory: Path | None = None
+    ) -> Self:
+        """Return the settings from *options* (None values count as absent), *environ* and *directory*'s pyproject.
+
+        Raises:
+            SettingsError: One of them cannot be used.
+        """
+        file = (directory or Path.cwd()) / "pyproject.toml"
+        known = {("schema" if name == "schema_name" else name): name for name in cls.model_fields}
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for name, value in tool_table(file).items():
+            if name in known:
+                values[known[name]], origins[known[name]] = value, f"{name} in [tool.bff] of {file}"
+        for name, field in known.items():
+            variable = f"BFF_{name.upper()}"
+            if environ.get(variable):
+                values[field], origins[field] = environ[variable], variable
+        for name, value in options.items():
+            if value is not None:
+                values[name], origins[name] = value, f"--{name.removesuffix('_name').replace('_', '-')}"
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = origins.get(str(first["loc"][0]), str(first["loc"][0]))
+            raise SettingsError(f"{place}: {first['msg']}, not {first['input']!r}") from error
+
+
+def tool_table(file: Path) -> dict[str, Any]:
+    """Return `[tool.bff]` of *file*, empty where there is none.
+
+    Raises:
+        SettingsError: The file is not TOML.
+    """
+    try:
+        with file.open("rb") as opened:
+            table = tomllib.load(opened).get("tool", {}).get("bff", {})
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from error
+    return table if isinstance(table, dict) else {}
+
+
+def load_schema(name: str | None, *, directory: Path | None = None) -> strawberry.Schema | GraphQLSchema:
+    """Return the schema that *name* (`MODULE:ATTRIBUTE`) stands for, imported from *directory* first.
+
+    Raises:
+        SettingsError: There is no such schema, or its module cannot be imported.
+    """
+    if not name:
+        raise SettingsError(
+            "no schema: say which with --schema MODULE:ATTRIBUTE, with BFF_SCHEMA, or with "
+            '`schema = "schema:schema"` under [tool.bff] in pyproject.toml'
+        )
+    module_name, separator, attribute = name.partition(":")
+    if not separator or not attribute:
+        raise SettingsError(f"schema {name!r}: write MODULE:ATTRIBUTE, such as schema:schema")
+    place = str(directory or Path.cwd())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"schema {name!r}: no module {error.name!r} (looked in {place} and sys.path)"
+        ) from error
+    found = getattr(module, attribute, None)
+    if not isinstance(found, strawberry.Schema | GraphQLSchema):
+        kind = "nothing" if found is None else f"a {type(found).__name__}"
+        raise SettingsError(f"schema {name!r}: {module_name}.{attribute} is {kind}, not a strawberry.Schema")
+    return found

@@ -1,0 +1,45 @@
+"""One set of all nine processes for the whole run; a test that changes something uses a customer of its own."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from bff.testing.virtual_clock import VirtualClock
+from upstreams.simulation.cluster import Cluster
+from upstreams.simulation.running import DEFAULT_DAY, DEFAULT_SEED
+from upstreams.simulation.world import World
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Cluster]:
+    """All services, without latency, and with fast streams."""
+    with Cluster(latency="0ms", tick="10ms") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(services: Cluster) -> Iterator[Callable[..., httpx.Client]]:
+    """Make a client of one service, in a customer's name if one is given; faults end with the test."""
+    opened: list[httpx.Client] = []
+
+    def make(member: str, user: str | None = None) -> httpx.Client:
+        headers = {"authorization": f"Bearer demo-{user}"} if user else {}
+        opened.append(httpx.Client(base_url=services.url(member), headers=headers, timeout=10, trust_env=False))
+        return opened[-1]
+
+    yield make
+    for made in opened:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """The world the services show."""
+    return World(DEFAULT_SEED, DEFAULT_DAY)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """A clock that moves only when it is told to."""
+    return VirtualClock()
