@@ -1,4 +1,4 @@
-"""What all policy models share: their base, and the kinds of values they are made of."""
+"""What all policies share: immutable, strict about keys, and the kinds of values most of them hold."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -37,3 +37,9 @@ class Policy(BaseModel):
         if clashes:
             raise Clashes(clashes)
         return self
+
+
+def whole_milliseconds(span: timedelta) -> timedelta:
+    """Return *span* without its fraction of a millisecond, at least one millisecond."""
+    one = timedelta(milliseconds=1)
+    return max(one, span // one * one)

@@ -82,13 +82,13 @@ class Balance(Policy):
     """Which host an attempt goes to (LB-1 to LB-9)."""
 
     policy: Literal["p2c", "round_robin", "random", "ring_hash", "maglev", "peak_ewma"] = "p2c"
-    """`p2c`: the less busy one of two. `peak_ewma`: the quicker one of two. `ring_hash`, `maglev`: by `hash_on`."""
+    """`p2c`: the less busy of two. `peak_ewma`: the quicker of two. `ring_hash`, `maglev`: by `hash_on`."""
 
     hash_on: Annotated[str, AfterValidator(check_hash_on), Field(examples=["header:x-tenant"])] | None = None
     """What the hash is made of: `user`, or `header:NAME` of the client's request; calls without it go anywhere."""
 
     bounded_load: Annotated[Factor, Field(ge=1.05, le=10)] | None = None
-    """A hashed host with more than this times the mean of running calls passes further ones on; 1.2 to 2 is usual."""
+    """A host with more than this times the mean of running calls passes hashed ones on; usual is 1.2 to 2."""
 
     zone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """The zone that this process is in: of equal priority, hosts of this zone are called first."""
@@ -163,7 +163,7 @@ class HealthCheck(Policy):
     """Asks hosts how they are (LB-5); off until `path` is given."""
 
     path: Annotated[str, AfterValidator(check_path), Field(examples=["/health"])] | None = None
-    """Asked with GET; 200 to 299 is healthy, 503 is draining, anything else is a failure. None: nothing is asked."""
+    """Asked with GET: 200 to 299 is healthy, 503 is draining, all else is a failure. None: nothing is asked."""
 
     interval: Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(hours=1))] = timedelta(
         seconds=5
@@ -190,7 +190,7 @@ class HealthCheck(Policy):
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse checks that overlap, or that idle upstreams get more of than busy ones."""
-        interval = format_duration(self.interval)
+        interval, idle = format_duration(self.interval), format_duration(self.no_traffic_interval)
         if self.timeout > self.interval:
             yield Clash(
                 (("timeout",), ("interval",)),
@@ -200,7 +200,7 @@ class HealthCheck(Policy):
         if self.no_traffic_interval < self.interval:
             yield Clash(
                 (("no_traffic_interval",), ("interval",)),
-                f"no_traffic_interval {format_duration(self.no_traffic_interval)} is shorter than interval {interval}",
+                f"no_traffic_interval {idle} is shorter than interval {interval}",
                 interval,
             )
 
@@ -222,27 +222,28 @@ class Bulkhead(Policy):
     """How many attempts may run at once, per worker (BH-1)."""
 
     max_concurrency: Annotated[Count, Field(ge=1, le=10_000)] = 100
-    """Attempts at once, to all hosts together."""
+    """Attempts at once, to all hosts together; ten elevenths of `pool.max_connections` where that is less."""
 
     queue: Annotated[Count, Field(ge=0, le=10_000)] = 50
-    """Calls that may wait for their turn, for `timeouts.queue` at most; more fail at once as UPSTREAM_OVERLOADED."""
+    """Calls that may wait, for `timeouts.queue` at most; more fail at once as UPSTREAM_OVERLOADED."""
 
 
 class Codel(Policy):
     """When waiting becomes a habit, most calls are refused early instead of all being late (BH-4)."""
 
     target: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=10))] = timedelta(milliseconds=5)
-    """If the shortest wait of an interval is longer, nobody waits longer than this until the queue was empty once."""
+    """When the shortest wait of an interval is longer, nobody waits longer until the queue was empty once."""
 
     interval: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=1))] = timedelta(milliseconds=100)
     """How long the shortest wait is looked for."""
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse a target that no interval can show."""
+        target, interval = format_duration(self.target), format_duration(self.interval)
         if self.target >= self.interval:
             yield Clash(
                 (("target",), ("interval",)),
-                f"target {format_duration(self.target)} must be shorter than interval {format_duration(self.interval)}",
+                f"target {target} must be shorter than interval {interval}, in which it is looked for",
                 format_duration(self.interval / 20),
             )
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bff.policy.base import Count, Pause, Policy, Switch, Timeout
+from bff.policy.base import Count, Pause, Policy, Switch, Timeout, whole_milliseconds
 from bff.policy.hosts import (
     AdaptiveConcurrency,
     Balance,
@@ -67,7 +67,7 @@ class Timeouts(Policy):
                 yield Clash(
                     ((name,), ("attempt",)),
                     f"{name} {format_duration(part)} must be shorter than attempt {attempt}, which contains it",
-                    format_duration(_whole_milliseconds(self.attempt / 4)),
+                    format_duration(whole_milliseconds(self.attempt / 4)),
                 )
 
 
@@ -163,7 +163,8 @@ class Address(Policy):
     hosts: Annotated[
         tuple[HostEntry, ...], Field(min_length=1, max_length=100, examples=[["https://catalog.internal:8443"]])
     ]
-    """Base URLs, or `url` with `zone`, `weight`, `priority`. `http://` is for loopback, unless `plaintext` says why."""
+    """Base URLs, or `url` with `zone`, `weight`, `priority`. `http://` is accepted for loopback only, unless
+    `plaintext` says why it is safe."""
 
     alias: Alias | None = None
     """Name that clients see in errors; the upstream's own name when absent."""
@@ -178,7 +179,7 @@ class UpstreamPolicy(UpstreamDefaults, Address):
         return places_of(self.hosts)
 
     def clashes(self) -> Iterator[Clash]:
-        """Refuse hosts that are named twice or reached unencrypted for no given reason, and pools that are too small."""
+        """Refuse hosts named twice or reached unencrypted for no given reason, and a pool that is too small."""
         urls = [place.url for place in self.places]
         for index, host in enumerate(urls):
             if host in urls[:index]:
@@ -192,13 +193,18 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                 )
         yield from hosts_clash(self.hosts, self.balance.zone, self.outlier.percent)
         most, connections = self.bulkhead.max_concurrency, self.pool.max_connections
-        if most > connections:
+        if "max_concurrency" in self.bulkhead.model_fields_set and most > connections:
             yield Clash(
                 (("bulkhead", "max_concurrency"), ("pool", "max_connections")),
                 f"max_concurrency {most} exceeds max_connections {connections}: calls would wait for a connection "
                 "instead of their turn",
-                str(max(1, connections * 10 // 11)),
+                str(self.concurrency),
             )
+
+    @property
+    def concurrency(self) -> int:
+        """Attempts that may run at once: what the bulkhead says, with a tenth of the pool to spare (BH-2)."""
+        return max(1, min(self.bulkhead.max_concurrency, self.pool.max_connections * 10 // 11))
 
 
 class DocumentLimits(Policy):
@@ -321,8 +327,3 @@ class OperationsPolicy(Policy):
                     f"{format_duration(self.min_attempt_time)} use it up",
                     format_duration((self.deadline_reserve + self.min_attempt_time) * 10),
                 )
-
-
-def _whole_milliseconds(span: timedelta) -> timedelta:
-    one = timedelta(milliseconds=1)
-    return max(one, span // one * one)
