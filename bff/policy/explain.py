@@ -9,8 +9,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bff.policy.document import Located, Mark, Path, key_text
+from bff.policy.hosts import KEYED_TAG, PLAIN_TAG
 from bff.policy.problem import Clashes, Problem, Refused
-from bff.policy.render import as_yaml, field_as_yaml, model_in, paths_of
+from bff.policy.render import as_yaml, entry_in, field_as_yaml, model_in, paths_of
 
 _SYNONYMS = {
     "url": "hosts",
@@ -25,6 +26,7 @@ _MODEL_ERRORS = frozenset({"model_type", "dict_type", "model_attributes_type"})
 _LIST_ERRORS = frozenset({"tuple_type", "list_type", "frozen_set_type", "set_type"})
 
 
+_TAGS = frozenset({PLAIN_TAG, KEYED_TAG})
 _Words = tuple[str, str | None]
 """What is wrong, and the value to write instead."""
 
@@ -58,7 +60,7 @@ class _Explainer:
         self._elsewhere = elsewhere
 
     def problems(self, details: ErrorDetails) -> Iterator[Problem]:
-        path: Path = tuple(details["loc"])
+        path: Path = tuple(step for step in details["loc"] if step not in _TAGS)
         cause = details.get("ctx", {}).get("error")
         if isinstance(cause, Clashes):
             for clash in cause.clashes:
@@ -186,16 +188,19 @@ class _Explainer:
         return field is not None and get_origin(field.annotation) in {tuple, list, frozenset}
 
     def _field(self, path: Path) -> FieldInfo | None:
-        keys = [step for step in path if isinstance(step, str)]
-        model = self._model_at(tuple(keys[:-1]))
-        if model and keys:
-            return model.model_fields.get(keys[-1])
-        return None
+        while path and isinstance(path[-1], int):
+            path = path[:-1]
+        model = self._model_at(path[:-1])
+        return model.model_fields.get(str(path[-1])) if model and path else None
 
     def _model_at(self, path: Path) -> type[BaseModel] | None:
         model: type[BaseModel] | None = self._model
+        field: FieldInfo | None = None
         for step in path:
-            field = model.model_fields.get(str(step)) if model else None
+            if isinstance(step, int):
+                model = entry_in(field.annotation) if field else None
+                continue
+            field = model.model_fields.get(step) if model else None
             model = model_in(field.annotation) if field else None
         return model
 

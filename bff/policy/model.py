@@ -11,7 +11,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bff.policy.base import Count, Pause, Policy, Switch, Timeout, whole_milliseconds
-from bff.policy.names import Alias, FileReference, Header, Host, OperationName, is_plaintext_to_elsewhere
+from bff.policy.hosts import (
+    AdaptiveConcurrency,
+    Balance,
+    Bulkhead,
+    Codel,
+    HealthCheck,
+    HostEntry,
+    HostKeys,
+    OutlierEjection,
+    SlowStart,
+    hosts_clash,
+    places_of,
+)
+from bff.policy.names import Alias, FileReference, Header, OperationName, is_plaintext_to_elsewhere
 from bff.policy.problem import Clash
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
@@ -122,14 +135,36 @@ class UpstreamDefaults(Policy):
     forward: Forward = Forward()
     """Which of the client's headers travel on."""
 
+    balance: Balance = Balance()
+    """Which host an attempt goes to."""
+
+    outlier: OutlierEjection = OutlierEjection()
+    """When a host that fails is left alone for a while."""
+
+    health: HealthCheck = HealthCheck()
+    """Asks hosts how they are."""
+
+    slow_start: SlowStart = SlowStart()
+    """How fast a host that comes back gets its calls again."""
+
+    bulkhead: Bulkhead = Bulkhead()
+    """How many attempts may run at once."""
+
+    codel: Codel = Codel()
+    """When waiting calls are refused early."""
+
+    adaptive: AdaptiveConcurrency = AdaptiveConcurrency()
+    """Finds out how many attempts the service can take at once."""
+
 
 class Address(Policy):
     """Where a service is."""
 
     hosts: Annotated[
-        tuple[Host, ...], Field(min_length=1, max_length=100, examples=[["https://catalog.internal:8443"]])
+        tuple[HostEntry, ...], Field(min_length=1, max_length=100, examples=[["https://catalog.internal:8443"]])
     ]
-    """Base URLs, used in turn. `http://` is accepted for loopback only, unless `plaintext` says why it is safe."""
+    """Base URLs, or `url` with `zone`, `weight`, `priority`. `http://` is accepted for loopback only, unless
+    `plaintext` says why it is safe."""
 
     alias: Alias | None = None
     """Name that clients see in errors; the upstream's own name when absent."""
@@ -138,10 +173,16 @@ class Address(Policy):
 class UpstreamPolicy(UpstreamDefaults, Address):
     """How one service is called: `policies/upstreams/NAME.yaml`."""
 
+    @property
+    def places(self) -> tuple[HostKeys, ...]:
+        """The hosts, each with all its keys."""
+        return places_of(self.hosts)
+
     def clashes(self) -> Iterator[Clash]:
-        """Refuse hosts that are named twice, or reached unencrypted for no given reason."""
-        for index, host in enumerate(self.hosts):
-            if host in self.hosts[:index]:
+        """Refuse hosts named twice or reached unencrypted for no given reason, and a pool that is too small."""
+        urls = [place.url for place in self.places]
+        for index, host in enumerate(urls):
+            if host in urls[:index]:
                 yield Clash((("hosts", index),), f"host {host!r} is named twice", None)
             if self.plaintext is None and is_plaintext_to_elsewhere(host):
                 yield Clash(
@@ -150,6 +191,20 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                     "`plaintext` why it is safe",
                     f"https{host.removeprefix('http')}",
                 )
+        yield from hosts_clash(self.hosts, self.balance.zone, self.outlier.percent)
+        most, connections = self.bulkhead.max_concurrency, self.pool.max_connections
+        if "max_concurrency" in self.bulkhead.model_fields_set and most > connections:
+            yield Clash(
+                (("bulkhead", "max_concurrency"), ("pool", "max_connections")),
+                f"max_concurrency {most} exceeds max_connections {connections}: calls would wait for a connection "
+                "instead of their turn",
+                str(self.concurrency),
+            )
+
+    @property
+    def concurrency(self) -> int:
+        """Attempts that may run at once: what the bulkhead says, with a tenth of the pool to spare (BH-2)."""
+        return max(1, min(self.bulkhead.max_concurrency, self.pool.max_connections * 10 // 11))
 
 
 class DocumentLimits(Policy):
@@ -220,7 +275,7 @@ class OperationsPolicy(Policy):
     min_attempt_time: Pause = timedelta(milliseconds=10)
     """No call starts with less time than this left (DL-4)."""
 
-    deadlines: dict[OperationName, Timeout] = {}
+    deadlines: dict[OperationName, Timeout] = Field(default_factory=dict)
     """Deadline of single operations, by their name; all others have `deadline`."""
 
     limits: DocumentLimits = DocumentLimits()

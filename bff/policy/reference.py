@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bff.policy.render import field_as_yaml, model_in, paths_of
+from bff.policy.render import entry_in, field_as_yaml, model_in, paths_of
 from bff.policy.schema import KINDS
 from bff.policy.units import format_size
 
@@ -27,7 +27,13 @@ No file is needed: what none states has its default. Unknown keys are errors. Du
 `5m`, `24h`, `7d`, sizes `512B`, `256KiB`, `8MiB`. `bff policies show NAME` says what is in force, and from where.
 """
 _BOUNDS = (("gt", "more than"), ("ge", "at least"), ("le", "at most"), ("lt", "less than"))
-_WORDS: dict[Any, str] = {str: "text", int: "whole number", bool: "`true` or `false`", timedelta: "duration"}
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "`true` or `false`",
+    timedelta: "duration",
+}
 
 
 def page() -> str:
@@ -49,9 +55,10 @@ def _section(kind: str) -> Iterator[str]:
         return
     yield from _table(model)
     for path, field in paths_of(model):
-        inner = model_in(field.annotation)
+        inner, entry = model_in(field.annotation), entry_in(field.annotation)
+        inner = inner or entry
         if inner:
-            yield f"### `{'.'.join(path)}`\n"
+            yield f"### `{'.'.join(path)}{'[]' if entry else ''}`\n"
             yield f"{_sentence(inner)}\n"
             yield from _table(inner)
 
@@ -81,6 +88,8 @@ def allowed(field: FieldInfo) -> str:
 
 def _kind(annotation: Any) -> str:
     origin, parts = get_origin(annotation), get_args(annotation)
+    if entry_in(annotation):
+        return "list of text or keys"
     if origin is Literal:
         return ", ".join(f"`{part}`" for part in parts)
     if origin in {Union, UnionType}:

@@ -50,6 +50,20 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
+def entry_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that an entry of the list *annotation* may be, None where it is no list or has no keys."""
+    return _model_among(get_args(annotation)) if get_origin(annotation) is tuple else None
+
+
+def _model_among(annotations: tuple[Any, ...]) -> type[BaseModel] | None:
+    for annotation in annotations:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return annotation
+        if found := _model_among(get_args(annotation)):
+            return found
+    return None
+
+
 def paths_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Return every key of *model* with its path, in the order of declaration, sections before what is in them."""
     for name, field in model.model_fields.items():

@@ -122,7 +122,7 @@ def open_upstreams(
                 min_attempt_time=operations.min_attempt_time.total_seconds(),
                 clock=clock,
             ),
-            "balance": Balance([Host.parse(url) for url in policy.hosts], rng),
+            "balance": Balance([Host.parse(place.url) for place in policy.places], rng),
         }
         attempt = Attempt(transport, times.attempt.total_seconds(), clock=clock, notify=notify)
         clients[name] = Client(name, policy, build([stages[stage] for stage in ORDER], attempt), transport)
