@@ -31,7 +31,7 @@ class AttemptFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class Retrying(Event):
-    """A call is sent again after `delay` seconds because of `reason`; `balance` is what the budget still allows."""
+    """A call is sent again after `delay` seconds because of `reason`; the budget still allows `balance` more."""
 
     upstream: str
     endpoint: str

@@ -19,7 +19,9 @@ _NOT_OFFERED = frozenset({501, 505})
 class Breaker:
     """The stage of one endpoint group; its `circuit` decides."""
 
-    def __init__(self, circuit: CircuitBreaker, *, upstream: str, group: str, clock: Clock, notify: Notify) -> None:
+    def __init__(
+        self, circuit: CircuitBreaker, *, upstream: str, group: str, clock: Clock, notify: Notify
+    ) -> None:
         self.circuit = circuit
         self._upstream = upstream
         self._group = group

@@ -210,7 +210,7 @@ class CircuitBreaker:
         self._move("open", cause, now)
 
     def _move(self, after: BreakerState, cause: BreakerCause, now: float) -> None:
-        rates = self.rates(now)
+        failures, slow, calls = self.rates(now)
         before, self._state = self._state, after
         self._pass = Permission(self._pass.generation + 1)
         self._window.clear()
@@ -219,7 +219,7 @@ class CircuitBreaker:
         if after == "closed":
             self._closed_at = now
         seconds = self._until - now if after == "open" else 0.0
-        self._notify(BreakerChanged(*self._names, before, after, cause, *rates, seconds))
+        self._notify(BreakerChanged(*self._names, before, after, cause, failures, slow, calls, seconds))
 
     def _probe(self, now: float) -> Permission | None:
         for lost in [probe for probe in self._probes if probe.expires <= now]:

@@ -70,8 +70,14 @@ class Gate:
         if error.outcome is not Outcome.THROTTLED:
             gate.failed(now)
         elif gate.throttled(now, error.retry_after):
-            cause = "retry_after" if error.retry_after else "throttled_share"
-            self._notify(GateClosed(*self._names, _origin(call), gate.left(now), cause))
+            self._notify(
+                GateClosed(
+                    *self._names,
+                    _origin(call),
+                    gate.left(now),
+                    "retry_after" if error.retry_after else "throttled_share",
+                )
+            )
 
 
 def _origin(call: Call) -> Origin:

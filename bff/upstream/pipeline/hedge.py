@@ -1,7 +1,8 @@
 """Sends a slow call a second time, to another host; the first usable answer wins (HG-1 to HG-5)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from bff.clock import Clock
 from bff.events import HedgeFinished, Notify
@@ -12,6 +13,9 @@ from bff.upstream.pipeline.call import Call, Handler
 from bff.upstream.pipeline.latency import RecentLatency
 
 _LEAST_LEVEL = 0.5
+
+Send = asyncio.Task[Response]
+"""One of the two sends of a call."""
 
 
 class Hedge:
@@ -68,7 +72,7 @@ class Hedge:
         return response
 
     async def _race(self, call: Call, send: Handler, delay: float) -> Response:
-        first = asyncio.ensure_future(send(call))
+        first = asyncio.create_task(_run(call, send))
         sends = {first: call}
         try:
             await self._patience(first, delay)
@@ -78,22 +82,23 @@ class Hedge:
             if not self._affordable(now):
                 return await first
             twin = call.twin()
-            sends[asyncio.ensure_future(send(twin))] = twin
+            sends[asyncio.create_task(_run(twin, send))] = twin
             winner = await self._first_usable(sends)
             self._adopt(call, sends[winner])
             self._notify(HedgeFinished(call.upstream, call.endpoint, call.request_id, delay, winner is not first))
             return winner.result()
         finally:
-            await _end(set(sends))
+            await _end(tuple(sends))
 
-    async def _patience(self, first: "asyncio.Future[Response]", delay: float) -> None:
-        alarm = asyncio.ensure_future(self._clock.sleep(delay))
+    async def _patience(self, first: Send, delay: float) -> None:
+        alarm = asyncio.create_task(self._clock.sleep(delay))
         try:
-            await asyncio.wait({first, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            racers: tuple[asyncio.Task[Any], ...] = (first, alarm)
+            await asyncio.wait(racers, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end({alarm})
+            await _end((alarm,))
 
-    def _worth_another(self, call: Call, first: "asyncio.Future[Response]") -> bool:
+    def _worth_another(self, call: Call, first: Send) -> bool:
         error = None if first.cancelled() else first.exception()
         return isinstance(error, UpstreamError) and self._retryable(call, error)
 
@@ -106,7 +111,7 @@ class Hedge:
             and self._hedges.withdraw(now)
         )
 
-    async def _first_usable(self, sends: "dict[asyncio.Future[Response], Call]") -> "asyncio.Future[Response]":
+    async def _first_usable(self, sends: dict[Send, Call]) -> Send:
         """Return the first send that succeeds, or that fails in a way that ends all; the last one otherwise."""
         pending = set(sends)
         last = next(iter(sends))
@@ -124,9 +129,13 @@ class Hedge:
         call.value, call.seconds = winner.value, winner.seconds
 
 
-async def _end(tasks: "set[asyncio.Future[Response]] | set[asyncio.Future[None]]") -> None:
+async def _run(call: Call, send: Handler) -> Response:
+    return await send(call)
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel what still runs and wait until it has ended, so that permits are free and sockets closed (HG-4)."""
-    running = {task for task in tasks if not task.done()}
+    running = [task for task in tasks if not task.done()]
     for task in running:
         task.cancel()
     if running:
