@@ -62,7 +62,7 @@ def _values(model: BaseModel, dumped: dict[str, Any], document: Located, path: P
             continue
         if model_in(field.annotation):
             yield from _values(value, dumped[name], document, key)
-        elif isinstance(value, dict) and entry_in(field.annotation):
+        elif isinstance(value, dict) and value and entry_in(field.annotation):
             for entry, inner in value.items():
                 yield from _values(inner, dumped[name][entry], document, (*key, entry))
         elif isinstance(value, dict) and value:
