@@ -112,7 +112,7 @@ def policies_of(settings: Settings) -> PolicySet:
 
 
 def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy:
-    """Return the operations policy in force; development opens the schema and GraphiQL, and ends without delay."""
+    """Return the operations policy in force; development opens schema and GraphiQL, and ends without delay."""
     operations = policies.operations
     if not development:
         return operations
