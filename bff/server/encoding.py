@@ -19,8 +19,8 @@ _WIDE: Final = 6
 async def encode(body: Any, at_once: int = AT_ONCE) -> list[bytes]:
     """Return *body* as JSON, in pieces to be sent one after the other.
 
-    A body of more than about *at_once* bytes is encoded slice by slice, and other tasks run in between. A thread would not help: the encoder
-    keeps the interpreter's lock.
+    A body of more than about *at_once* bytes is encoded slice by slice, and other tasks run in between. A thread
+    would not help: the encoder keeps the interpreter's lock.
 
     Raises:
         TypeError: Something in it is not JSON-ready.

@@ -109,7 +109,12 @@ def run_replica(*options):
     script = Path(__file__).with_name("replica.py")
     environment = {**os.environ, "PYTHONPATH": str(script.parents[2])}
     return subprocess.run(
-        [sys.executable, str(script), *options], capture_output=True, text=True, timeout=30, env=environment
+        [sys.executable, str(script), *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=environment,
+        check=False,
     )
 
 
@@ -204,8 +209,8 @@ class Balancer:
         return self.ready[self.turn % len(self.ready)]
 
 
-async def load(balancer, seconds, rate=50):
-    """Return the outcomes of *rate* requests a second of 200 ms each."""
+async def load(balancer, over, rate=50):
+    """Send *rate* requests a second of 200 ms each until *over*; return their outcomes."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=60)
     async with httpx.AsyncClient(limits=limits, timeout=10) as client:
 
@@ -217,7 +222,7 @@ async def load(balancer, seconds, rate=50):
             return answer.json().get("data")
 
         tasks = []
-        for _ in range(int(seconds * rate)):
+        while not over.is_set():
             tasks.append(asyncio.create_task(ask()))
             await asyncio.sleep(1 / rate)
         return await asyncio.gather(*tasks)
@@ -230,16 +235,21 @@ def test_a_rolling_restart_loses_no_request(replica):
     balancer = Balancer([replica(*options) for _ in range(3)])
     with ThreadPoolExecutor() as pool:
         watching = pool.submit(balancer.watch)
-        outcomes = pool.submit(asyncio.run, load(balancer, 7))
-        for index, old in enumerate(tuple(balancer.replicas)):
-            fresh = replica(*options)
-            balancer.replicas.append(fresh)
-            until(lambda fresh=fresh: fresh in balancer.ready)
-            old.signal()
-            assert old.process.wait(10) == 0, index
-            balancer.replicas.remove(old)
+        restarted = threading.Event()
+        outcomes = pool.submit(asyncio.run, load(balancer, restarted))
+        try:
+            for old in tuple(balancer.replicas):
+                fresh = replica(*options)
+                balancer.replicas.append(fresh)
+                until(lambda fresh=fresh: fresh in balancer.ready)
+                old.signal()
+                assert old.process.wait(10) == 0
+                balancer.replicas.remove(old)
+        finally:
+            restarted.set()
+            balancer.over.set()
         failed = [outcome for outcome in outcomes.result() if outcome != {"slow": "slept"}]
-        balancer.over.set()
         watching.result()
 
     assert not failed
+    assert len(outcomes.result()) > 100
