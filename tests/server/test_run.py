@@ -61,17 +61,16 @@ def test_a_draining_process_serves_on_while_readiness_says_no(replica, number):
 
 
 def test_idle_connections_are_closed_and_busy_ones_finish(replica):
-    server = replica("--delay", "100ms")
+    server = replica("--delay", "500ms")
     with socket.create_connection(("127.0.0.1", server.port)) as idle, ThreadPoolExecutor() as pool:
         idle.settimeout(10)
         idle.sendall(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n")
         assert idle.recv(1000)
-        busy = pool.submit(server.ask, "{ slow(ms: 800) }")
+        busy = pool.submit(server.ask, "{ slow(ms: 3000) }")
         time.sleep(0.2)
         server.signal()
-        started = time.monotonic()
         assert idle.recv(1000) == b""
-        assert time.monotonic() - started < 0.7
+        assert not busy.done()
         assert refused(server.url)
 
         assert busy.result().json() == {"data": {"slow": "slept"}}
@@ -79,7 +78,7 @@ def test_idle_connections_are_closed_and_busy_ones_finish(replica):
 
 
 def test_what_outlasts_the_drain_gets_a_last_error(replica):
-    server = replica("--delay", "50ms", "--timeout", "200ms")
+    server = replica("--delay", "500ms", "--timeout", "200ms")
     with ThreadPoolExecutor() as pool:
         busy = pool.submit(server.ask, "{ slow(ms: 60000) }", timeout=30)
         time.sleep(0.3)
@@ -134,12 +133,12 @@ def test_workers_that_cannot_start_end_everything():
 
 
 def test_several_workers_share_the_port_and_end_together(replica):
-    server = replica("--workers", "2", "--delay", "100ms")
+    server = replica("--workers", "2", "--delay", "500ms")
     seen = set()
     until(lambda: seen.add(server.ask("{ process }").json()["data"]["process"]) or len(seen) == 2)
 
     with ThreadPoolExecutor() as pool:
-        busy = [pool.submit(server.ask, "{ slow(ms: 600) }") for _ in range(4)]
+        busy = [pool.submit(server.ask, "{ slow(ms: 1500) }") for _ in range(4)]
         time.sleep(0.2)
         server.signal()
         assert [answer.result().json() for answer in busy] == [{"data": {"slow": "slept"}}] * 4
