@@ -13,7 +13,7 @@ from upstreams.simulation.cluster import MEMBERS
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-NOBODY = dict.fromkeys(MEMBERS, "http://127.0.0.1:1")
+NOBODY = {member: f"http://127.0.0.1:{port}" for port, member in enumerate(MEMBERS, start=1)}
 
 
 def test_it_starts_with_every_service_down(start_bff, policies_for):
