@@ -254,3 +254,18 @@ async def test_on_a_phone_the_documentation_takes_the_place_of_the_editors(visit
 
     await visit.page.get_by_role("button", name="Hide Documentation Explorer").click()
     await expect(visit.page.locator(".graphiql-query-editor .view-line").first).to_be_in_viewport()
+
+
+async def test_the_page_stays_in_place_whatever_takes_the_focus(visit):
+    """Long documents hang out of the editors, and browsers scroll to what is focused there."""
+    await visit.page.locator(".graphiql-query-editor .view-lines").click()
+    for _ in range(60):
+        await visit.page.keyboard.press("Enter")
+    await visit.page.evaluate("""
+        for (const part of ["html", "body", "#root", ".graphiql-container"])
+            document.querySelector(part).scrollTop = 50;
+    """)
+
+    header = await visit.page.locator(".graphiql-session-header").bounding_box()
+    assert header
+    assert header["y"] > 0
