@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -111,10 +112,12 @@ def policies_of(settings: Settings) -> PolicySet:
 
 
 def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy:
-    """Return the operations policy in force; development opens the schema and GraphiQL."""
+    """Return the operations policy in force; development opens the schema and GraphiQL, and ends without delay."""
+    operations = policies.operations
     if not development:
-        return policies.operations
-    return policies.operations.model_copy(update={"introspection": "allow", "graphiql": "allow"})
+        return operations
+    drain = operations.drain.model_copy(update={"delay": timedelta(0)})
+    return operations.model_copy(update={"introspection": "allow", "graphiql": "allow", "drain": drain})
 
 
 def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | None:

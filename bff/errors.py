@@ -70,7 +70,7 @@ class PublicError(Exception):
         ValueError: An extension has a name that the contract owns.
     """
 
-    def __init__(self, code: Code, message: str, **extensions: Any) -> None:
+    def __init__(self, code: Code, message: str, /, **extensions: Any) -> None:
         taken = _RESERVED.intersection(extensions)
         if taken:
             raise ValueError(f"extensions named {sorted(taken)} belong to the error contract")

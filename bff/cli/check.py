@@ -34,12 +34,8 @@ def check(
         *check_operations.named_deadlines(reading.policies, documents),
     ]
     looked_at = (
-        f"{_count(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "
-        f"{_count(len(fields), 'field that calls', 'fields that call')} a service, "
-        f"{_count(len(documents), 'operation file')}"
+        f"{findings.counted(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "
+        f"{findings.counted(len(fields), 'field that calls', 'fields that call')} a service, "
+        f"{findings.counted(len(documents), 'operation file')}"
     )
     raise typer.Exit(findings.report(found, output, fine=looked_at))
-
-
-def _count(number: int, one: str, more: str | None = None) -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"

@@ -30,7 +30,8 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="Text for people, or one JSON document for programs.", show_default=True)
+    Format,
+    typer.Option("--format", metavar="human|json", help="Text for people, or one JSON document for programs."),
 ]
 """The option that every command has."""
 

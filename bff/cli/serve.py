@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 HostOption = Annotated[str | None, typer.Option(help="Address of the public port. Also BFF_HOST.")]
 PortOption = Annotated[int | None, typer.Option(help="Public port, 8000; 0 takes a free one. Also BFF_PORT.")]
-AdminHostOption = Annotated[str | None, typer.Option(help="Address of the admin port, loopback. Also BFF_ADMIN_HOST.")]
+AdminHostOption = Annotated[
+    str | None, typer.Option(help="Address of the admin port, loopback. Also BFF_ADMIN_HOST.")
+]
 AdminPortOption = Annotated[int | None, typer.Option(help="Admin port: health; 8001. Also BFF_ADMIN_PORT.")]
 
 
@@ -32,7 +34,9 @@ def serve(
     development: Annotated[
         bool | None, typer.Option(help="Open introspection and GraphiQL. Also BFF_DEVELOPMENT.")
     ] = None,
-    verbose: Annotated[bool | None, typer.Option(help="Log every attempt and operation. Also BFF_VERBOSE.")] = None,
+    verbose: Annotated[
+        bool | None, typer.Option(help="Log every attempt and operation. Also BFF_VERBOSE.")
+    ] = None,
     format_: FormatOption = Format.HUMAN,
 ) -> None:
     """Serve the schema until SIGTERM or Ctrl+C, then finish what is in flight; a second signal ends it at once.
@@ -104,11 +108,14 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
         else:
             say(line + (f"\n{hints}" if hints else ""))
 
-    return serve(
-        partial(build, settings),
-        public=Address(settings.host, settings.port),
-        admin=Address(settings.admin_host, settings.admin_port),
-        policy=operations_of(policies, development=settings.development).drain,
-        workers=settings.workers,
-        say=announce,
-    ) or FINE
+    return (
+        serve(
+            partial(build, settings),
+            public=Address(settings.host, settings.port),
+            admin=Address(settings.admin_host, settings.admin_port),
+            policy=operations_of(policies, development=settings.development).drain,
+            workers=settings.workers,
+            say=announce,
+        )
+        or FINE
+    )

@@ -204,23 +204,14 @@ class Engine:
                 flight,
                 middleware,
             )
-            result = self._run(job)
-            if not isawaitable(result):
+            try:
+                result = self._run(job)
+                if isawaitable(result):
+                    return await _until(accepted.operation.deadline, result, flight)
                 return result
-            return await self._until_deadline(result, flight, accepted.operation.deadline)
-
-    async def _until_deadline(self, result: Awaitable[Outcome], flight: Flight, deadline: Deadline) -> Outcome:
-        async def stop() -> None:
-            await deadline.clock.sleep(max(0.0, deadline.remaining()))
-            flight.stop()
-
-        alarm = asyncio.create_task(stop())
-        try:
-            return await result
-        finally:
-            alarm.cancel()
-            for task in await flight.ended(self._clock, PATIENCE):
-                self._look_after(task)
+            finally:
+                for task in await flight.ended(self._clock, PATIENCE):
+                    self._look_after(task)
 
     def _look_after(self, task: "asyncio.Task[Any]") -> None:
         self._unattended.add(task)
@@ -231,6 +222,20 @@ class Engine:
                 done.exception()
 
         task.add_done_callback(ended)
+
+
+async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight) -> Outcome:
+    """Return *result*, which is whole, or what is there of it when *deadline* passes."""
+
+    async def stop() -> None:
+        await deadline.clock.sleep(max(0.0, deadline.remaining()))
+        flight.stop()
+
+    alarm = asyncio.create_task(stop())
+    try:
+        return await result
+    finally:
+        alarm.cancel()
 
 
 def _text(request: GraphQLRequest) -> str:

@@ -8,7 +8,6 @@ import strawberry
 from graphql import GraphQLSchema
 from graphql.execution import MiddlewareManager
 from graphql.validation import ASTValidationRule, specified_rules
-from strawberry.execution import optimized_is_awaitable
 from strawberry.extensions import AddValidationRules, SchemaExtension
 from strawberry.schema.base import BaseSchema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
@@ -64,7 +63,6 @@ def run_of(schema: BaseSchema | GraphQLSchema, *, hide_suggestions: bool) -> Run
         executable,
         schema.execution_context_class,
         hide_suggestions=hide_suggestions,
-        is_awaitable=optimized_is_awaitable,
         strawberry=True,
     )
 

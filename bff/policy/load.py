@@ -178,10 +178,14 @@ class _Loader:
 
     def _put_over_defaults(self, names: list[str]) -> None:
         """Complete each upstream's document by what `defaults.yaml` says."""
-        base = self._documents.get("defaults")
+        defaults = self._documents.get("defaults")
+        if defaults is None:
+            return
+        usable = {key: entry for key, entry in defaults.value.items() if key not in _NOT_IN_DEFAULTS}
+        base = Located(usable, defaults.at)
         for name in names:
             own = self._documents.get(name)
-            if base and own:
+            if own:
                 self._documents[name] = merge(base, own)
 
     def _model(self, name: str, model: type[P], files: Mapping[str, Path]) -> P | None:

@@ -15,7 +15,7 @@ _FLUSH_LOOK = 0.001
 _SLICES_PER_SECOND = 20
 
 
-class PeerGone(Exception):  # noqa: N818 - it is news, not an error
+class PeerGone(Exception):
     """The client closed the connection, so there is nobody left to answer."""
 
 

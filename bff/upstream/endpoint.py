@@ -193,10 +193,16 @@ class Single(Endpoint[T]):
             return None
         if self._body is None:
             raise TypeError(f"{self} takes no body, not {type(body).__name__}")
+        if not isinstance(body, self._body):
+            body = self._converted(body, self._body)
+        return msgspec.json.encode(body)
+
+    def _converted(self, body: object, wanted: type) -> object:
+        """Return *body* as *wanted*; another wire type is a mistake even where its attributes would fit."""
         try:
-            return msgspec.json.encode(msgspec.convert(body, self._body, from_attributes=True))
+            return msgspec.convert(body, wanted, from_attributes=not isinstance(body, msgspec.Struct))
         except msgspec.ValidationError as error:
-            raise TypeError(f"{self} takes {self._body.__name__}, not {type(body).__name__}: {error}") from error
+            raise TypeError(f"{self} takes {wanted.__name__}, not {type(body).__name__}: {error}") from error
 
     def _declared_headers(self, headers: Mapping[str, str | None]) -> dict[str, str]:
         if unknown := headers.keys() - self._headers:

@@ -303,7 +303,7 @@ class App:
 
     async def run(self, document, **variables):
         """Return data and errors of *document*."""
-        ingress = Ingress("req-1", Deadline.after(5, self.clock), headers=self.headers)
+        ingress = Ingress("req-1", Deadline.after(30, self.clock), headers=self.headers)
         answer = await self.engine.execute(GraphQLRequest(document, variables=variables), ingress)
         return answer.body.get("data"), answer.body.get("errors", [])
 

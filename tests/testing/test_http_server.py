@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from bff.testing import FakeUpstream, Reply, event
+from bff.testing import fault_kinds as kinds
 from bff.testing.http_server import Bounds, HttpServer, answering
 from bff.testing.wire import Wire
 from bff.upstream.message import Origin
@@ -26,7 +27,8 @@ async def echo(fake_upstream) -> FakeUpstream:
 
 
 CHUNKED = (
-    b"POST /echo/a%20b?q=1&q=2&e= HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"POST /echo/a%20b?q=1&q=2&e= HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
     b"3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\n\r\n"
 )
 SIZED = b"POST /echo/a%20b?q=1&q=2&e= HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nabcde"
@@ -70,6 +72,24 @@ async def test_pipelined_requests_are_answered_in_order(echo, connect):
         assert f"/echo/{number}".encode() in (await client.response())[2]
 
 
+async def test_garbage_behind_a_request_ends_the_connection_after_its_reply(echo, connect):
+    client = await connect(echo.origin)
+
+    await client.send(b"GET /echo/1 HTTP/1.1\r\n\r\n\x00\x01\x02\r\n\r\n")
+    received, how = await client.until_end()
+
+    assert (received[:15], received.count(b"HTTP/1.1"), how) == (b"HTTP/1.1 200 OK", 1, "FIN")
+
+
+async def test_a_wish_to_close_is_kept_also_by_a_fault(echo, connect):
+    echo.trouble(kinds.Drip(bytes=1000))
+    client = await connect(echo.origin)
+
+    await client.send(b"GET /echo/1 HTTP/1.1\r\nconnection: close\r\n\r\n")
+
+    assert (await client.until_end())[1] == "FIN"
+
+
 async def test_too_many_pipelined_requests_end_the_connection(echo, connect):
     client = await connect(echo.origin)
 
@@ -78,7 +98,9 @@ async def test_too_many_pipelined_requests_end_the_connection(echo, connect):
     assert (await client.until_end())[1] == "RST"
 
 
-@pytest.mark.parametrize("request_bytes", [b"GET /echo/1 HTTP/1.0\r\n\r\n", b"GET /echo/1 HTTP/1.1\r\nconnection: close\r\n\r\n"])
+@pytest.mark.parametrize(
+    "request_bytes", [b"GET /echo/1 HTTP/1.0\r\n\r\n", b"GET /echo/1 HTTP/1.1\r\nconnection: close\r\n\r\n"]
+)
 async def test_a_client_that_wants_no_more_is_told_so(echo, connect, request_bytes):
     client = await connect(echo.origin)
     await client.send(request_bytes)
@@ -157,7 +179,7 @@ async def test_events_leave_as_they_come(echo, connect):
     while not client.received.endswith(b"0\r\n\r\n"):
         await client.read()
 
-    assert first == b"22\r\nid: 1\nevent: moved\ndata: {\"n\":1}\n\n\r\n"
+    assert first == b'22\r\nid: 1\nevent: moved\ndata: {"n":1}\n\n\r\n'
     assert waits
     assert b"data: two\ndata: lines\n\n" in client.received
 
@@ -187,7 +209,9 @@ async def test_a_stream_ends_when_its_client_leaves(echo, connect):
 
 
 @pytest.mark.parametrize(("cancels", "finished"), [(False, True), (True, False)])
-async def test_a_handler_runs_on_without_its_client_unless_told_otherwise(fake_upstream, connect, cancels, finished):
+async def test_a_handler_runs_on_without_its_client_unless_told_otherwise(
+    fake_upstream, connect, cancels, finished
+):
     """A service that has begun to place an order places it, whoever still listens."""
     fake: FakeUpstream = await fake_upstream(cancel_on_disconnect=cancels)
     go_on = asyncio.Event()
