@@ -152,7 +152,7 @@ async def test_a_connection_closed_while_idle_costs_nobody_a_call(method, engine
 
 
 async def test_no_cookie_is_kept(engine, upstream, opened, thing):
-    """User A's session must not travel on with user B's call (F5)."""
+    """User A's login must not travel on with user B's call (F5)."""
     transport = opened(engine)
     upstream.trouble(kinds.SetCookie())
 
