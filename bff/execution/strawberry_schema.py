@@ -35,7 +35,7 @@ def graphql_schema_of(schema: BaseSchema | GraphQLSchema) -> GraphQLSchema:
     found = schema if isinstance(schema, GraphQLSchema) else schema._schema  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry has no public way to it
     if found.get_directive("defer") or found.get_directive("stream"):
         raise UnsupportedSchema(
-            "incremental delivery (@defer, @stream) is not supported: take it out of the schema"
+            "@defer and @stream are not supported: take incremental delivery out of the schema's config"
         )
     assert isinstance(found, GraphQLSchema)
     return found

@@ -110,7 +110,12 @@ async def test_at_the_deadline_what_is_there_is_answered(made, codes):
     answer = await it.timed("{ sync fast slow box { name slow } }", seconds=5)
 
     assert it.clock.now() == 1005.0
-    assert answer.body["data"] == {"sync": "at once", "fast": "done", "slow": None, "box": {"name": "b", "slow": None}}
+    assert answer.body["data"] == {
+        "sync": "at once",
+        "fast": "done",
+        "slow": None,
+        "box": {"name": "b", "slow": None},
+    }
     assert codes(answer) == {"slow": "DEADLINE_EXCEEDED", "box.slow": "DEADLINE_EXCEEDED"}
     assert {error["extensions"]["phase"] for error in answer.body["errors"]} == {"operation"}
     assert book.cancelled == ["slow", "box slow"]
@@ -204,6 +209,20 @@ async def test_a_cancelled_resolver_fails_its_field_only(made, codes, field):
 
     assert answer.body["data"] == {"fast": "done", field: None}
     assert codes(answer) == {field: "INTERNAL_SERVER_ERROR"}
+
+
+async def test_a_cancellation_from_within_is_answered_whatever_it_comes_from(made):
+    """Only a client that leaves gets no answer."""
+    it, _, _ = made()
+
+    def whose(*_):
+        raise asyncio.CancelledError
+
+    it.engine._run = whose
+    answer = await it.ask("{ fast }")
+
+    assert answer.body["data"] is None
+    assert answer.body["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
 
 
 async def test_a_future_that_others_wait_for_is_not_cancelled(made, codes):
@@ -375,7 +394,9 @@ async def test_close_waits_for_mutations_but_not_for_ever(made, patience, ended,
         pytest.param(UpstreamError(Outcome.CANCELLED, "x", phase="call"), True, "unknown", False, id="not known"),
         pytest.param(UpstreamError(Outcome.CONNECT, "x"), True, None, True, id="never sent"),
         pytest.param(UpstreamError(Outcome.OPEN, "x"), True, None, True, id="breaker open"),
-        pytest.param(UpstreamError(Outcome.CONFLICT, "x", status=409), True, None, False, id="the service said no"),
+        pytest.param(
+            UpstreamError(Outcome.CONFLICT, "x", status=409), True, None, False, id="the service said no"
+        ),
         pytest.param(UpstreamError(Outcome.THROTTLED, "x", status=429), True, None, True, id="not now, it said"),
         pytest.param(ValueError("x"), True, "unknown", False, id="a bug after the call"),
         pytest.param(ValueError("x"), False, None, False, id="a bug before the call"),
@@ -448,7 +469,9 @@ async def test_refused_requests_have_no_data(made, request_, known, code):
 async def test_a_transport_refuses_in_the_same_words(made):
     it, _, _ = made()
 
-    answer = it.held(it.engine.refuse(Code.PAYLOAD_TOO_LARGE, "At most 256 KiB.", it.ingress(), detail="sent 1 GiB"))
+    answer = it.held(
+        it.engine.refuse(Code.PAYLOAD_TOO_LARGE, "At most 256 KiB.", it.ingress(), detail="sent 1 GiB")
+    )
 
     assert answer.refused is Code.PAYLOAD_TOO_LARGE
     assert answer.body["errors"][0]["message"] == "At most 256 KiB."
@@ -498,7 +521,10 @@ async def test_many_operations_at_once_do_not_mix(made):
     it, _, _ = made(clock=SystemClock())
 
     answers = await asyncio.gather(
-        *(it.engine.execute(GraphQLRequest("{ me }"), it.ingress(principal=Principal("i", str(i)))) for i in range(50))
+        *(
+            it.engine.execute(GraphQLRequest("{ me }"), it.ingress(principal=Principal("i", str(i))))
+            for i in range(50)
+        )
     )
 
     assert [answer.body["data"]["me"] for answer in answers] == [str(i) for i in range(50)]
