@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
 
-from bff.clock import Clock
+from bff.clock import Clock, SystemClock
 from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
@@ -241,16 +241,23 @@ class Engine:
 
 async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight) -> Outcome:
     """Return *result*, which is whole, or what is there of it when *deadline* passes."""
-
-    async def stop() -> None:
-        await deadline.clock.sleep(max(0.0, deadline.remaining()))
-        flight.stop()
-
-    alarm = asyncio.create_task(stop())
+    alarm = _set_alarm(deadline, flight)
     try:
         return await result
     finally:
         alarm.cancel()
+
+
+def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+    seconds = max(0.0, deadline.remaining())
+    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
+        return asyncio.get_running_loop().call_later(seconds, flight.stop)
+
+    async def stop() -> None:
+        await deadline.clock.sleep(seconds)
+        flight.stop()
+
+    return asyncio.create_task(stop())
 
 
 def _text(request: GraphQLRequest) -> str:

@@ -70,9 +70,9 @@ def run_of(schema: BaseSchema | GraphQLSchema, *, hide_suggestions: bool) -> Run
 def around_of(schema: BaseSchema | GraphQLSchema) -> Around | None:
     """Return what runs the extensions of *schema* around each operation, None where it has none.
 
-    `resolve`, `on_operation`, `on_execute` and custom directives work. `on_parse` and `on_validate` cannot, because
-    documents are parsed and validated once for many operations, nor `get_results`, because the answer's extensions
-    are ours; an extension that needs one of the first two is refused.
+    `resolve`, `on_operation`, `on_execute` and custom directives work. `on_parse` and `on_validate` cannot,
+    because documents are parsed and validated once for many operations: an extension with one of them is refused.
+    `get_results` is not asked, because the answer's extensions are ours.
 
     Raises:
         UnsupportedSchema: An extension would silently not do its work.
