@@ -1,19 +1,31 @@
 """Settings of one process: a command's options, then the environment, then `[tool.bff]` in pyproject.toml."""
 
 import importlib
+import json
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import strawberry
-from graphql import GraphQLSchema
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    import strawberry
+    from graphql import GraphQLSchema
+
+EXAMPLE_HEADERS = '{"Authorization": "Bearer ..."}'
 
 
 class SettingsError(Exception):
     """A setting is missing or cannot be used; the message says where it came from and what to write."""
+
+
+def _from_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error}); write an object such as {EXAMPLE_HEADERS}") from error
 
 
 class Settings(BaseModel):
@@ -27,8 +39,8 @@ class Settings(BaseModel):
     schema_name: str | None = None
     """The schema as `MODULE:ATTRIBUTE`, such as `schema:schema`; `schema` in options and files."""
 
-    policies: Path = Path("policies")
-    """Folder of the policy files."""
+    policies: Path | None = None
+    """Folder of the policy files; `policies` where there is one, else defaults rule."""
 
     operations: Path | None = None
     """Folder of `.graphql` files that GraphiQL opens as tabs."""
@@ -51,8 +63,11 @@ class Settings(BaseModel):
     development: bool = False
     """Opens introspection and GraphiQL whatever the policies say; never set it in production."""
 
-    graphiql_headers: dict[str, str] = {}
-    """Headers that GraphiQL starts with."""
+    verbose: bool = False
+    """Logs every attempt and every operation, not only what went wrong."""
+
+    graphiql_headers: Annotated[dict[str, str], BeforeValidator(_from_json)] = {}
+    """Headers that GraphiQL starts with; in the environment as a JSON object."""
 
     @classmethod
     def gather(
@@ -101,7 +116,7 @@ def tool_table(file: Path) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def load_schema(name: str | None, *, directory: Path | None = None) -> strawberry.Schema | GraphQLSchema:
+def load_schema(name: str | None, *, directory: Path | None = None) -> "strawberry.Schema | GraphQLSchema":
     """Return the schema that *name* (`MODULE:ATTRIBUTE`) stands for, imported from *directory* first.
 
     Raises:
@@ -124,6 +139,9 @@ def load_schema(name: str | None, *, directory: Path | None = None) -> strawberr
         raise SettingsError(
             f"schema {name!r}: no module {error.name!r} (looked in {place} and sys.path)"
         ) from error
+    import strawberry  # noqa: PLC0415 - slow to import, and `bff --help` reads this module
+    from graphql import GraphQLSchema  # noqa: PLC0415 - as above
+
     found = getattr(module, attribute, None)
     if not isinstance(found, strawberry.Schema | GraphQLSchema):
         kind = "nothing" if found is None else f"a {type(found).__name__}"

@@ -1,0 +1,21 @@
+"""The public schema: what clients see, one module for each subject."""
+
+import strawberry
+
+from schema import accounts, catalog, node, notifications, orders, payments, promotions, reviews
+from schema.scalars import CONFIG
+
+
+@strawberry.type(description="What can be asked for.")
+class Query(accounts.Query, catalog.Query, orders.Query, promotions.Query, node.Query):
+    """What can be asked for."""
+
+
+@strawberry.type(description="What can be changed.")
+class Mutation(orders.Mutation, payments.Mutation, reviews.Mutation, notifications.Mutation):
+    """What can be changed."""
+
+
+schema = strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+
+__all__ = ["schema"]

@@ -1,14 +1,30 @@
 """Policies as models: immutable, with safe defaults, and a misspelt key is an error.
 
-One YAML key = one field here = one term everywhere else. Values come from resilience table 17.
+One YAML key = one field here = one term everywhere else. Values and rules come from resilience table 17.
+A field's docstring is its entry in the reference page and in editors.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-from bff.policy.units import Duration, Size, bytes_of
+from bff.policy.names import Alias, FileReference, Header, Host, OperationName, is_plaintext_to_elsewhere
+from bff.policy.problem import Clash, Clashes
+from bff.policy.units import Duration, Size, bytes_of, format_duration
+
+Count = Annotated[int, Strict()]
+"""A whole number; neither `"3"` nor `3.0` nor `true` is one."""
+
+Switch = Annotated[bool, Strict()]
+"""`true` or `false`; YAML 1.2 knows no `yes` and `on`."""
+
+Timeout = Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=1))]
+"""A time that nobody waits longer than; no time at all would refuse every call."""
+
+Pause = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=10))]
+"""A time that passes anyway; it may be none at all."""
 
 
 class Policy(BaseModel):
@@ -16,171 +32,236 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    def clashes(self) -> Iterable[Clash]:
+        """Return the values that do not go together; a policy that has any is refused."""
+        return ()
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        clashes = tuple(self.clashes())
+        if clashes:
+            raise Clashes(clashes)
+        return self
+
 
 class Timeouts(Policy):
     """How long each part of a call may take (DL-6)."""
 
-    total: Duration = timedelta(seconds=5)
+    total: Timeout = timedelta(seconds=5)
     """One call with everything in it; never longer than what is left of the operation."""
 
-    attempt: Duration = timedelta(seconds=2)
+    attempt: Timeout = timedelta(seconds=2)
     """One try, from connecting to the last byte of the body."""
 
-    connect: Duration = timedelta(milliseconds=500)
+    connect: Timeout = timedelta(milliseconds=500)
     """TCP and TLS handshake together."""
 
-    dns: Duration = timedelta(seconds=1)
-    """Finding the address of a host."""
+    dns: Timeout = timedelta(seconds=1)
+    """Finding the address of a host in DNS."""
 
-    write_idle: Duration = timedelta(seconds=2)
+    write_idle: Timeout = timedelta(seconds=2)
     """Longest pause while sending."""
 
-    read_idle: Duration = timedelta(seconds=2)
-    """Longest pause while receiving."""
+    read_idle: Timeout = timedelta(seconds=2)
+    """Longest pause while receiving, the wait for the first byte included."""
 
-    queue: Duration = timedelta(milliseconds=100)
-    """Longest wait for a free connection."""
+    queue: Timeout = timedelta(milliseconds=100)
+    """Longest wait for a free connection; then the call fails as UPSTREAM_OVERLOADED."""
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def clashes(self) -> Iterator[Clash]:
+        """Refuse times that others make unreachable."""
+        total, attempt = format_duration(self.total), format_duration(self.attempt)
         if self.attempt > self.total:
-            raise ValueError(f"attempt {self.attempt} exceeds total {self.total}: no try could ever use its time")
-        if self.connect >= self.attempt:
-            raise ValueError(f"connect {self.connect} must be shorter than attempt {self.attempt}")
-        if self.queue >= self.attempt:
-            raise ValueError(f"queue {self.queue} must be shorter than attempt {self.attempt}")
-        return self
+            yield Clash(
+                (("attempt",), ("total",)),
+                f"attempt {attempt} exceeds total {total}: no try could ever use its time",
+                total,
+            )
+        for name, part in (("connect", self.connect), ("queue", self.queue)):
+            if part >= self.attempt:
+                yield Clash(
+                    ((name,), ("attempt",)),
+                    f"{name} {format_duration(part)} must be shorter than attempt {attempt}, which contains it",
+                    format_duration(_whole_milliseconds(self.attempt / 4)),
+                )
 
 
 class Pool(Policy):
     """Connections to one upstream, per worker (PY-6)."""
 
-    max_connections: Annotated[int, Field(ge=1, le=10_000)] = 110
-    """Open at once, to all hosts together."""
+    max_connections: Annotated[Count, Field(ge=1, le=10_000)] = 110
+    """Open at once, to all hosts together; further calls wait for `timeouts.queue`."""
 
-    keepalive_expiry: Duration = timedelta(seconds=15)
+    keepalive_expiry: Timeout = timedelta(seconds=15)
     """An idle connection is closed after this; keep it below the service's own limit."""
 
-    max_age: Duration = timedelta(seconds=300)
+    max_age: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=1))] = timedelta(seconds=300)
     """A connection is not used again after this, so that new addresses are found."""
+
+    def clashes(self) -> Iterator[Clash]:
+        """Refuse to keep a connection idle for longer than it may live."""
+        if self.keepalive_expiry > self.max_age:
+            longest = format_duration(self.max_age)
+            yield Clash(
+                (("keepalive_expiry",), ("max_age",)),
+                f"keepalive_expiry {format_duration(self.keepalive_expiry)} exceeds max_age {longest}",
+                longest,
+            )
 
 
 class ResponseLimits(Policy):
     """What a service may answer at most."""
 
-    max_response_bytes: Size = bytes_of("8MiB")
+    max_response_bytes: Annotated[Size, Field(ge=1, le=1024**3)] = bytes_of("8MiB")
     """Decoded body; a larger one fails as UPSTREAM_RESPONSE_TOO_LARGE."""
 
-    max_header_bytes: Size = bytes_of("64KiB")
-    """All response header fields together."""
+    max_header_bytes: Annotated[Size, Field(ge=1, le=1024**2)] = bytes_of("64KiB")
+    """All response header fields together; more fail as UPSTREAM_BAD_RESPONSE."""
 
-    max_header_count: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Number of response header fields."""
+    max_header_count: Annotated[Count, Field(ge=1, le=10_000)] = 100
+    """Number of response header fields; more fail as UPSTREAM_BAD_RESPONSE."""
 
 
 class Forward(Policy):
     """Which of the client's headers travel on; everything else stays here (UC-1)."""
 
-    headers: frozenset[str] = frozenset({"accept-language", "traceparent", "tracestate"})
+    headers: frozenset[Header] = frozenset({"accept-language", "traceparent", "tracestate"})
     """Names in lower case. `authorization` hands the client's own credentials to the service."""
 
 
-class UpstreamPolicy(Policy):
-    """How one service is called: `policies/upstreams/NAME.yaml`."""
+class UpstreamDefaults(Policy):
+    """How every service is called unless its own file says otherwise: `policies/defaults.yaml`."""
 
-    hosts: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Base URLs, used in turn. `http://` is accepted for loopback only, unless `plaintext` says why it is safe."""
-
-    alias: str | None = None
-    """Name that clients see in errors; the upstream's own name when absent."""
-
-    plaintext: str | None = None
+    plaintext: Annotated[str | None, Field(min_length=5, examples=["service mesh encrypts"])] = None
     """Why `http://` to another machine is safe here, such as "service mesh encrypts"; it is refused without."""
 
-    ca: str | None = None
+    ca: FileReference | None = None
     """PEM file with the authorities to trust instead of the system's, as `file:PATH`."""
 
     timeouts: Timeouts = Timeouts()
+    """How long each part of a call may take."""
+
     pool: Pool = Pool()
+    """Connections, per worker."""
+
     limits: ResponseLimits = ResponseLimits()
+    """What the service may answer at most."""
+
     forward: Forward = Forward()
+    """Which of the client's headers travel on."""
+
+
+class Address(Policy):
+    """Where a service is."""
+
+    hosts: Annotated[
+        tuple[Host, ...], Field(min_length=1, max_length=100, examples=[["https://catalog.internal:8443"]])
+    ]
+    """Base URLs, used in turn. `http://` is accepted for loopback only, unless `plaintext` says why it is safe."""
+
+    alias: Alias | None = None
+    """Name that clients see in errors; the upstream's own name when absent."""
+
+
+class UpstreamPolicy(UpstreamDefaults, Address):
+    """How one service is called: `policies/upstreams/NAME.yaml`."""
+
+    def clashes(self) -> Iterator[Clash]:
+        """Refuse hosts that are named twice, or reached unencrypted for no given reason."""
+        for index, host in enumerate(self.hosts):
+            if host in self.hosts[:index]:
+                yield Clash((("hosts", index),), f"host {host!r} is named twice", None)
+            if self.plaintext is None and is_plaintext_to_elsewhere(host):
+                yield Clash(
+                    (("hosts", index), ("plaintext",)),
+                    f"{host!r} is another machine, and http:// is not encrypted; use https:// or say in "
+                    "`plaintext` why it is safe",
+                    f"https{host.removeprefix('http')}",
+                )
 
 
 class DocumentLimits(Policy):
     """What a GraphQL request may ask at most; refused before anything is executed (PY-16)."""
 
-    body: Size = bytes_of("256KiB")
+    body: Annotated[Size, Field(ge=1, le=64 * 1024**2)] = bytes_of("256KiB")
     """Bytes of the request body."""
 
-    tokens: Annotated[int, Field(ge=10)] = 1000
+    tokens: Annotated[Count, Field(ge=10)] = 1000
     """Lexical tokens of the document."""
 
-    depth: Annotated[int, Field(ge=1)] = 15
+    depth: Annotated[Count, Field(ge=1)] = 15
     """Fields below one another, fragments followed."""
 
-    aliases: Annotated[int, Field(ge=0)] = 30
+    aliases: Annotated[Count, Field(ge=0)] = 30
     """Aliased fields, fragments counted once for each use."""
 
-    root_fields: Annotated[int, Field(ge=1)] = 20
+    root_fields: Annotated[Count, Field(ge=1)] = 20
     """Fields directly below the operation."""
 
-    directives_per_field: Annotated[int, Field(ge=0)] = 10
+    directives_per_field: Annotated[Count, Field(ge=0)] = 10
     """Directives on one place of the document."""
 
-    merge_pairs: Annotated[int, Field(ge=100)] = 20_000
+    merge_pairs: Annotated[Count, Field(ge=100)] = 20_000
     """Pairs of fields that validation would have to compare; the work grows with the square of equal names."""
 
-    validation_time: Duration = timedelta(milliseconds=250)
+    validation_time: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=10))] = timedelta(
+        milliseconds=250
+    )
     """Parsing and validation of one document."""
 
-    max_errors: Annotated[int, Field(ge=1, le=1000)] = 100
+    max_errors: Annotated[Count, Field(ge=1, le=1000)] = 100
     """Errors in one answer; the rest are counted in a last one (PD-3)."""
 
 
 class Batching(Policy):
     """Several operations in one request, as a JSON array."""
 
-    enabled: bool = False
+    enabled: Switch = False
     """Off: an array is answered with 400."""
 
-    max_operations: Annotated[int, Field(ge=1, le=100)] = 10
+    max_operations: Annotated[Count, Field(ge=1, le=100)] = 10
     """Longest array."""
 
 
 class Drain(Policy):
     """What happens between SIGTERM and the end of the process (DR-1)."""
 
-    delay: Duration = timedelta(seconds=5)
+    delay: Pause = timedelta(seconds=5)
     """Still accepting while readiness already says no, until load balancers have noticed."""
 
-    timeout: Duration = timedelta(seconds=20)
+    timeout: Pause = timedelta(seconds=20)
     """For operations in flight, after which they are cancelled."""
 
 
 class OperationsPolicy(Policy):
     """What clients may ask and how long it may take: `policies/operations.yaml`."""
 
-    deadline: Duration = timedelta(seconds=10)
+    deadline: Timeout = timedelta(seconds=10)
     """Time for one operation; when it is up, what is there is returned."""
 
-    deadline_max: Duration = timedelta(seconds=30)
-    """Longest time that a client may ask for with `x-request-timeout-ms`."""
+    deadline_max: Timeout = timedelta(seconds=30)
+    """Longest time that a client may ask for with `x-request-timeout-ms`; a longer wish is cut to it."""
 
-    deadline_reserve: Duration = timedelta(milliseconds=50)
+    deadline_reserve: Pause = timedelta(milliseconds=50)
     """Kept of the deadline for putting the answer together (DL-4)."""
 
-    min_attempt_time: Duration = timedelta(milliseconds=10)
+    min_attempt_time: Pause = timedelta(milliseconds=10)
     """No call starts with less time than this left (DL-4)."""
 
-    deadlines: dict[str, Duration] = {}
-    """Deadline for single operations, by name."""
+    deadlines: dict[OperationName, Timeout] = {}
+    """Deadline of single operations, by their name; all others have `deadline`."""
 
     limits: DocumentLimits = DocumentLimits()
-    batching: Batching = Batching()
-    drain: Drain = Drain()
+    """What a request may ask at most."""
 
-    document_cache: Annotated[int, Field(ge=1)] = 1000
-    """Documents kept parsed and validated."""
+    batching: Batching = Batching()
+    """Several operations in one request."""
+
+    drain: Drain = Drain()
+    """What happens between SIGTERM and the end of the process."""
+
+    document_cache: Annotated[Count, Field(ge=1)] = 1000
+    """Documents kept parsed and validated; the one longest unused makes room."""
 
     introspection: Literal["allow", "deny"] = "deny"
     """Whether clients may read the schema; `deny` also ends "did you mean" hints (PD-10)."""
@@ -194,20 +275,33 @@ class OperationsPolicy(Policy):
     request_error_status: Literal["draft", "classic"] = "draft"
     """`draft`: 422 where the GraphQL-over-HTTP draft says so; `classic`: 400 (PD-7)."""
 
-    always_200_for_json: bool = False
+    always_200_for_json: Switch = False
     """For old clients: whoever accepts only `application/json` gets 200 for every GraphQL answer (PD-8)."""
 
-    csrf_headers: frozenset[str] = frozenset(
+    csrf_headers: frozenset[Header] = frozenset(
         {"graphql-require-preflight", "x-bff-csrf", "x-apollo-operation-name"}
     )
     """A request that a foreign page could send without asking must carry one of these."""
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.deadline > self.deadline_max:
-            raise ValueError(f"deadline {self.deadline} exceeds deadline_max {self.deadline_max}")
-        if self.deadline_reserve >= self.deadline:
-            raise ValueError(
-                f"deadline_reserve {self.deadline_reserve} leaves nothing of deadline {self.deadline}"
-            )
-        return self
+    def clashes(self) -> Iterator[Clash]:
+        """Refuse deadlines under which nothing could ever be answered."""
+        longest, reserve = format_duration(self.deadline_max), format_duration(self.deadline_reserve)
+        deadlines = {("deadline",): self.deadline} | {
+            ("deadlines", name): deadline for name, deadline in self.deadlines.items()
+        }
+        for key, deadline in deadlines.items():
+            said = f"{'.'.join(key)} {format_duration(deadline)}"
+            if deadline > self.deadline_max:
+                yield Clash((key, ("deadline_max",)), f"{said} exceeds deadline_max {longest}", longest)
+            if deadline <= self.deadline_reserve + self.min_attempt_time:
+                yield Clash(
+                    (key, ("deadline_reserve",), ("min_attempt_time",)),
+                    f"{said} leaves no time for a call: deadline_reserve {reserve} and min_attempt_time "
+                    f"{format_duration(self.min_attempt_time)} use it up",
+                    format_duration((self.deadline_reserve + self.min_attempt_time) * 10),
+                )
+
+
+def _whole_milliseconds(span: timedelta) -> timedelta:
+    one = timedelta(milliseconds=1)
+    return max(one, span // one * one)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bff.testing.fake_upstream import FakeUpstream
+    from bff.testing.fault_proxy import FaultProxy
     from bff.testing.faults import BadFault, Fault, FaultBook
     from bff.testing.faulty_server import FaultyServer
     from bff.testing.http_message import Reply, Request, event
@@ -19,6 +20,7 @@ _HOMES = {
     "FakeUpstream": "fake_upstream",
     "Fault": "faults",
     "FaultBook": "faults",
+    "FaultProxy": "fault_proxy",
     "FaultyServer": "faulty_server",
     "Reply": "http_message",
     "Request": "http_message",
@@ -32,6 +34,7 @@ __all__ = [
     "FakeUpstream",
     "Fault",
     "FaultBook",
+    "FaultProxy",
     "FaultyServer",
     "Reply",
     "Request",

@@ -45,7 +45,7 @@ class Authority:
     def __init__(self, name: str = "bff test authority") -> None:
         """Make an authority called *name*, valid for a day."""
         self._key = _new_key()
-        self._certificate = _sign(name, (), self._key, None, datetime.now(UTC) - _DAY, datetime.now(UTC) + _DAY)
+        self._certificate = _sign(name, (), self._key, issuer=None, valid=_around_now(_DAY))
         self.pem = _pem(self._certificate)
         """What clients trust."""
 
@@ -62,29 +62,32 @@ class Authority:
 
     def valid(self, *names: str) -> Certificate:
         """Return a certificate for *names*, hosts or addresses; for this machine if none are given."""
-        now = datetime.now(UTC)
-        return self._issue(names or LOOPBACK, now - _DAY / 2, now + _DAY / 2)
+        return self._issue(names or LOOPBACK, _around_now(_DAY / 2))
 
     def expired(self) -> Certificate:
         """Return one for this machine that ended an hour ago."""
         now = datetime.now(UTC)
-        return self._issue(LOOPBACK, now - _DAY / 2, now - _DAY / 24)
+        return self._issue(LOOPBACK, (now - _DAY / 2, now - _DAY / 24))
 
     def wrong_name(self) -> Certificate:
         """Return one that is valid, but for another host."""
         return self.valid("elsewhere.example")
 
-    def _issue(self, names: tuple[str, ...], start: datetime, end: datetime) -> Certificate:
+    def _issue(self, names: tuple[str, ...], valid: tuple[datetime, datetime]) -> Certificate:
         key = _new_key()
         issuer = (self._certificate, self._key)
-        return _joined(_sign(names[0], names, key, issuer, start, end), key)
+        return _joined(_sign(names[0], names, key, issuer=issuer, valid=valid), key)
 
 
 def self_signed() -> Certificate:
     """Return a certificate for this machine that nobody vouches for but itself."""
     key = _new_key()
+    return _joined(_sign("localhost", LOOPBACK, key, issuer=None, valid=_around_now(_DAY / 2)), key)
+
+
+def _around_now(distance: timedelta) -> tuple[datetime, datetime]:
     now = datetime.now(UTC)
-    return _joined(_sign("localhost", LOOPBACK, key, None, now - _DAY / 2, now + _DAY / 2), key)
+    return now - distance, now + distance
 
 
 def _new_key() -> "EllipticCurvePrivateKey":
@@ -97,9 +100,9 @@ def _sign(
     name: str,
     names: tuple[str, ...],
     key: "EllipticCurvePrivateKey",
+    *,
     issuer: "tuple[x509.Certificate, EllipticCurvePrivateKey] | None",
-    start: datetime,
-    end: datetime,
+    valid: tuple[datetime, datetime],
 ) -> "x509.Certificate":
     """Return a certificate for *names*, or for an authority where there are none (RFC 5280)."""
     from cryptography import x509  # noqa: PLC0415
@@ -114,8 +117,8 @@ def _sign(
         .issuer_name(issuer_name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
+        .not_valid_before(valid[0])
+        .not_valid_after(valid[1])
         .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)

@@ -1,13 +1,13 @@
 """Does what a fault says, byte by byte, on the wire of one request."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from bff.testing import fault_bodies as bodies
 from bff.testing import fault_kinds as kinds
-from bff.testing.http_message import Reply, Request, head, may_have_body, pairs
+from bff.testing.http_message import Reply, Request, discard, head, may_have_body, pairs
 from bff.testing.http_server import Handler, reply_of
 from bff.testing.wire import Wire, chunk
 
@@ -23,10 +23,13 @@ class Exchange:
     wire: Wire
     handler: Handler
     rng: Random
+    replies: list[Reply] = field(default_factory=list)
 
     async def reply(self) -> Reply:
         """Let the service act, and return what it would have answered."""
-        return await reply_of(self.handler, self.request)
+        reply = await reply_of(self.handler, self.request)
+        self.replies.append(reply)
+        return reply
 
     async def whole(self) -> tuple[Reply, bytes]:
         """Let the service act; return its reply and its body, which for a stream is the first chunk."""
@@ -34,9 +37,7 @@ class Exchange:
         if isinstance(reply.body, bytes):
             return reply, reply.body
         with self.wire.waiting():
-            async for data in reply.body:
-                return reply, data
-        return reply, b""
+            return reply, await anext(aiter(reply.body), b"")
 
     def head(self, reply: Reply, *framing: tuple[str, str]) -> bytes:
         """Return the head of *reply* with *framing* instead of what the server would say of the body."""
@@ -55,7 +56,11 @@ async def apply(kind: kinds.Kind, exchange: Exchange) -> None:
     Raises:
         PeerGone: The client went away, which for most kinds is how it ends.
     """
-    await _APPLY[type(kind)](kind, exchange)
+    try:
+        await _APPLY[type(kind)](kind, exchange)
+    finally:
+        for reply in exchange.replies:
+            await discard(reply)
 
 
 async def _latency(kind: kinds.Latency, exchange: Exchange) -> None:

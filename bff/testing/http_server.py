@@ -8,18 +8,15 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal, Self, cast
-
-import httptools
+from typing import Self
 
 from bff.clock import Clock, SystemClock
+from bff.testing.connection import Bounds, Closing, Connection
 from bff.testing.http_message import Reply, Request, event
 from bff.testing.wire import PeerGone, Wire
 
-__all__ = ["Bounds", "Closing", "Handler", "HttpServer", "PeerGone", "Reply", "Request", "Wire", "event", "run"]
+__all__ = ["Bounds", "Closing", "Handler", "HttpServer", "PeerGone", "Reply", "Request", "Wire", "event"]
 
 Handler = Callable[[Request], Awaitable[Reply]]
 """Answers one request."""
@@ -27,33 +24,11 @@ Handler = Callable[[Request], Awaitable[Reply]]
 Exchange = Callable[[Request, Wire], Awaitable[None]]
 """Turns one request into bytes on the wire, whichever they are."""
 
+_BACKLOG = 1024
+_HANDSHAKE = 5.0
+_TURNS_TO_ACCEPT = 5  # a connection that the kernel has just handed over shows up within a few turns of the loop
+
 logger = logging.getLogger("bff.testing")
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much of one request is read; in bytes, but for `pipelined`, which counts requests."""
-
-    headers: int = 64 * 1024
-    body: int = 16 * 1024 * 1024
-    pipelined: int = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """The end of one connection.
-
-    Attributes:
-        connection: Its number.
-        by: Who ended it.
-        when: On the server's clock, in seconds.
-        during: The request that was being answered, None on an idle connection.
-    """
-
-    connection: int
-    by: Literal["peer", "server"]
-    when: float
-    during: Request | None
 
 
 def answering(handler: Handler) -> Exchange:
@@ -115,6 +90,7 @@ class HttpServer:
         self._accepted = accepted
         self._closed = closed
         self._server: asyncio.Server | None = None
+        self._open = False
         self._reservation: socket.socket | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -122,7 +98,7 @@ class HttpServer:
     @property
     def listening(self) -> bool:
         """Whether new connections are taken."""
-        return self._server is not None
+        return self._open
 
     async def start(self) -> None:
         """Listen; on the same port as before, after a stop.
@@ -130,12 +106,25 @@ class HttpServer:
         Raises:
             OSError: The port is taken.
         """
-        if self._server is not None:
+        if self._open:
             return
         self.reserve()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self), self.host, self.port, ssl=self._tls, reuse_address=True, backlog=1024
+        self._open = True
+        try:
+            self._server = await self._listen()
+        except OSError:
+            self._open = False
+            raise
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(
+            lambda: Connection(self),
+            self.host,
+            self.port,
+            ssl=self._tls,
+            ssl_handshake_timeout=_HANDSHAKE if self._tls else None,
+            reuse_address=True,
+            backlog=_BACKLOG,
         )
 
     def reserve(self) -> None:
@@ -159,22 +148,21 @@ class HttpServer:
 
     def refuse(self) -> None:
         """Take no new connections: whoever connects is refused by the kernel. Open ones go on."""
+        self._open = False
         if self._server is not None:
             self._server.close()
             self._server = None
 
     async def stop(self) -> None:
         """Be down: refuse new connections, end open ones, cancel what runs for them. The port stays ours."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        self.refuse()
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         tasks = [connection.task for connection in self.connections if connection.task is not None]
         for connection in list(self.connections):
             connection.end()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._idle.wait()
-        if server is not None:
-            await server.wait_closed()
 
     async def close(self) -> None:
         """Stop for good and give the port back."""
@@ -212,200 +200,21 @@ class HttpServer:
         """Close."""
         await self.close()
 
-    def opened(self, connection: "Connection", transport: asyncio.Transport) -> Wire:
+    def opened(self, connection: Connection, transport: asyncio.Transport) -> Wire:
         """Note a new connection; called by it."""
         self.accepted_total += 1
         self.connections.add(connection)
         self._idle.clear()
         wire = Wire(transport, self.clock, self.accepted_total, cancels=self.cancel_on_disconnect)
-        self._accepted(wire)
+        if self._open:
+            self._accepted(wire)
+        else:
+            wire.abort()
         return wire
 
-    def ended(self, connection: "Connection", closing: Closing) -> None:
+    def ended(self, connection: Connection, closing: Closing) -> None:
         """Note the end of a connection; called by it."""
         self.connections.discard(connection)
         if not self.connections:
             self._idle.set()
         self._closed(closing)
-
-
-class Connection(asyncio.Protocol):
-    """One client's connection: parses requests and has them answered one after the other."""
-
-    def __init__(self, server: HttpServer) -> None:
-        self._server = server
-        self.task: asyncio.Task[None] | None = None
-        self.wire: Wire | None = None
-        self._pending: deque[Request] = deque()
-        self.current: Request | None = None
-        self._peer_closing: Closing | None = None
-        self._transport: asyncio.Transport | None = None
-        self._deaf = False
-        self._parser = httptools.HttpRequestParser(self)
-        self._unfinished_head = 0
-        self.on_message_begin()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Implement `asyncio.Protocol`."""
-        self._transport = cast("asyncio.Transport", transport)
-        self.wire = self._server.opened(self, self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Implement `asyncio.Protocol`."""
-        if self._deaf:
-            return
-        self._unfinished_head += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._deaf = True
-        except httptools.HttpParserError as error:
-            self._refuse(400, str(error))
-        if not self._deaf and not self._head_done and self._unfinished_head > self._server.bounds.headers:
-            self._refuse(431, f"more than {self._server.bounds.headers} bytes of headers")
-
-    def eof_received(self) -> None:
-        """Implement `asyncio.Protocol`: half closed is closed, so what is not out yet is dropped."""
-        self._peer_left()
-        assert self._transport is not None
-        self._transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol has it
-        """Implement `asyncio.Protocol`."""
-        assert self.wire is not None
-        if not self.wire.closed_here:
-            self._peer_left()
-        closing = self._peer_closing or Closing(self.wire.number, "server", self._server.clock.now(), self.current)
-        self._server.ended(self, closing)
-
-    def pause_writing(self) -> None:
-        """Implement `asyncio.Protocol`."""
-        if self.wire is not None:
-            self.wire.set_writable(writable=False)
-
-    def resume_writing(self) -> None:
-        """Implement `asyncio.Protocol`."""
-        if self.wire is not None:
-            self.wire.set_writable(writable=True)
-
-    def end(self) -> None:
-        """Cancel what runs for this connection, and end it."""
-        self._pending.clear()
-        self._deaf = True
-        if self.task is not None:
-            self.task.cancel()
-        if self.wire is not None:
-            self.wire.abort()
-
-    def _peer_left(self) -> None:
-        assert self.wire is not None
-        if self._peer_closing is None and not self.wire.closed_here:
-            self._peer_closing = Closing(self.wire.number, "peer", self._server.clock.now(), self.current)
-        self._pending.clear()
-        self.wire.peer_gone()
-        if self.task is not None and self.wire.interruptible:
-            self.task.cancel()
-
-    def on_message_begin(self) -> None:
-        """Implement the parser's protocol."""
-        self._target = b""
-        self._headers: dict[str, str] = {}
-        self._header_bytes = 0
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._head_done = False
-
-    def on_url(self, part: bytes) -> None:
-        """Implement the parser's protocol; a long target comes in parts."""
-        self._target += part
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Implement the parser's protocol."""
-        self._header_bytes += len(name) + len(value)
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        known = self._headers.get(key)
-        self._headers[key] = text if known is None else f"{known}, {text}"
-
-    def on_headers_complete(self) -> None:
-        """Implement the parser's protocol."""
-        self._head_done = True
-        self._unfinished_head = 0
-        if self._header_bytes + len(self._target) > self._server.bounds.headers:
-            self._refuse(431, f"more than {self._server.bounds.headers} bytes of headers")
-
-    def on_body(self, part: bytes) -> None:
-        """Implement the parser's protocol."""
-        self._body_bytes += len(part)
-        if self._body_bytes > self._server.bounds.body:
-            self._refuse(413, f"more than {self._server.bounds.body} bytes of body")
-        elif not self._deaf:
-            self._body.append(part)
-
-    def on_message_complete(self) -> None:
-        """Implement the parser's protocol."""
-        if self._deaf or self.wire is None:
-            return
-        request = Request(
-            self._parser.get_method().decode("ascii"),
-            self._target.decode("latin-1"),
-            self._headers,
-            b"".join(self._body),
-            self._server.clock.now(),
-            self.wire.number,
-            self._parser.get_http_version(),
-            self._parser.should_keep_alive() and not self._parser.should_upgrade(),
-        )
-        self._head_done = False
-        self._unfinished_head = 0
-        self._pending.append(request)
-        if len(self._pending) > self._server.bounds.pipelined:
-            self._deaf = True
-            self.wire.reset()
-        elif self.task is None:
-            self._answer_next()
-
-    def _refuse(self, status: int, detail: str) -> None:
-        if self._deaf:
-            return
-        self._deaf = True
-        if self.wire is None or self.wire.silent or self.task is not None or self.wire.gone:
-            return
-        request = Request("GET", "/", keep_alive=False)
-        self.task = asyncio.create_task(self._refused(request, Reply.problem(status, detail)))
-        self.task.add_done_callback(self._answered)
-
-    async def _refused(self, request: Request, reply: Reply) -> None:
-        assert self.wire is not None
-        await self.wire.reply(request, reply)
-
-    def _answer_next(self) -> None:
-        self.current = self._pending.popleft()
-        self.task = asyncio.create_task(self._answer(self.current), name=f"answer {self.current.target[:60]}")
-        self.task.add_done_callback(self._answered)
-
-    async def _answer(self, request: Request) -> None:
-        assert self.wire is not None
-        try:
-            await self._server.exchange(request, self.wire)
-        except PeerGone:
-            return
-        except Exception:
-            logger.exception("answering %s %s failed", request.method, request.target)
-            self.wire.reset()
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        self.task = None
-        self.current = None
-        assert self.wire is not None
-        if self.wire.gone or task.cancelled():
-            return
-        if not self.wire.keep_alive:
-            self.wire.close()
-        elif self._pending:
-            self._answer_next()
-
-
-async def run(handler: Handler, *, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Serve *handler* without any faults until cancelled."""
-    async with HttpServer(answering(handler), host=host, port=port):
-        await asyncio.get_running_loop().create_future()

@@ -3,16 +3,18 @@
 Everything but the fixtures' names is imported on first use: each pytest run of an application passes through here.
 """
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 try:
-    from pytest_asyncio import fixture as async_fixture
+    import pytest_asyncio
 except ImportError:  # the application runs its async tests by another plugin, which takes plain fixtures
-    async_fixture = pytest.fixture
+    _async_fixture: Callable[[Any], Any] = pytest.fixture
+else:
+    _async_fixture = pytest_asyncio.fixture
 
 if TYPE_CHECKING:
     from bff.testing.fake_upstream import FakeUpstream
@@ -25,7 +27,7 @@ class FakeUpstreamFactory(Protocol):
     def __call__(self, **options: Any) -> "Awaitable[FakeUpstream]": ...
 
 
-@async_fixture
+@_async_fixture
 async def fake_upstream() -> AsyncIterator[FakeUpstreamFactory]:
     """Return a function that starts a `FakeUpstream`; all are closed after the test."""
     from bff.testing.fake_upstream import FakeUpstream  # noqa: PLC0415 - the plugin stays cheap

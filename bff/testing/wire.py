@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from bff.clock import Clock
-from bff.testing.http_message import Reply, Request, date, head, may_have_body, pairs
+from bff.testing.http_message import Reply, Request, date, discard, head, may_have_body, pairs
 
 _RESET = struct.pack("ii", 1, 0)
 _FLUSH_LOOK = 0.001
 _SLICES_PER_SECOND = 20
 
 
-class PeerGone(Exception):  # noqa: N818 - it is news, not an error
+class PeerGone(Exception):
     """The client closed the connection, so there is nobody left to answer."""
 
 
@@ -146,9 +146,12 @@ class Wire:
         self.keep_alive = self.keep_alive and request.keep_alive
         fields = self.fields(reply, request)
         if not isinstance(reply.body, bytes):
-            await self._stream(request, reply, fields)
+            try:
+                await self._stream(request, reply, fields)
+            finally:
+                await discard(reply)
             return
-        if reply.status not in (204, 304):
+        if reply.status not in (204, 304) and reply.header("content-length") is None:
             fields.append(("content-length", str(len(reply.body))))
         body = reply.body if may_have_body(request, reply.status) else b""
         await self.send(head(reply.status, fields) + body)
@@ -164,7 +167,7 @@ class Wire:
         with self.waiting():
             async for data in reply.body:
                 if data:
-                    await self.send(chunk(data) if chunked else data)
+                    await self.send_and_yield(chunk(data) if chunked else data)
         if chunked:
             await self.send(LAST_CHUNK)
 

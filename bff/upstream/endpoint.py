@@ -149,7 +149,7 @@ class Single(Endpoint[T]):
 
         Args:
             context: That of the resolver.
-            body: A value of the declared body type.
+            body: A value of the declared body type, or an object with its attributes, such as a Strawberry input.
             headers: Values of declared headers; None values are left out.
             arguments: What the template names.
 
@@ -191,10 +191,18 @@ class Single(Endpoint[T]):
     def _encode(self, body: object) -> bytes | None:
         if self._body is None and body is None:
             return None
-        if self._body is None or not isinstance(body, self._body):
-            wanted = self._body.__name__ if self._body else "no body"
-            raise TypeError(f"{self} takes {wanted}, not {type(body).__name__}")
+        if self._body is None:
+            raise TypeError(f"{self} takes no body, not {type(body).__name__}")
+        if not isinstance(body, self._body):
+            body = self._converted(body, self._body)
         return msgspec.json.encode(body)
+
+    def _converted(self, body: object, wanted: type) -> object:
+        """Return *body* as *wanted*; another wire type is a mistake even where its attributes would fit."""
+        try:
+            return msgspec.convert(body, wanted, from_attributes=not isinstance(body, msgspec.Struct))
+        except msgspec.ValidationError as error:
+            raise TypeError(f"{self} takes {wanted.__name__}, not {type(body).__name__}: {error}") from error
 
     def _declared_headers(self, headers: Mapping[str, str | None]) -> dict[str, str]:
         if unknown := headers.keys() - self._headers:

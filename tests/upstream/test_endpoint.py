@@ -1,6 +1,7 @@
 """Endpoints send what they declare, return what they declare, and refuse what nobody declared."""
 
 import asyncio
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -99,6 +100,15 @@ async def test_a_post_sends_its_body_and_declared_headers_once(world, make_reply
     assert request.headers["content-type"] == "application/json"
     assert request.headers["idempotency-key"] == "k1"
     assert context.operation.dispatched
+
+
+async def test_a_body_may_be_any_object_with_the_attributes(world, make_reply):
+    """A resolver passes on the Strawberry input that it received; only what the type declares is sent."""
+    world.transport.answer = lambda request: make_reply({"id": "d9"}, 201)
+
+    await add(world.context(add), SimpleNamespace(long_name="Pho", other=1))
+
+    assert world.transport.requests[0].body == b'{"longName":"Pho"}'
 
 
 async def test_equal_posts_are_not_one_call(world, make_reply):

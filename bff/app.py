@@ -1,0 +1,148 @@
+"""The one place that constructs and connects things."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+from fastapi import FastAPI
+from opentelemetry import trace
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+import bff.web
+from bff.clock import SystemClock
+from bff.errors import ErrorDesk
+from bff.execution.engine import Engine
+from bff.policy.load import PolicySet, load
+from bff.policy.model import OperationsPolicy
+from bff.server.graphiql import GraphiQL, read_tabs
+from bff.server.health import Health
+from bff.server.http import GraphQLEndpoint
+from bff.server.lifecycle import Lifecycle
+from bff.server.ports import ASGIApp, Receive, Scope, Send
+from bff.server.run import Service
+from bff.settings import Settings, load_schema
+from bff.telemetry.fanout import fan_out
+from bff.telemetry.logs import JsonLogs
+from bff.telemetry.spans import operation_spans, record_on_span
+from bff.upstream.client import open_upstreams
+from bff.upstream.transport import Limits, Transport
+from bff.upstream.transport.engines import open_transport
+
+GRAPHQL = "/graphql"
+_UNATTENDED_LIMIT = 5.0
+
+
+def build(settings: Settings) -> Service:
+    """Return what one process serves.
+
+    Raises:
+        SettingsError: The schema cannot be found.
+        PolicyError: The policies are not valid; nothing was opened.
+    """
+    schema = load_schema(settings.schema_name)
+    policies = policies_of(settings)
+    operations = operations_of(policies, development=settings.development)
+    clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load, guards nothing
+    logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
+    notify = fan_out(logs, record_on_span)
+
+    def transport(limits: Limits) -> Transport:
+        return open_transport(limits, clock=clock, rng=rng)
+
+    upstreams = open_upstreams(
+        policies.upstreams, operations, open_transport=transport, clock=clock, rng=rng, notify=notify
+    )
+    desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
+    spans = operation_spans(trace.get_tracer("bff"))
+    engine = Engine(schema, upstreams, operations, desk=desk, clock=clock, notify=notify, span=spans)
+    lifecycle = Lifecycle(clock)
+    endpoint = GraphQLEndpoint(
+        engine,
+        operations,
+        clock=clock,
+        lifecycle=lifecycle,
+        new_request_id=new_id,
+        graphiql=graphiql_of(settings, operations),
+        path=GRAPHQL,
+        notify=notify,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await engine.close(_UNATTENDED_LIMIT)
+        await upstreams.close()
+
+    return Service(
+        app=Front(endpoint, instrumented(lifespan=lifespan)),
+        admin=admin_app(Health(lifecycle, clock=clock)),
+        lifecycle=lifecycle,
+        notify=notify,
+    )
+
+
+class Front:
+    """The public app: the GraphQL route goes straight to its endpoint, everything else through FastAPI."""
+
+    def __init__(self, endpoint: ASGIApp, rest: ASGIApp) -> None:
+        self._endpoint = endpoint
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass on the lifespan."""
+        if scope["type"] == "lifespan" or scope["path"].startswith("/auth/"):
+            await self._rest(scope, receive, send)
+        else:
+            await self._endpoint(scope, receive, send)
+
+
+def policies_of(settings: Settings) -> PolicySet:
+    """Return the policies that *settings* name; all defaults where none are named and there is no `policies` folder.
+
+    Raises:
+        PolicyError: They are not valid.
+    """
+    directory = settings.policies or Path("policies")
+    return load(directory) if settings.policies or directory.is_dir() else PolicySet()
+
+
+def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy:
+    """Return the operations policy in force; development opens the schema and GraphiQL, and ends without delay."""
+    operations = policies.operations
+    if not development:
+        return operations
+    drain = operations.drain.model_copy(update={"delay": timedelta(0)})
+    return operations.model_copy(update={"introspection": "allow", "graphiql": "allow", "drain": drain})
+
+
+def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | None:
+    """Return the page for browsers, None when policy closes it."""
+    if operations.graphiql == "deny":
+        return None
+    tabs = read_tabs(settings.operations) if settings.operations else []
+    assets = Path(bff.web.__file__).parent / "dist"
+    return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets)
+
+
+def instrumented(**options: object) -> FastAPI:
+    """Return a FastAPI app that traces its routes, without a span for each message of a request."""
+    app = FastAPI(title="bff", docs_url=None, redoc_url=None, openapi_url=None, **options)  # type: ignore[arg-type]  # passed on as given
+    FastAPIInstrumentor.instrument_app(app, exclude_spans=["receive", "send"])
+    return app
+
+
+def admin_app(health: ASGIApp) -> FastAPI:
+    """Return the app of the admin port."""
+    app = instrumented()
+    app.mount("/", health)
+    return app
+
+
+def new_id() -> str:
+    """Return an id that no other request or error has."""
+    return uuid4().hex

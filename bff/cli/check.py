@@ -1,0 +1,43 @@
+"""`bff check`: policies, schema and operations, and whether they fit together."""
+
+import typer
+
+from bff.cli.output import Format, FormatOption
+from bff.cli.project import OperationsOption, PoliciesOption, SchemaOption, directory, import_schema
+
+
+def check(
+    schema: SchemaOption = None,
+    policies: PoliciesOption = None,
+    operations: OperationsOption = None,
+    output: FormatOption = Format.HUMAN,
+) -> None:
+    """Check policies, schema and operations together.
+
+    Finds mistakes in policy files, upstreams without a policy and policies without an upstream, fields that turn
+    one failed service into a lost screen, and operations that do not fit the schema. Notes alone do not fail.
+    """
+    from bff.cli import check_operations, check_schema, findings  # noqa: PLC0415 - slow to import
+    from bff.policy.load import read  # noqa: PLC0415 - slow to import
+
+    policy_directory = directory("policies", policies)
+    operations_directory = directory("operations", operations)
+    documents = check_operations.read_documents(operations_directory)
+    reading = read(policy_directory)
+    graphql_schema = check_schema.as_graphql(import_schema(schema))
+    fields = check_schema.upstream_fields(graphql_schema)
+    found = [
+        *findings.of_policies(reading.problems),
+        *check_schema.upstreams_and_policies(fields, reading.upstreams, policy_directory),
+        *check_schema.non_null_paths(fields),
+        *check_schema.missing_descriptions(graphql_schema),
+        *check_operations.operations(graphql_schema, documents),
+        *check_operations.lonely_variables(operations_directory),
+        *check_operations.named_deadlines(reading.policies, documents),
+    ]
+    looked_at = (
+        f"{findings.counted(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "
+        f"{findings.counted(len(fields), 'field that calls', 'fields that call')} a service, "
+        f"{findings.counted(len(documents), 'operation file')}"
+    )
+    raise typer.Exit(findings.report(found, output, fine=looked_at))

@@ -1,0 +1,103 @@
+"""`bff demo`: an application with its simulated services, GraphiQL open, ready to be broken."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bff.cli.output import Format, FormatOption, Unusable
+from bff.cli.serve import AdminPortOption, PortOption, gather, run, valid_policies
+from bff.cli.services import listens, running, wait_until_listening
+from bff.settings import SettingsError, tool_table
+
+_START_LIMIT = 30.0
+
+
+class Demo(BaseModel):
+    """`[tool.bff.demo]` in pyproject.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    services: list[str]
+    """Commands that start the simulated services; `python` stands for the running interpreter."""
+
+    graphiql_headers: dict[str, str] = {}
+    """Headers that GraphiQL starts with."""
+
+    hints: list[str] = []
+    """What to try; shown when all is up."""
+
+
+def read_demo(directory: Path) -> Demo:
+    """Return the demo that *directory*'s pyproject.toml describes.
+
+    Raises:
+        SettingsError: It describes none, or wrongly.
+    """
+    file = directory / "pyproject.toml"
+    table = tool_table(file).get("demo")
+    if not isinstance(table, dict):
+        raise SettingsError(
+            f"{file} has no [tool.bff.demo]: write one with the commands that start your simulated services, "
+            'such as services = ["python -m upstreams.simulation all"]'
+        )
+    try:
+        return Demo(**table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise SettingsError(f"{key} in [tool.bff.demo] of {file}: {first['msg']}") from error
+
+
+def demo(
+    port: PortOption = None,
+    admin_port: AdminPortOption = None,
+    verbose: Annotated[bool | None, typer.Option(help="Log every attempt and operation.")] = None,
+    format_: FormatOption = Format.HUMAN,
+) -> None:
+    """Start the application's simulated services and serve it, with GraphiQL and introspection open.
+
+    What is started is written in [tool.bff.demo] of ./pyproject.toml. Ctrl+C ends everything.
+    """
+    from bff.upstream.pipeline.balance import Host  # noqa: PLC0415
+
+    options = {"port": port, "admin_port": admin_port, "verbose": verbose, "development": True}
+    try:
+        described = read_demo(Path.cwd())
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
+    settings = gather({**options, "graphiql_headers": described.graphiql_headers})
+    policies = valid_policies(settings)
+    places = {name: [Host.parse(url) for url in policy.hosts] for name, policy in policies.upstreams.items()}
+    taken = sorted({name for name, hosts in places.items() if any(map(listens, hosts))})
+    if taken:
+        raise Unusable(f"something listens already where {', '.join(taken)} would: is another demo running?")
+    with running(described.services) as processes:
+        absent = with_progress(partial(wait_until_listening, places, processes, seconds=_START_LIMIT))
+        if absent:
+            raise Unusable(f"no sign of {', '.join(absent)}: run the commands under [tool.bff.demo] to see why")
+        code = run(settings, format_, hints="\n".join(described.hints))
+    raise typer.Exit(code)
+
+
+def with_progress(wait: Callable[..., list[str]]) -> list[str]:
+    """Return what *wait* returns, with its progress shown as a bar on standard error."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("Starting services"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, total: int, waiting_for: str) -> None:
+            bar.update(task, completed=done, total=total, description=waiting_for)
+
+        return wait(progress=show)

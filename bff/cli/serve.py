@@ -1,0 +1,121 @@
+"""`bff serve`: the endpoint, until a signal says to leave."""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bff.cli.output import FINE, Format, FormatOption, Unusable, say, say_json
+from bff.cli.project import OperationsOption, PoliciesOption, SchemaOption
+
+if TYPE_CHECKING:
+    from bff.policy.load import PolicySet
+    from bff.settings import Settings
+
+HostOption = Annotated[str | None, typer.Option(help="Address of the public port. Also BFF_HOST.")]
+PortOption = Annotated[int | None, typer.Option(help="Public port, 8000; 0 takes a free one. Also BFF_PORT.")]
+AdminHostOption = Annotated[
+    str | None, typer.Option(help="Address of the admin port, loopback. Also BFF_ADMIN_HOST.")
+]
+AdminPortOption = Annotated[int | None, typer.Option(help="Admin port: health; 8001. Also BFF_ADMIN_PORT.")]
+
+
+def serve(
+    schema: SchemaOption = None,
+    policies: PoliciesOption = None,
+    operations: OperationsOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    admin_host: AdminHostOption = None,
+    admin_port: AdminPortOption = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on the same port, 1. Also BFF_WORKERS.")] = None,
+    development: Annotated[
+        bool | None, typer.Option(help="Open introspection and GraphiQL. Also BFF_DEVELOPMENT.")
+    ] = None,
+    verbose: Annotated[
+        bool | None, typer.Option(help="Log every attempt and operation. Also BFF_VERBOSE.")
+    ] = None,
+    format_: FormatOption = Format.HUMAN,
+) -> None:
+    """Serve the schema until SIGTERM or Ctrl+C, then finish what is in flight; a second signal ends it at once.
+
+    With no policy folder, defaults rule.
+    """
+    settings = gather(
+        {
+            "schema_name": schema,
+            "policies": policies,
+            "operations": operations,
+            "host": host,
+            "port": port,
+            "admin_host": admin_host,
+            "admin_port": admin_port,
+            "workers": workers,
+            "development": development,
+            "verbose": verbose,
+        }
+    )
+    raise typer.Exit(run(settings, format_))
+
+
+def gather(options: Mapping[str, Any]) -> "Settings":
+    """Return the settings of this process.
+
+    Raises:
+        Unusable: One of them cannot be used.
+    """
+    from bff.settings import Settings, SettingsError  # noqa: PLC0415 - slow to import
+
+    try:
+        return Settings.gather(options, environ=os.environ)
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
+
+
+def valid_policies(settings: "Settings") -> "PolicySet":
+    """Return the policies that *settings* name.
+
+    Raises:
+        Unusable: They are not valid; the message says everything that is wrong.
+    """
+    from bff.app import policies_of  # noqa: PLC0415 - slow to import
+    from bff.policy.problem import PolicyError  # noqa: PLC0415
+
+    try:
+        return policies_of(settings)
+    except PolicyError as error:
+        raise Unusable(f"the policies are not valid, nothing was started:\n{error}") from error
+
+
+def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
+    """Serve with *settings* and return the exit code.
+
+    Raises:
+        Unusable: The schema cannot be imported or the policies are not valid; nothing was started.
+    """
+    from bff.app import build, operations_of  # noqa: PLC0415 - slow to import
+    from bff.cli.project import import_schema  # noqa: PLC0415
+    from bff.server.run import Address, serve  # noqa: PLC0415
+
+    import_schema(settings.schema_name)
+    policies = valid_policies(settings)
+
+    def announce(line: str) -> None:
+        if format_ is Format.JSON:
+            say_json({"ready": line})
+        else:
+            say(line + (f"\n{hints}" if hints else ""))
+
+    return (
+        serve(
+            partial(build, settings),
+            public=Address(settings.host, settings.port),
+            admin=Address(settings.admin_host, settings.admin_port),
+            policy=operations_of(policies, development=settings.development).drain,
+            workers=settings.workers,
+            say=announce,
+        )
+        or FINE
+    )

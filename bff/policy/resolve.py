@@ -1,0 +1,74 @@
+"""Each value that is in force, and where it comes from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from bff.policy.document import Located, Mark, Path, key_text
+from bff.policy.load import PolicySet
+from bff.policy.render import field_as_yaml, model_in
+
+DEFAULT = "default"
+"""Origin of a value that no file states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One value that is in force.
+
+    Attributes:
+        key: Its path, such as `timeouts.attempt`.
+        value: As JSON has it; durations, sizes and shares as text with their unit.
+        text: As YAML has it, on one line.
+        origin: `default`, or `file:line`.
+    """
+
+    key: str
+    value: Any
+    text: str
+    origin: str
+
+
+def effective(policies: PolicySet, name: str) -> list[Effective]:
+    """Return every value of the policy *name* with its origin, in the order of the reference page.
+
+    Args:
+        policies: Where to look.
+        name: `operations`, `defaults`, or the name of an upstream, which may also be written `upstreams/NAME`.
+
+    Raises:
+        KeyError: There is no such policy.
+    """
+    upstream = name.removeprefix("upstreams/")
+    if upstream in policies.upstreams and name not in {"operations", "defaults"}:
+        model: BaseModel = policies.upstreams[upstream]
+        document = policies.documents.get(f"upstreams/{upstream}")
+    elif name == "operations":
+        model, document = policies.operations, policies.documents.get(name)
+    elif name == "defaults":
+        model, document = policies.defaults, policies.documents.get(name)
+    else:
+        raise KeyError(name)
+    return list(_values(model, model.model_dump(mode="json"), document or Located({}, Mark("")), ()))
+
+
+def _values(model: BaseModel, dumped: dict[str, Any], document: Located, path: Path) -> Iterator[Effective]:
+    for name, field in type(model).model_fields.items():
+        key, value = (*path, name), getattr(model, name)
+        if model_in(field.annotation):
+            yield from _values(value, dumped[name], document, key)
+        elif isinstance(value, dict) and value:
+            for entry in value:
+                text = field_as_yaml(field, value[entry])
+                yield _effective(document, (*key, entry), dumped[name][entry], text)
+        else:
+            plain = sorted(dumped[name]) if isinstance(value, frozenset) else dumped[name]
+            yield _effective(document, key, plain, field_as_yaml(field, value))
+
+
+def _effective(document: Located, path: Path, value: Any, text: str) -> Effective:
+    stated = document.find(path)
+    at = stated and (stated.key_at or stated.at)
+    return Effective(key_text(path), value, text, f"{at.file}:{at.line}" if at else DEFAULT)

@@ -1,0 +1,175 @@
+"""From bytes to GraphQL requests: JSON bodies (RFC 8259) and URL parameters, refused where they are ambiguous."""
+
+import json
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bff.codes import Code
+from bff.execution.messages import GraphQLRequest
+from bff.server.refusal import Refusal
+from bff.server.statuses import UNPROCESSABLE
+
+MAX_NESTING: Final = 128
+"""Levels of arrays and objects in a body; far above any real variables, far below any recursion limit."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_NAMES: Final = ("query", "operationName", "variables", "extensions")
+
+
+class _Wire(msgspec.Struct):
+    query: str | msgspec.UnsetType | None = msgspec.UNSET
+    operationName: str | msgspec.UnsetType | None = msgspec.UNSET  # noqa: N815 - the name on the wire
+    variables: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
+    extensions: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+_ONE: Final = msgspec.json.Decoder(_Wire)
+_MANY: Final = msgspec.json.Decoder(list[_Wire])
+_MAP: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def decode_body(body: bytes) -> GraphQLRequest | list[GraphQLRequest]:
+    """Return the request in a JSON *body*, or the list of requests where it is an array.
+
+    A leading UTF-8 byte order mark is ignored (RFC 8259, 8.1 allows that); any other encoding is refused.
+
+    Raises:
+        Refusal: Not JSON in UTF-8, ambiguous through a repeated name, or not a well-formed GraphQL request.
+    """
+    body = body.removeprefix(_BOM)
+    start = body[:1] if body[:1] in (b"{", b"[") else body.lstrip(b" \t\r\n")[:1]
+    if not start:
+        raise Refusal(Code.BAD_REQUEST, "The body is empty; send a JSON object with `query`.")
+    if start == b"[":
+        wires = _decode(_MANY, body)
+        _check_names(body, [_parts(wire) for wire in wires])
+        return [_request(wire) for wire in wires]
+    wire = _decode(_ONE, body)
+    _check_names(body, _parts(wire))
+    return _request(wire)
+
+
+def decode_parameters(query_string: bytes) -> GraphQLRequest:
+    """Return the request in the URL parameters of a GET; an empty parameter counts as absent.
+
+    Raises:
+        Refusal: Not UTF-8, a parameter given twice, or `variables` or `extensions` that are not JSON objects.
+    """
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except ValueError as error:
+        message = "The URL parameters are not percent-encoded UTF-8, or too many."
+        raise Refusal(Code.BAD_REQUEST, message, detail=str(error)) from error
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found and name in _NAMES:
+            raise _unprocessable(f"The URL parameter `{name}` is given more than once.")
+        found[name] = value
+    return _request(
+        _Wire(
+            query=found.get("query") or None,
+            operationName=found.get("operationName") or None,
+            variables=_map(found, "variables"),
+            extensions=_map(found, "extensions"),
+        )
+    )
+
+
+def has_parameters(query_string: bytes) -> bool:
+    """Whether *query_string* holds any parameter of a GraphQL request."""
+    text = query_string.decode("latin-1")
+    return any(name in _NAMES for name, _ in parse_qsl(text, keep_blank_values=True))
+
+
+def _map(found: dict[str, str], name: str) -> dict[str, Any] | None:
+    text = found.get(name)
+    if not text:
+        return None
+    body = text.encode()
+    if text.strip() == "null":
+        return None
+    value: dict[str, Any] = _decode(_MAP, body, f"The URL parameter `{name}`")
+    _check_names(body, value)
+    return value
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, what: str = "The body") -> Any:
+    try:
+        body.decode()
+        return decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise Refusal(Code.BAD_REQUEST, f"{what} is not UTF-8.", detail=str(error)) from error
+    except RecursionError as error:
+        raise _too_deep(what) from error
+    except msgspec.ValidationError as error:
+        raise _unprocessable(f"{what} is not a well-formed GraphQL request: {error}.") from error
+    except msgspec.DecodeError as error:
+        raise Refusal(Code.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
+
+
+def _request(wire: _Wire) -> GraphQLRequest:
+    query, extensions = wire.query or None, wire.extensions or None
+    if query is None and extensions is None:
+        raise _unprocessable("The request has no `query`.")
+    return GraphQLRequest(query, wire.operationName or None, wire.variables or None, extensions)
+
+
+def _parts(wire: _Wire) -> dict[str, Any]:
+    return {name: value for name in _NAMES if (value := getattr(wire, name)) is not msgspec.UNSET}
+
+
+def _check_names(body: bytes, value: Any) -> None:
+    """Refuse *body*, decoded as *value*, when an object in it repeats a name.
+
+    Decoders keep the last one, other programs the first one: a request must not mean two things. Every string in
+    the text has two quotes; when *value* holds fewer strings than the text, some were dropped, and only then the
+    slow decoder that sees each name has to look.
+    """
+    quotes = body.count(b'"')
+    if b"\\" in body:
+        quotes -= body.replace(b"\\\\", b"").count(b'\\"')
+    if _strings(value) * 2 == quotes:
+        return
+    try:
+        json.loads(body, object_pairs_hook=_unique, parse_int=str)
+    except RecursionError as error:
+        raise _too_deep("The body") from error
+
+
+def _strings(value: Any) -> int:
+    """Return how many strings *value* holds, names included; refuse what is nested too deep."""
+    count = 0
+    level = [value]
+    for _ in range(MAX_NESTING):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                count += 1
+            elif isinstance(item, dict):
+                count += len(item)
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
+        if not below:
+            return count
+        level = below
+    raise _too_deep("The body")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise Refusal(Code.BAD_REQUEST, "The body repeats a name within one object.")
+    return names
+
+
+def _too_deep(what: str) -> Refusal:
+    return Refusal(Code.BAD_REQUEST, f"{what} is nested deeper than {MAX_NESTING} levels.")
+
+
+def _unprocessable(message: str) -> Refusal:
+    return Refusal(Code.BAD_REQUEST, message, statuses=UNPROCESSABLE)

@@ -1,0 +1,33 @@
+"""What the edge tells telemetry."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bff.events import Event
+
+Step = Literal["draining", "closed", "cancelled", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class HintIgnored(Event):
+    """A client's deadline header was not used (DL-1); too many had asked for no time at all (DL-11)."""
+
+    request_id: str
+    header: str
+    reason: Literal["malformed", "not positive", "too many"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeStopped(Event):
+    """A request ended before its answer was delivered."""
+
+    request_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainAdvanced(Event):
+    """The process took one step of its way out (DR-1)."""
+
+    step: Step
+    in_flight: int

@@ -1,0 +1,87 @@
+"""What an orchestrator asks: `/livez`, `/readyz`, `/startupz` (HE-1 to HE-4), for the admin port."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final, Literal
+
+import orjson
+
+from bff.clock import Clock
+from bff.server.lifecycle import Lifecycle, Phase
+from bff.server.ports import Receive, Scope, Send
+from bff.server.problem import SECURITY, send_problem
+
+Verdict = Literal["ready", "degraded", "failed"]
+Check = Callable[[], Verdict]
+"""Looks at something in memory, such as "keys fetched once"; never asks anything remote (HE-2)."""
+
+SILENT_TOO_LONG: Final = 5.0
+"""Seconds without a heartbeat after which the loop counts as stuck (HE-1)."""
+
+_REMEMBERED: Final = 0.1
+
+
+class Health:
+    """The ASGI app of the three probes.
+
+    The checks run at most ten times a second however often somebody asks (LS-5).
+    """
+
+    def __init__(self, lifecycle: Lifecycle, *, clock: Clock, checks: Mapping[str, Check] | None = None) -> None:
+        self._lifecycle = lifecycle
+        self._clock = clock
+        self._checks = dict(checks or {})
+        self._verdicts: dict[str, Verdict] = {}
+        self._fresh_until = float("-inf")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI has three
+        """Answer one probe."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"health speaks HTTP, not {scope['type']}")
+        probe = {"/livez": self.live, "/readyz": self.ready, "/startupz": self.started}.get(scope["path"])
+        if probe is None:
+            await send_problem(send, HTTPStatus.NOT_FOUND, "Ask /livez, /readyz or /startupz.")
+        elif scope["method"] not in ("GET", "HEAD"):
+            allow = ((b"allow", b"GET, HEAD"),)
+            await send_problem(send, HTTPStatus.METHOD_NOT_ALLOWED, "Probes are read with GET.", headers=allow)
+        else:
+            await _send(send, *probe())
+
+    def live(self) -> tuple[bool, dict[str, object]]:
+        """Return whether the event loop turns, and the same as JSON (HE-1)."""
+        alive = self._lifecycle.silent_for() < SILENT_TOO_LONG
+        return alive, {"status": "alive" if alive else "stuck"}
+
+    def started(self) -> tuple[bool, dict[str, object]]:
+        """Return whether the start is over, and the same as JSON (HE-3)."""
+        over = self._lifecycle.phase is not Phase.STARTING
+        return over, {"status": "started" if over else "starting"}
+
+    def ready(self) -> tuple[bool, dict[str, object]]:
+        """Return whether requests should come here, and why (HE-2)."""
+        if self._lifecycle.leaving:
+            return False, {"status": "draining"}
+        if self._lifecycle.phase is Phase.STARTING:
+            return False, {"status": "starting"}
+        verdicts = self._judge()
+        worst = max(verdicts.values(), key=("ready", "degraded", "failed").index, default="ready")
+        return worst != "failed", {"status": worst, "checks": verdicts}
+
+    def _judge(self) -> dict[str, Verdict]:
+        now = self._clock.now()
+        if now >= self._fresh_until:
+            self._verdicts = {name: check() for name, check in self._checks.items()}
+            self._fresh_until = now + _REMEMBERED
+        return self._verdicts
+
+
+async def _send(send: Send, good: bool, report: dict[str, object]) -> None:  # noqa: FBT001 - one probe's result
+    body = orjson.dumps(report)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        *SECURITY,
+    ]
+    await send({"type": "http.response.start", "status": 200 if good else 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,232 @@
+"""GraphQL over HTTP, by the draft of August 2026, as a plain ASGI app."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+from bff.clock import Clock
+from bff.codes import Code
+from bff.context import Deadline
+from bff.events import Notify, ignore
+from bff.execution.messages import Answer, GraphQLRequest, Ingress
+from bff.policy.model import OperationsPolicy
+from bff.server.body import Disconnected
+from bff.server.deadlines import Allotment, Deadlines
+from bff.server.decoding import has_parameters
+from bff.server.encoding import encode
+from bff.server.events import ExchangeStopped
+from bff.server.headers import Headers
+from bff.server.intake import Exchange, Intake
+from bff.server.lifecycle import Lifecycle
+from bff.server.negotiation import Negotiated, negotiate
+from bff.server.ports import ASGIApp, Engine, Receive, Scope, Send
+from bff.server.problem import send_problem
+from bff.server.refusal import Refusal
+from bff.server.replies import Replies, Reply, deliver
+from bff.server.watch import Patience, Stage, Stop, Watch
+
+_LONGEST_ACCEPT: Final = 1024
+_FAULT: Final = "Internal server error"
+
+
+class GraphQLEndpoint:
+    """The ASGI app for one path; everything below that path belongs to GraphiQL.
+
+    Args:
+        engine: Runs operations and words refusals.
+        policy: Statuses, limits, deadlines, batching, CSRF headers.
+        clock: For deadlines.
+        lifecycle: Knows every request in flight, so that a drain can wait for them and end them.
+        new_request_id: Makes the `x-request-id` of an answer, printable ASCII.
+        graphiql: The page for browsers and its assets, None when policy closes it.
+        path: Where the endpoint lives.
+        hosts: `Host` values that are answered, in lower case with the port where clients send one; None for all.
+        patience: How long slow clients are waited for.
+        notify: Hears of ignored deadline headers and of requests ended early.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        policy: OperationsPolicy,
+        *,
+        clock: Clock,
+        lifecycle: Lifecycle,
+        new_request_id: Callable[[], str],
+        graphiql: ASGIApp | None = None,
+        path: str = "/graphql",
+        hosts: frozenset[str] | None = None,
+        patience: Patience | None = None,
+        notify: Notify = ignore,
+    ) -> None:
+        self._engine = engine
+        self._lifecycle = lifecycle
+        self._new_request_id = new_request_id
+        self._graphiql = graphiql
+        self._path = path
+        self._hosts = hosts
+        self._patience = patience or Patience()
+        self._notify = notify
+        self._mode = policy.request_error_status
+        self._intake = Intake(policy)
+        self._deadlines = Deadlines(policy, clock, notify)
+        self._replies = Replies(policy)
+        self._negotiate = lru_cache(maxsize=256)(negotiate)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await _decline(scope, receive, send)
+            return
+        path = scope["path"]
+        if path != self._path:
+            path = path.removeprefix(scope.get("root_path", "")) or self._path
+        headers = Headers(scope["headers"])
+        if self._hosts is not None and (headers.text(b"host") or "").lower() not in self._hosts:
+            await send_problem(send, HTTPStatus.MISDIRECTED_REQUEST, "This host is not served here.")
+        elif path == self._path:
+            await self._endpoint(scope, headers, receive, send)
+        elif self._graphiql is not None and path.startswith(self._path + "/"):
+            await self._graphiql(scope, receive, send)
+        else:
+            await send_problem(send, HTTPStatus.NOT_FOUND, f"There is nothing here; the endpoint is {self._path}.")
+
+    async def _endpoint(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        negotiated = self._negotiated(headers)
+        if negotiated.page and self._graphiql is not None and _asks_for_page(scope):
+            await self._graphiql(scope, receive, send)
+            return
+        request_id = self._new_request_id()
+        allotment = self._deadlines.allot(headers, request_id)
+        watch = Watch(receive, allotment.servers or allotment.deadline, self._patience)
+        exchange = Exchange(scope, headers, negotiated, request_id, allotment, receive, watch)
+        self._lifecycle.in_flight.add(watch)
+        try:
+            await deliver(await self._reply(exchange), send, receive, watch)
+        except Disconnected:
+            self._notify(ExchangeStopped(request_id, Stop.CLIENT_LEFT))
+        except asyncio.CancelledError:
+            reason = watch.settle()
+            if reason is None:
+                raise
+            self._notify(ExchangeStopped(request_id, reason))
+        finally:
+            self._lifecycle.in_flight.discard(watch)
+            if watch.close():
+                await watch.closed()
+
+    def _negotiated(self, headers: Headers) -> Negotiated:
+        accept = headers.text(b"accept")
+        if accept is not None and len(accept) > _LONGEST_ACCEPT:
+            return negotiate(accept)
+        return self._negotiate(accept)
+
+    async def _reply(self, exchange: Exchange) -> Reply:
+        allotment, request_id = exchange.allotment, exchange.request_id
+        safe = exchange.scope["method"] == "GET"
+        ingress = Ingress(request_id, allotment.deadline, headers=exchange.headers, safe_method=safe)
+        try:
+            request = await self._intake.take(exchange)
+            deadline = self._in_time(allotment, request_id)
+        except Refusal as refusal:
+            return await self._refuse(refusal, ingress, exchange.negotiated)
+        if deadline is not allotment.deadline:
+            ingress = replace(ingress, deadline=deadline)
+        exchange.watch.enter(Stage.EXECUTING)
+        if isinstance(request, list):
+            return await self._run_batch(request, ingress, exchange.watch)
+        return await self._run(request, ingress, exchange)
+
+    def _in_time(self, allotment: Allotment, request_id: str) -> Deadline:
+        deadline = self._deadlines.enforce(allotment, request_id)
+        if deadline is None:
+            raise Refusal(Code.DEADLINE_EXCEEDED, "The time for this request was up before it was complete.")
+        return deadline
+
+    async def _run(self, request: GraphQLRequest, ingress: Ingress, exchange: Exchange) -> Reply:
+        try:
+            answer = await self._execute(request, ingress)
+        except asyncio.CancelledError:
+            answer = self._ended(ingress, exchange.watch)
+        else:
+            _check_left(exchange.watch)
+        pieces, answer = await self._encode(answer, ingress)
+        return self._replies.single(answer, exchange.negotiated, ingress.request_id, pieces)
+
+    async def _run_batch(self, requests: list[GraphQLRequest], ingress: Ingress, watch: Watch) -> Reply:
+        try:
+            answers = await asyncio.gather(*(self._execute(request, ingress) for request in requests))
+        except asyncio.CancelledError:
+            answers = [self._ended(ingress, watch)] * len(requests)
+        encoded = [await self._encode(answer, ingress) for answer in answers]
+        pieces = [b"[" + b",".join([b"".join(parts) for parts, _ in encoded]) + b"]"]
+        return self._replies.batch([answer for _, answer in encoded], ingress.request_id, pieces)
+
+    async def _execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
+        try:
+            return await self._engine.execute(request, ingress)
+        except Exception as error:  # noqa: BLE001 - the last place where a fault of ours can become an answer
+            return self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=repr(error))
+
+    def _ended(self, ingress: Ingress, watch: Watch) -> Answer:
+        """Return the answer to an operation that was cancelled; raise where there is nobody to answer."""
+        if watch.stopped is None and not _is_being_cancelled():
+            detail = "a cancellation escaped from the operation (PD-14)"
+            return self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=detail)
+        reason = watch.settle()
+        if reason is None:
+            raise asyncio.CancelledError
+        if reason is Stop.CLIENT_LEFT:
+            raise Disconnected
+        if reason is Stop.SHUTDOWN:
+            return self._engine.refuse(Code.SHUTTING_DOWN, "This process is stopping; send it again.", ingress)
+        return self._engine.refuse(Code.DEADLINE_EXCEEDED, "The time for this operation was up.", ingress)
+
+    async def _encode(self, answer: Answer, ingress: Ingress) -> tuple[list[bytes], Answer]:
+        try:
+            return await encode(answer.body), answer
+        except (TypeError, ValueError) as error:
+            detail = f"the answer is not JSON: {error}"
+            fault = self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=detail)
+            return await encode(fault.body), fault
+
+    async def _refuse(self, refusal: Refusal, ingress: Ingress, negotiated: Negotiated) -> Reply:
+        answer = self._engine.refuse(refusal.code, refusal.message, ingress, detail=refusal.detail)
+        status = refusal.statuses.of(self._mode)
+        pieces = await encode(answer.body)
+        reply = self._replies.single(answer, negotiated, ingress.request_id, pieces, status=status)
+        reply.headers += refusal.headers
+        if refusal.unread:
+            reply.headers.append((b"connection", b"close"))
+            reply.linger = True
+        return reply
+
+
+def _asks_for_page(scope: Scope) -> bool:
+    return scope["method"] == "GET" and not has_parameters(scope["query_string"])
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _check_left(watch: Watch) -> None:
+    """Drop an answer that was finished in spite of its cancellation, where nobody waits for it (DL-9)."""
+    if watch.stopped is None:
+        return
+    reason = watch.settle()
+    if reason is None:
+        raise asyncio.CancelledError
+    if reason is Stop.CLIENT_LEFT:
+        raise Disconnected
+
+
+async def _decline(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "websocket":
+        raise RuntimeError(f"the endpoint speaks HTTP, not {scope['type']}")
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})

@@ -1,0 +1,34 @@
+"""A request error found before the engine saw anything."""
+
+from bff.codes import Code
+from bff.server.statuses import STATUSES, Statuses
+
+HeaderList = tuple[tuple[bytes, bytes], ...]
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
+    """The request is answered with *code* and *message*.
+
+    Attributes:
+        statuses: Where the code alone does not say it.
+        headers: Header fields that the status asks for, such as `allow`.
+        unread: Whether part of the body was left unread, so that the connection cannot be used again.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        statuses: Statuses | None = None,
+        headers: HeaderList = (),
+        unread: bool = False,
+        detail: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.statuses = statuses or STATUSES[code]
+        self.headers = headers
+        self.unread = unread
+        self.detail = detail

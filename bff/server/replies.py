@@ -1,0 +1,158 @@
+"""From an answer to an HTTP response: status, header fields, and bytes that are never half an answer."""
+
+import asyncio
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bff.execution.messages import Answer
+from bff.policy.model import OperationsPolicy
+from bff.server.negotiation import GRAPHQL, JSON, Negotiated
+from bff.server.ports import Receive, Send
+from bff.server.problem import SECURITY
+from bff.server.refusal import HeaderList
+from bff.server.statuses import OF_THE_DOCUMENT, refused_status
+from bff.server.watch import Stage, Watch
+
+CHUNK: Final = 64 * 1024
+"""Bytes handed to the server at once; it takes the next ones when the client has read (fault 34)."""
+
+_LINGER_SECONDS: Final = 1.0
+_LINGER_BYTES: Final = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Reply:
+    """A response that is ready to be sent.
+
+    `linger` says that the client is still sending: the rest of its body is taken for a moment, so that the answer
+    is not lost in a connection reset.
+    """
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    pieces: list[bytes]
+    linger: bool = False
+
+
+class Replies:
+    """Knows the header fields of every kind of answer beforehand."""
+
+    def __init__(self, policy: OperationsPolicy) -> None:
+        self._mode = policy.request_error_status
+        self._partial = policy.partial_status
+        self._lenient = policy.always_200_for_json
+        self._fields = {
+            (label, cache): _fields(label, cache)
+            for label in (GRAPHQL, JSON)
+            for cache in ("no-store", "private, no-cache")
+        }
+
+    def single(
+        self,
+        answer: Answer,
+        negotiated: Negotiated,
+        request_id: str,
+        pieces: list[bytes],
+        *,
+        status: int | None = None,
+    ) -> Reply:
+        """Return the response that carries one answer (PD-6, PD-7, PD-8).
+
+        A 2xx is labelled as negotiated, any other status as GraphQL, which is how clients tell it from a proxy's.
+        *status* stands where the edge itself refused and knows it.
+        """
+        extra: HeaderList = ()
+        if status is None:
+            status = self._status(answer, negotiated)
+            if status == 405:  # noqa: PLR2004 - only a GET can have carried an operation that needs a POST
+                extra = ((b"allow", b"POST"),)
+        whole = status == 200 and not answer.degraded and "errors" not in answer.body  # noqa: PLR2004
+        label = negotiated.label if status < 300 and negotiated.label else GRAPHQL  # noqa: PLR2004
+        reply = self._reply(status, label, request_id, pieces, whole=whole)
+        reply.headers += extra
+        if answer.degraded:
+            reply.headers.append((b"x-bff-degraded", _degraded(answer.body)))
+        if answer.refused is not None:
+            _explain_refusal(answer, status, reply)
+        return reply
+
+    def batch(self, answers: list[Answer], request_id: str, pieces: list[bytes]) -> Reply:
+        """Return the response that carries several answers: 200, because each of them says how it went."""
+        whole = all(not answer.degraded and "errors" not in answer.body for answer in answers)
+        return self._reply(200, JSON, request_id, pieces, whole=whole)
+
+    def _status(self, answer: Answer, negotiated: Negotiated) -> int:
+        body = answer.body
+        if answer.refused is not None:
+            if self._lenient and negotiated.names_json_only and answer.refused in OF_THE_DOCUMENT:
+                return 200
+            return refused_status(answer.refused, self._mode)
+        if "data" not in body:
+            return 500
+        return self._partial if "errors" in body else 200
+
+    def _reply(self, status: int, label: str, request_id: str, pieces: list[bytes], *, whole: bool) -> Reply:
+        length = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
+        headers = [
+            *self._fields[label, "private, no-cache" if whole else "no-store"],
+            (b"content-length", b"%d" % length),
+            (b"x-request-id", request_id.encode("latin-1")),
+        ]
+        return Reply(status, headers, pieces)
+
+
+def _fields(label: str, cache: str) -> HeaderList:
+    return (
+        (b"content-type", f"{label}; charset=utf-8".encode()),
+        (b"cache-control", cache.encode()),
+        (b"vary", b"accept"),
+        *SECURITY,
+    )
+
+
+def _explain_refusal(answer: Answer, status: int, reply: Reply) -> None:
+    """Add the header fields that RFC 9110 wants with *status*."""
+    if status == 401:  # noqa: PLR2004 - RFC 9110, 15.5.2
+        reply.headers.append((b"www-authenticate", b"Bearer"))
+    errors: list[dict[str, Any]] = answer.body.get("errors") or [{}]
+    wait = errors[0].get("extensions", {}).get("retryAfterMs")
+    if isinstance(wait, int | float) and status in (429, 503):
+        reply.headers.append((b"retry-after", b"%d" % max(1, math.ceil(wait / 1000))))
+
+
+def _degraded(body: dict[str, Any]) -> bytes:
+    """Return `upstream;reason` for each kind of degradation (PD-12)."""
+    notes = body.get("extensions", {}).get("degraded", ())
+    kinds = dict.fromkeys(f"{note.get('upstream', '')};{note.get('reason', '')}" for note in notes)
+    return ", ".join(kind for kind in kinds if kind.isascii() and kind.isprintable()).encode() or b"unknown"
+
+
+async def deliver(reply: Reply, send: Send, receive: Receive, watch: Watch) -> None:
+    """Send *reply*, in chunks that bound what waits in memory for a slow reader."""
+    watch.enter(Stage.WRITING)
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    if len(reply.pieces) == 1 and len(reply.pieces[0]) <= CHUNK and not reply.linger:
+        await send({"type": "http.response.body", "body": reply.pieces[0]})
+        return
+    for piece in reply.pieces:
+        for start in range(0, len(piece), CHUNK):
+            watch.enter(Stage.WRITING)
+            await send({"type": "http.response.body", "body": piece[start : start + CHUNK], "more_body": True})
+    if reply.linger:
+        await _linger(receive)
+    watch.enter(Stage.WRITING)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _linger(receive: Receive) -> None:
+    taken = 0
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while taken < _LINGER_BYTES:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+                taken += len(message.get("body", b""))
+    except TimeoutError:
+        return

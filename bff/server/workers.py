@@ -1,0 +1,183 @@
+"""Several processes on the same sockets: started, watched, restarted and ended by one parent."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Final
+
+from bff.policy.model import Drain
+from bff.server.drain import LAST_WORDS
+from bff.server.run import Build, run
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+
+_SLACK: Final = 5.0
+"""Seconds that a worker may take beyond its drain before it is killed."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: SpawnProcess
+    line: Connection
+    """Carries one message, "ready"; the worker reads its end as closed when the parent is gone."""
+    ready: bool = False
+
+
+@dataclass(slots=True)
+class _Crew:
+    build: Build
+    sockets: list[socket.socket]
+    policy: Drain
+    announce: Callable[[], None]
+    size: int
+    workers: list[_Worker] = field(default_factory=list)
+    due: list[float] = field(default_factory=list)
+    """When replacements for crashed workers start."""
+    pause: float = _FIRST_PAUSE
+    announced: bool = False
+    leaving_since: float | None = None
+
+
+def supervise(
+    build: Build, sockets: list[socket.socket], policy: Drain, count: int, announce: Callable[[], None]
+) -> int:
+    """Run *count* workers until a signal, restart those that crash, and return the exit code.
+
+    A worker that dies before all have been ready once ends everything: what cannot start will not start later. From
+    then on replacements wait a second, then twice as long for each further crash.
+    """
+    crew = _Crew(build, sockets, policy, announce, count)
+    for _ in range(count):
+        crew.workers.append(_start(crew))
+    with _signals() as bell:
+        while crew.workers or crew.due:
+            wait([bell, *_signs_of_life(crew)], timeout=_next_look(crew))
+            for _ in range(_rings(bell)):
+                _leave(crew)
+            code = _look(crew)
+            if code is not None:
+                return code
+    return 0
+
+
+def _start(crew: _Crew) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(
+        target=_work, args=(crew.build, crew.sockets, crew.policy, theirs), name="bff worker"
+    )
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection) -> None:
+    """Be one worker."""
+    sys.exit(run(build, sockets, policy, lambda: line.send("ready"), supervisor=line.fileno()))
+
+
+def _look(crew: _Crew) -> int | None:
+    """Act on what has changed; return an exit code when it is over at once."""
+    now = time.monotonic()
+    for worker in crew.workers:
+        _hear(worker)
+    if not crew.announced and len(crew.workers) == crew.size and all(worker.ready for worker in crew.workers):
+        crew.announced = True
+        crew.announce()
+    for worker in [worker for worker in crew.workers if not worker.process.is_alive()]:
+        _bury(crew, worker)
+        if crew.leaving_since is None:
+            if not crew.announced:
+                _kill(crew)
+                return worker.process.exitcode or 1
+            crew.due.append(now + crew.pause)
+            crew.pause = min(crew.pause * 2, _LONGEST_PAUSE)
+    for moment in [moment for moment in crew.due if moment <= now]:
+        crew.due.remove(moment)
+        crew.workers.append(_start(crew))
+    if crew.leaving_since is not None:
+        _see_out(crew, now - crew.leaving_since)
+    return None
+
+
+def _hear(worker: _Worker) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        if not worker.ready and worker.line.poll():
+            worker.ready = worker.line.recv() == "ready"
+
+
+def _bury(crew: _Crew, worker: _Worker) -> None:
+    worker.process.join()
+    worker.line.close()
+    crew.workers.remove(worker)
+
+
+def _leave(crew: _Crew) -> None:
+    """Pass a signal on; the second one makes the workers hurry."""
+    crew.leaving_since = crew.leaving_since or time.monotonic()
+    crew.due.clear()
+    for worker in crew.workers:
+        if worker.process.pid is not None and worker.process.is_alive():
+            os.kill(worker.process.pid, signal.SIGTERM)
+
+
+def _see_out(crew: _Crew, seconds: float) -> None:
+    delay, timeout = crew.policy.delay.total_seconds(), crew.policy.timeout.total_seconds()
+    if seconds >= delay:
+        for listening in crew.sockets:  # while any process holds it, connections queue that nobody accepts
+            listening.close()
+    if seconds >= delay + timeout + LAST_WORDS + _SLACK:
+        _kill(crew)
+
+
+def _kill(crew: _Crew) -> None:
+    for worker in list(crew.workers):
+        worker.process.kill()
+        _bury(crew, worker)
+
+
+def _next_look(crew: _Crew) -> float | None:
+    if crew.leaving_since is not None:
+        return 0.1
+    return max(0.0, min(crew.due) - time.monotonic()) if crew.due else None
+
+
+def _signs_of_life(crew: _Crew) -> list[Connection | int]:
+    lines = [worker.line for worker in crew.workers if not worker.ready]
+    return [*lines, *(worker.process.sentinel for worker in crew.workers)]
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[int]:
+    """Turn SIGTERM and SIGINT into bytes on a pipe, whose reading end is returned."""
+    bell, cord = os.pipe()
+    os.set_blocking(bell, False)
+    os.set_blocking(cord, False)
+
+    def ring(_number: int, _frame: object) -> None:
+        os.write(cord, b"!")
+
+    before = {number: signal.signal(number, ring) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield bell
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(bell)
+        os.close(cord)
+
+
+def _rings(bell: int) -> int:
+    try:
+        return len(os.read(bell, 100))
+    except BlockingIOError:
+        return 0

@@ -1,0 +1,1 @@
+"""GraphiQL, bundled: `dist/` is what the build wrote."""

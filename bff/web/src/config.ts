@@ -1,0 +1,24 @@
+/** What the server wrote into the page; `bff/server/graphiql.py` is the other side. */
+
+export interface Operation {
+  readonly query: string;
+  /** JSON text, or null where the operation takes none. */
+  readonly variables: string | null;
+}
+
+export interface Config {
+  /** Path of the endpoint on this host. */
+  readonly endpoint: string;
+  readonly operations: readonly Operation[];
+  /** JSON text of the headers that a fresh tab sends. */
+  readonly headers: string;
+  /** Changes whenever the operations do. */
+  readonly version: string;
+}
+
+/** Returns the page's configuration; throws where the page has none. */
+export function readConfig(): Config {
+  const element = document.getElementById("bff-config");
+  if (!element?.textContent) throw new Error("this page has no configuration: it was not served by bff");
+  return JSON.parse(element.textContent) as Config;
+}

@@ -1,0 +1,128 @@
+import "./nonce";
+import "./workers";
+import "graphiql/style.css";
+import "./page.css";
+import { ToolbarButton, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { GraphiQL } from "graphiql";
+import { StrictMode, useEffect, useRef, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { readConfig } from "./config";
+import { createFetcher } from "./fetcher";
+import { forgetTabs, openStorage } from "./storage";
+import type { Summary, Verdict } from "./summary";
+
+const root = document.getElementById("root") as HTMLElement; // the server writes it
+const config = readConfig();
+const storage = openStorage(config);
+const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
+
+const MARKS: Record<Verdict, string> = { whole: "✓", partial: "◐", failed: "✕" };
+
+type Summaries = Readonly<Record<string, Summary | null>>;
+
+/** Tells of the answer that the open tab shows; `onTab` learns which one that is. */
+function SummaryLine({ summaries, onTab }: { summaries: Summaries; onTab: (id: string) => void }) {
+  const tab = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]?.id ?? "");
+  useEffect(() => onTab(tab), [onTab, tab]);
+  const summary = summaries[tab];
+  return (
+    <div role="status" className="bff-summary" data-verdict={summary?.verdict ?? "none"}>
+      {summary ? (
+        <>
+          <strong>
+            <span aria-hidden="true">{MARKS[summary.verdict]} </span>
+            {summary.headline}
+          </strong>
+          <span>{summary.details.join(" · ")}</span>
+        </>
+      ) : (
+        <span>Run an operation: its answer is summed up here.</span>
+      )}
+    </div>
+  );
+}
+
+/** Makes Ctrl+Enter run the operation wherever the focus is; inside the editors GraphiQL does. */
+function RunKey() {
+  const { run } = useGraphiQLActions();
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const asked = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+      if (!asked || event.defaultPrevented) return;
+      event.preventDefault();
+      void run();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [run]);
+  return null;
+}
+
+/** Lets nobody touch the page before all editors are there: a tab that is opened earlier would stay empty. */
+function Readiness() {
+  const ready = useGraphiQL(({ queryEditor, variableEditor, headerEditor, responseEditor }) =>
+    [queryEditor, variableEditor, headerEditor, responseEditor].every(Boolean),
+  );
+  useEffect(() => {
+    root.inert = !ready;
+  }, [ready]);
+  return null;
+}
+
+function RestoreIcon() {
+  return (
+    <svg className="graphiql-toolbar-icon" viewBox="0 0 24 24" fill="none" stroke="currentColor" aria-hidden="true">
+      <path d="M5 5v5h5M5.5 10A7 7 0 1 1 5 14" strokeWidth="1.5" strokeLinecap="round" strokeLinejoin="round" />
+    </svg>
+  );
+}
+
+function restoreTabs() {
+  forgetTabs(storage);
+  location.reload();
+}
+
+function Page() {
+  const tab = useRef("");
+  const [onTab] = useState(() => (id: string) => void (tab.current = id));
+  const [summaries, setSummaries] = useState<Summaries>({});
+  const [fetcher] = useState(() =>
+    createFetcher(config.endpoint, (summary) => setSummaries((old) => ({ ...old, [tab.current]: summary }))),
+  );
+  return (
+    <GraphiQL
+      fetcher={fetcher}
+      storage={storage}
+      defaultHeaders={config.headers}
+      defaultEditorToolsVisibility="headers"
+      {...(tabs.length > 0 && { defaultTabs: tabs })}
+    >
+      <GraphiQL.Logo>
+        <strong className="bff-name">bff</strong>
+      </GraphiQL.Logo>
+      <GraphiQL.Toolbar>
+        {({ prettify, copy, merge }) => (
+          <>
+            {prettify}
+            {merge}
+            {copy}
+            <ToolbarButton label="Restore the ready tabs" onClick={restoreTabs}>
+              <RestoreIcon />
+            </ToolbarButton>
+          </>
+        )}
+      </GraphiQL.Toolbar>
+      <GraphiQL.Footer>
+        <SummaryLine summaries={summaries} onTab={onTab} />
+      </GraphiQL.Footer>
+      <RunKey />
+      <Readiness />
+    </GraphiQL>
+  );
+}
+
+createRoot(root).render(
+  <StrictMode>
+    <Page />
+  </StrictMode>,
+);
