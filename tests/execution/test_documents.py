@@ -142,7 +142,7 @@ def big(text):
 
 async def test_a_big_document_does_not_hold_up_the_loop(documents):
     """F12: while one client's document is validated, the others go on."""
-    limits = DocumentLimits(tokens=50_000, depth=500, validation_time="30s")
+    limits = DocumentLimits(tokens=50_000, depth=500, validation_time="10s")
     store = documents(limits=limits)
     turns = 0
 

@@ -91,7 +91,7 @@ async def test_an_operation_may_have_a_shorter_deadline_by_name(made, codes):
 
 
 async def test_a_deadline_by_name_never_prolongs(made):
-    it, _, _ = made(deadlines={"Screen": timedelta(seconds=50)})
+    it, _, _ = made(deadlines={"Screen": timedelta(seconds=30)})
 
     await it.timed("query Screen { slow }", seconds=3)
 
