@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLSchema, OperationDefinitionNode
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
 
-from bff.clock import Clock
+from bff.clock import Clock, SystemClock
 from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
-from bff.errors import ErrorDesk, degradations
+from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
@@ -171,7 +171,7 @@ class Engine:
         operation = accepted.operation
         started = self._clock.now()
         with self._span(operation):
-            outcome = await self._outcome(accepted)
+            outcome = await self._whatever_happens(accepted)
             body: dict[str, Any] = {"data": outcome.data}
             errors = one_error_for_each_null(outcome.data, outcome.errors)
             if errors:
@@ -189,6 +189,21 @@ class Engine:
                 )
             )
         return Answer(body, kind=operation.kind, degraded=bool(operation.degraded))
+
+    async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
+        """Return the outcome, also where something other than a field failed, such as a schema extension."""
+        try:
+            return await self._outcome(accepted)
+        except Refused:
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            error: Exception = ResolverCancelled()
+        except Exception as caught:  # noqa: BLE001 - whatever it is, the client gets an answer
+            error = caught
+        return Outcome(None, [GraphQLError(str(error), original_error=error)])
 
     async def _outcome(self, accepted: _Accepted) -> Outcome:
         context = Context(accepted.operation)
@@ -226,16 +241,23 @@ class Engine:
 
 async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight) -> Outcome:
     """Return *result*, which is whole, or what is there of it when *deadline* passes."""
-
-    async def stop() -> None:
-        await deadline.clock.sleep(max(0.0, deadline.remaining()))
-        flight.stop()
-
-    alarm = asyncio.create_task(stop())
+    alarm = _set_alarm(deadline, flight)
     try:
         return await result
     finally:
         alarm.cancel()
+
+
+def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+    seconds = max(0.0, deadline.remaining())
+    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
+        return asyncio.get_running_loop().call_later(seconds, flight.stop)
+
+    async def stop() -> None:
+        await deadline.clock.sleep(seconds)
+        flight.stop()
+
+    return asyncio.create_task(stop())
 
 
 def _text(request: GraphQLRequest) -> str:

@@ -128,7 +128,8 @@ def test_credentials_are_taken_out(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["catalog.dishes: RESET in phase read: peer closed", "GET http://127.0.0.1:9102/dishes?ids=1,2", "a: b"]
+    "text",
+    ["catalog.dishes: RESET in phase read: peer closed", "GET http://127.0.0.1:9102/dishes?ids=1,2", "a: b"],
 )
 def test_ordinary_text_stays(text):
     assert redact(text) == text
