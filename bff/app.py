@@ -102,7 +102,7 @@ class Front:
 
 
 def policies_of(settings: Settings) -> PolicySet:
-    """Return the policies that *settings* name; all defaults where none are named and there is no `policies` folder.
+    """Return the policies that *settings* name; all defaults where they name none and there is no `policies`.
 
     Raises:
         PolicyError: They are not valid.

@@ -33,7 +33,7 @@ def excluded(path):
     for line in (ROOT / "docker" / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines():
         pattern = line.lstrip("!").strip()
         folder = pattern.removeprefix("**/")
-        fits = pattern == "**" or path == pattern or path.startswith(f"{pattern}/")
+        fits = pattern in {"**", path} or path.startswith(f"{pattern}/")
         fits = fits or (pattern.startswith("**/") and fnmatch.filter(path.split("/"), folder) != [])
         if pattern and fits:
             out = not line.startswith("!")
@@ -113,7 +113,7 @@ class Builder:
                 shutil.copy2(origin, goal / origin.name if target.endswith("/") else goal)
 
     def do_run(self, rest):
-        python = f"python() {{ {shlex.quote(sys.executable)} \"$@\"; }}"
+        python = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}'
         done = subprocess.run(
             ["bash", "-euc", f"{python}; {self.moved(rest)}"],
             cwd=self.directory,
@@ -138,8 +138,9 @@ def test_every_command_runs_on_a_clean_copy_of_the_project(image):
 def test_the_image_holds_the_page_and_the_application_and_no_build_tools(image):
     installed = next((image.root / "opt/bff/lib").glob("python*/site-packages"))
 
-    assert (installed / "bff/web/dist/.built").exists()
-    assert {path.name for path in (image.root / "app").iterdir()} == {"schema", "resolvers", "upstreams", "policies"}
+    assert (installed / "bff/web/dist/manifest.json").exists()
+    folders = {path.name for path in (image.root / "app").iterdir()}
+    assert folders == {"schema", "resolvers", "upstreams", "policies"}
     assert not (installed / "pip").exists()
     assert not (installed / "pytest").exists()
 
