@@ -246,6 +246,8 @@ async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight)
         return await result
     finally:
         alarm.cancel()
+        if isinstance(alarm, asyncio.Task):
+            await asyncio.wait({alarm})
 
 
 def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:

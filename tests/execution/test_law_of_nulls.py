@@ -253,7 +253,7 @@ def run(fields, roots):
     ids = count()
 
     async def ask():
-        clock = VirtualClock(turns=25)
+        clock = VirtualClock(turns=80)
         desk = ErrorDesk(ignore, new_id=lambda: str(next(ids)), alias=str, max_errors=1000)
         schema = executable(fields, lambda info: roots[int(info.context.operation.request_id)], clock)
         engine = Engine(schema, None, POLICY, desk=desk, clock=clock, notify=ignore)
