@@ -134,7 +134,7 @@ class Engine:
         if kind == "subscription":
             raise refused(Code.BAD_REQUEST, "A subscription needs a transport that can carry many answers.")
         name = node.name.value if node.name else None
-        deadline = self._deadline(name, ingress.deadline)
+        deadline = self._deadline(name, ingress)
         _in_time(deadline)
         operation = Operation(
             ingress.request_id,
@@ -147,12 +147,11 @@ class Engine:
         )
         return _Accepted(request, document, node, operation)
 
-    def _deadline(self, name: str | None, given: Deadline) -> Deadline:
-        own = self._policy.deadlines.get(name) if name else None
-        if own is None:
-            return given
-        shorter = Deadline.after(own.total_seconds(), given.clock)
-        return min(given, shorter, key=lambda deadline: deadline.at)
+    def _deadline(self, name: str | None, ingress: Ingress) -> Deadline:
+        given = ingress.deadline
+        seconds = self._policy.deadlines.get(name or "", self._policy.deadline).total_seconds()
+        at = (given.clock.now() if ingress.arrived is None else ingress.arrived) + seconds
+        return given if given.at <= at else Deadline(at, given.clock)
 
     async def _attended(self, accepted: _Accepted) -> Answer:
         """Run a mutation so that it survives a leaving client once it has reached a service."""

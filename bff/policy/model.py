@@ -240,7 +240,8 @@ class OperationsPolicy(Policy):
     """Time for one operation; when it is up, what is there is returned."""
 
     deadline_max: Timeout = timedelta(seconds=30)
-    """Longest time that a client may ask for with `x-request-timeout-ms`; a longer wish is cut to it."""
+    """Longest deadline that any operation may have. Clients may ask for less than their operation's deadline with
+    `x-request-timeout-ms`, never for more."""
 
     deadline_reserve: Pause = timedelta(milliseconds=50)
     """Kept of the deadline for putting the answer together (DL-4)."""
@@ -249,7 +250,7 @@ class OperationsPolicy(Policy):
     """No call starts with less time than this left (DL-4)."""
 
     deadlines: dict[OperationName, Timeout] = {}
-    """Deadline of single operations, by their name; all others have `deadline`."""
+    """Deadline of single operations, by their name, shorter or longer than `deadline`, which all others have."""
 
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""

@@ -90,12 +90,15 @@ async def test_an_operation_may_have_a_shorter_deadline_by_name(made, codes):
     assert it.clock.now() == 1012.0
 
 
-async def test_a_deadline_by_name_never_prolongs(made):
-    it, _, _ = made(deadlines={"Screen": timedelta(seconds=30)})
+async def test_a_deadline_by_name_may_be_longer_but_not_than_the_clients(made):
+    it, _, _ = made(deadlines={"Checkout": timedelta(seconds=20)})
 
-    await it.timed("query Screen { slow }", seconds=3)
+    await it.timed("query Checkout { slow }", seconds=30)
+    patient = it.clock.now()
+    await it.timed("query Checkout { slow }", seconds=3)
 
-    assert it.clock.now() == 1003.0
+    assert patient == 1020.0
+    assert it.clock.now() == 1023.0
 
 
 async def test_an_expired_request_calls_nothing(made):

@@ -98,7 +98,7 @@ async def test_an_engine_that_finishes_a_mutation_anyway_is_waited_for(edge):
 
 
 async def test_a_body_that_never_comes_is_answered_at_the_deadline(edge, operations):
-    async with edge(policy=operations(deadline="300ms")) as running:
+    async with edge(policy=operations(deadline="300ms", deadline_max="300ms")) as running:
         answer = await running.raw(HEAD + b"content-length: 100\r\n\r\n{")
 
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -189,7 +189,9 @@ async def test_a_reader_that_stalls_frees_its_slot(edge):
 
 async def test_an_engine_that_forgets_the_deadline_is_ended(edge, operations):
     operation = Endless()
-    async with edge(operation, operations(deadline="200ms"), patience=Patience(overdue=0.1)) as running:
+    async with edge(
+        operation, operations(deadline="200ms", deadline_max="200ms"), patience=Patience(overdue=0.1)
+    ) as running:
         answer = await running.post()
 
     assert (answer.status_code, running.engine.refused[0][0]) == (504, Code.DEADLINE_EXCEEDED)

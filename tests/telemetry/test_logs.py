@@ -57,6 +57,13 @@ def test_an_error_line_has_all_that_finds_the_fault():
     assert "in raised" in stack
 
 
+def test_a_failure_of_a_service_is_told_without_our_own_frames():
+    (line,) = lines(error_told(raised(ValueError("the reason")), code=Code.UPSTREAM_TIMEOUT))
+
+    assert line["stack"] is None
+    assert line["exception"] == "ValueError: the reason"
+
+
 @pytest.mark.parametrize(
     ("code", "path", "level"),
     [
