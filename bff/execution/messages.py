@@ -24,8 +24,8 @@ class Ingress:
 
     Attributes:
         request_id: Names the request in answers, logs and spans.
-        deadline: The longest that policy allows any operation, or the client's, whichever ends first; the operation's
-            own deadline by policy may end sooner.
+        deadline: The longest that policy allows any operation, or the client's, whichever ends first; the
+            operation's own by policy may end sooner.
         arrived: When the request came, on the clock of `deadline`; None for now.
         headers: Names in lower case.
         safe_method: Whether only queries may run (HTTP GET).

@@ -34,8 +34,8 @@ def test_every_link_of_a_readme_leads_somewhere():
     for readme in ROOT.rglob("*.md"):
         if {"node_modules", ".venv", ".venv-newer", ".build"} & set(readme.relative_to(ROOT).parts):
             continue
-        for link in re.findall(r"\]\(([^)#]+)", readme.read_text(encoding="utf-8")):
-            if "://" not in link and not (readme.parent / link).exists():
-                broken.append(f"{readme.relative_to(ROOT)}: {link}")
+        links = re.findall(r"\]\(([^)#]+)", readme.read_text(encoding="utf-8"))
+        lost = [link for link in links if "://" not in link and not (readme.parent / link).exists()]
+        broken += [f"{readme.relative_to(ROOT)}: {link}" for link in lost]
 
     assert broken == []
