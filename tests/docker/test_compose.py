@@ -10,8 +10,6 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-pytestmark = pytest.mark.xdist_group("docker")
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = "docker-compose==1.29.2"
 """The last release on PyPI; it carries the compose specification's JSON Schema."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PLACES = ("/src", "/build", "/wheels", "/opt/bff", "/app")

@@ -4,10 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from graphql import build_client_schema, get_introspection_query
-
-pytestmark = pytest.mark.xdist_group("e2e")
 
 ROOT = Path(__file__).parents[2]
 BATCH_OF_DISHES = 100

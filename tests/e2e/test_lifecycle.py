@@ -11,8 +11,6 @@ import pytest
 
 from upstreams.simulation.cluster import MEMBERS
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 NOBODY = {member: f"http://127.0.0.1:{port}" for port, member in enumerate(MEMBERS, start=1)}
 
 

@@ -4,10 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("e2e")
-
 ROOT = Path(__file__).parents[2]
 
 

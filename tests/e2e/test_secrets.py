@@ -10,8 +10,6 @@ from bff.testing import FakeUpstream, Fault
 from bff.testing.fault_kinds import ResetMidBody
 from bff.testing.http_message import Reply
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 CANARY = "canary-7f3a-sql-password"
 APPLICATION = f"""
 import msgspec, strawberry
