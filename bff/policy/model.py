@@ -252,7 +252,8 @@ class OperationsPolicy(Policy):
     """Time for one operation; when it is up, what is there is returned."""
 
     deadline_max: Timeout = timedelta(seconds=30)
-    """Longest time that a client may ask for with `x-request-timeout-ms`; a longer wish is cut to it."""
+    """Longest deadline that any operation may have. Clients may ask for less than their operation's deadline with
+    `x-request-timeout-ms`, never for more."""
 
     deadline_reserve: Pause = timedelta(milliseconds=50)
     """Kept of the deadline for putting the answer together (DL-4)."""
@@ -260,8 +261,13 @@ class OperationsPolicy(Policy):
     min_attempt_time: Pause = timedelta(milliseconds=10)
     """No call starts with less time than this left (DL-4)."""
 
+<<<<<<< HEAD
     deadlines: dict[OperationName, Timeout] = Field(default_factory=dict)
     """Deadline of single operations, by their name; all others have `deadline`."""
+=======
+    deadlines: dict[OperationName, Timeout] = {}
+    """Deadline of single operations, by their name, shorter or longer than `deadline`, which all others have."""
+>>>>>>> main
 
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""

@@ -10,8 +10,6 @@ import pytest
 from bff.testing import FakeUpstream, Fault
 from bff.testing.fault_kinds import HangBeforeHeaders, Latency
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 APPLICATION = """
 import msgspec, strawberry
 from bff import Context, Upstream, field, resolver

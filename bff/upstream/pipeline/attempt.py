@@ -11,7 +11,7 @@ from bff.upstream.pipeline.call import Call
 from bff.upstream.pipeline.throttling import asked_wait
 from bff.upstream.transport import Transport
 
-_LOGGED_BODY = 2048
+_KEPT_BODY = 16_384  # enough for every refusal that an application reads, such as problem+json
 _NOT_MODIFIED = 304
 
 
@@ -109,5 +109,5 @@ class Attempt:
             f"status {response.status}",
             status=response.status,
             retry_after=asked_wait(response.headers, self._clock.wall()),
-            body=response.body[:_LOGGED_BODY],
+            body=response.body[:_KEPT_BODY],
         )
