@@ -261,13 +261,8 @@ class OperationsPolicy(Policy):
     min_attempt_time: Pause = timedelta(milliseconds=10)
     """No call starts with less time than this left (DL-4)."""
 
-<<<<<<< HEAD
     deadlines: dict[OperationName, Timeout] = Field(default_factory=dict)
-    """Deadline of single operations, by their name; all others have `deadline`."""
-=======
-    deadlines: dict[OperationName, Timeout] = {}
     """Deadline of single operations, by their name, shorter or longer than `deadline`, which all others have."""
->>>>>>> main
 
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""
