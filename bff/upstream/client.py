@@ -11,7 +11,7 @@ from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
 from bff.upstream.pipeline.attempt import Attempt
-from bff.upstream.pipeline.balance import Balance, Host
+from bff.upstream.pipeline.balance import balance_of
 from bff.upstream.pipeline.deadline import Deadline
 from bff.upstream.transport import Limits, Transport
 
@@ -122,7 +122,7 @@ def open_upstreams(
                 min_attempt_time=operations.min_attempt_time.total_seconds(),
                 clock=clock,
             ),
-            "balance": Balance([Host.parse(place.url) for place in policy.places], rng),
+            "balance": balance_of(name, policy, clock=clock, rng=rng, notify=notify),
         }
         attempt = Attempt(transport, times.attempt.total_seconds(), clock=clock, notify=notify)
         clients[name] = Client(name, policy, build([stages[stage] for stage in ORDER], attempt), transport)
