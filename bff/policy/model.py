@@ -26,6 +26,7 @@ from bff.policy.hosts import (
 )
 from bff.policy.names import Alias, FileReference, Header, OperationName, is_plaintext_to_elsewhere
 from bff.policy.problem import Clash
+from bff.policy.shedding import PriorityName, Shedding
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
 
@@ -283,6 +284,12 @@ class OperationsPolicy(Policy):
 
     batching: Batching = Batching()
     """Several operations in one request."""
+
+    priorities: dict[OperationName, PriorityName] = Field(default_factory=dict)
+    """How much single operations matter when there is too much to do; all others are `default`."""
+
+    shedding: Shedding = Shedding()
+    """When requests are refused at the door."""
 
     drain: Drain = Drain()
     """What happens between SIGTERM and the end of the process."""
