@@ -11,6 +11,7 @@ from bff.upstream.assemble import Pipelines, World, assemble
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.pipeline import Call
+from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Client:
         self._special = pipelines.special
         self._transport = transport
         self._forward = tuple(sorted(policy.forward.headers))
+        self._hash_on = policy.balance.hash_on
 
     async def send(self, call: Call, operation: "Operation") -> Response:
         """Return a usable response to *call*.
@@ -51,6 +53,9 @@ class Client:
             if name in inbound:
                 call.headers.setdefault(name, inbound[name])
         call.headers["x-request-id"] = operation.request_id
+        call.fanout = operation.fanout
+        if self._hash_on is not None:
+            call.hash_key = key_of(self._hash_on, operation.principal.subject, inbound)
         if "x-attempt-count" in inbound:
             call.repeatable = not _is_repetition(inbound["x-attempt-count"])
         if operation.kind == "mutation" and not call.safe:
@@ -61,8 +66,16 @@ class Client:
             error.upstream, error.endpoint = self.name, call.endpoint
             raise
 
+    async def start(self) -> None:
+        """Begin to ask hosts how they are, where policy says so."""
+        if self.pipelines.checks is not None:
+            await self.pipelines.checks.start()
+
     async def close(self) -> None:
-        """Close all connections."""
+        """Refuse whoever waits, and close all connections."""
+        if self.pipelines.checks is not None:
+            await self.pipelines.checks.close()
+        await self.pipelines.permits.close()
         await self._transport.close()
 
 
@@ -97,6 +110,11 @@ class Upstreams:
         """Return the name of upstream *name* that clients see."""
         client = self._clients.get(name)
         return client.alias if client else name
+
+    async def start(self) -> None:
+        """Begin to ask hosts how they are, where policies say so; calls need not wait for it."""
+        for client in self._clients.values():
+            await client.start()
 
     async def close(self) -> None:
         """Close all connections to all upstreams."""

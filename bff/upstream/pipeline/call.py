@@ -2,10 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bff.upstream.errors import Phase
 from bff.upstream.message import Origin, Response
+
+if TYPE_CHECKING:
+    from bff.upstream.pipeline.fanout import Fanout
 
 UNDECODED: Any = object()
 """The value of a call whose response nobody has decoded yet."""
@@ -31,6 +34,8 @@ class Call:
         refused_once: Whether the service has refused the stream before; it does so for free only once (RT-5).
         decode: Makes a value of a response, so that an unusable payload counts as this attempt's outcome (CB-10).
         value: What `decode` made; `UNDECODED` where the response came from elsewhere, such as a cache.
+        hash_key: What keeps the call at one host under a hashing balance; "" for nothing.
+        fanout: The attempts of its operation; None where nobody counts them.
         seconds: How long the last attempt took, from its start to the last byte.
     """
 
@@ -52,6 +57,8 @@ class Call:
     refused_once: bool = False
     decode: Callable[[Response], Any] | None = None
     value: Any = UNDECODED
+    hash_key: str = ""
+    fanout: "Fanout | None" = None
     seconds: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
 
