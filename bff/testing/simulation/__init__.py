@@ -1,0 +1,1 @@
+"""The upstream pipeline in a simulated world: virtual time, seeded chance, laws that every run must keep."""
