@@ -49,6 +49,10 @@ class World:
         said = self.policies.get(service.name)
         return UpstreamPolicy(hosts=hosts) if said is None else said.model_copy(update={"hosts": hosts})
 
+    def service(self, name: str) -> Service:
+        """Return the service of that name."""
+        return next(service for service in self.services if service.name == name)
+
     def without_faults(self) -> "World":
         """Return the same world in which nothing goes wrong."""
         return replace(self, faults=())
