@@ -80,7 +80,11 @@ def read(directory: Path) -> Reading:
             else "there is no such directory"
         )
         return Reading(None, (Problem(directory.as_posix(), 1, 1, "", what),), frozenset())
-    return _Loader(directory).read()
+    try:
+        return _Loader(directory).read()
+    except OSError as error:
+        problem = Problem(str(error.filename or directory), 1, 1, "", f"cannot be read: {error.strerror}")
+        return Reading(None, (problem,), frozenset())
 
 
 class _Loader:
@@ -140,16 +144,11 @@ class _Loader:
         usual = right in {"operations.yaml", "defaults.yaml"} or (
             right.startswith("upstreams/") and _UPSTREAM_NAME.fullmatch(Path(right).stem)
         )
-        self._add(
-            Problem(
-                path.as_posix(),
-                1,
-                1,
-                "",
-                f"policies have no file {name!r}; they are {KNOWN_FILES}",
-                nearest=right if usual and right != name else None,
-            )
-        )
+        what = f"policies have no file {name!r}; they are {KNOWN_FILES}"
+        if usual and right == name:
+            what = f"{name!r} is a folder" if path.is_dir() else f"{name!r} is no file that can be read"
+        nearest = right if usual and right != name else None
+        self._add(Problem(path.as_posix(), 1, 1, "", what, nearest=nearest))
 
     def _document(self, path: Path) -> Located | None:
         file = path.as_posix()

@@ -51,8 +51,8 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def entry_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that an entry of the list *annotation* may be, None where it is no list or has no keys."""
-    return _model_among(get_args(annotation)) if get_origin(annotation) is tuple else None
+    """Return the model that an entry of the list or mapping *annotation* may be, None where there is none."""
+    return _model_among(get_args(annotation)) if get_origin(annotation) in {tuple, dict} else None
 
 
 def _model_among(annotations: tuple[Any, ...]) -> type[BaseModel] | None:
@@ -71,6 +71,8 @@ def paths_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tup
         inner = model_in(field.annotation)
         if inner:
             yield from paths_of(inner, (*path, name))
+        elif get_origin(field.annotation) is dict and (inner := entry_in(field.annotation)):
+            yield from paths_of(inner, (*path, name, "NAME"))
 
 
 def _mapping(entries: dict[str, str]) -> str:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -114,11 +116,10 @@ class Project:
 
     def bff(self, *arguments: str, **environment: str) -> Result:
         """Run `bff` with these arguments and variables."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BFF_")}
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "bff.cli", *arguments],
+            self._command(arguments),
             cwd=self.directory,
-            env={**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **environment},
+            env={**self._environment(), **environment},
             capture_output=True,
             text=True,
             timeout=60,
@@ -126,6 +127,30 @@ class Project:
         )
         assert "Traceback" not in done.stderr
         return Result(done)
+
+    def on_terminal(self, *arguments: str) -> str:
+        """Run `bff` with a terminal as its output and return what the terminal received."""
+        ours, theirs = pty.openpty()
+        with os.fdopen(ours, "rb", buffering=0) as terminal:
+            running = subprocess.Popen(
+                self._command(arguments), cwd=self.directory, env=self._environment(), stdout=theirs
+            )
+            os.close(theirs)
+            received = b""
+            with suppress(OSError):  # Linux reports the end of a terminal as an input/output error
+                while chunk := terminal.read(4096):
+                    received += chunk
+            running.wait(timeout=60)
+        return received.decode()
+
+    @staticmethod
+    def _command(arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-P", "-m", "bff.cli", *arguments]
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BFF_")}
+        return {**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm"}
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def test_operations_and_variables_are_held_against_the_schema(project):
             "operations/Dish.variables.json": "{}\n",
             "operations/sub/Other.graphql": "query Other($id: ID!) { dish(id: $id) { id } }\n",
             "operations/sub/Other.variables.json": '{"id": \n',
+            "operations/Renamed.variables.json": "{}\n",
         }
     )
 
@@ -97,6 +98,7 @@ def test_operations_and_variables_are_held_against_the_schema(project):
         ("error", "variables", "operations/Search.variables.json:2:34"),
         ("error", "variables", "operations/Search.variables.json:3:11"),
         ("error", "variables", "operations/sub/Other.variables.json:2:1"),
+        ("warning", "variables", "operations/Renamed.variables.json:1:1"),
     ]
 
 

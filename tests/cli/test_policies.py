@@ -81,3 +81,16 @@ def test_an_unknown_kind_is_refused_with_those_that_exist(project):
         2,
         "bff: there is no kind of policy file 'auth'; the kinds are operations, defaults, upstream\n",
     )
+
+
+def test_on_a_terminal_answers_are_for_eyes(project):
+    """Colours and folded tables go to terminals only."""
+    sound = project({"policies/operations.yaml": "deadlin: 3s\n"})
+
+    found = sound.on_terminal("policies", "check")
+    sound.write({"policies/operations.yaml": None})
+    shown = sound.on_terminal("policies", "show", "catalog")
+
+    assert "\x1b[1m" in found
+    assert "policies/operations.yaml:1:1: " in found
+    assert "timeouts.attempt" in shown

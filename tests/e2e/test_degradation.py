@@ -5,8 +5,6 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 PARTS = {
     "accounts": {"me"},
     "catalog": {"restaurants"},
@@ -50,7 +48,7 @@ FAULTS = [
     ({"kind": "huge_body"}, "UPSTREAM_RESPONSE_TOO_LARGE"),
     ({"kind": "huge_body", "endless": True}, "UPSTREAM_RESPONSE_TOO_LARGE"),
     ({"kind": "gzip_bomb"}, "UPSTREAM_RESPONSE_TOO_LARGE"),
-    ({"kind": "invalid_status_line"}, "UPSTREAM_UNAVAILABLE"),
+    ({"kind": "invalid_status_line"}, "UPSTREAM_BAD_RESPONSE"),
     ({"kind": "redirect"}, "UPSTREAM_REJECTED"),
     ({"kind": "flapping", "up": 0.001, "down": 60}, "UPSTREAM_UNAVAILABLE"),
 ]
