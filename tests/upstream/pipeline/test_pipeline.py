@@ -126,7 +126,7 @@ SENT_AND_BROKEN = [
     pytest.param(Status(409), 1, Outcome.CONFLICT, id="409"),
     pytest.param(ResetBeforeResponse(), 2, Outcome.RESET, id="reset before the response"),
     pytest.param(EofBeforeResponse(), 2, Outcome.RESET, id="end before the response"),
-    pytest.param(InvalidStatusLine(), 2, Outcome.RESET, id="no HTTP"),
+    pytest.param(InvalidStatusLine(), 2, Outcome.BODY_BROKEN, id="no HTTP"),
     pytest.param(HangBeforeHeaders(), 2, Outcome.READ_TIMEOUT, id="silence"),
     pytest.param(ResetMidBody(), 2, Outcome.BODY_BROKEN, id="reset in the body"),
     pytest.param(ShortBody(), 2, Outcome.BODY_BROKEN, id="short body"),
@@ -156,10 +156,8 @@ async def test_t_rt_a_how_often_a_service_sees_a_call(service, callers, fault, a
 @pytest.mark.parametrize("endpoint", [dishes, place])
 async def test_what_was_never_sent_goes_to_the_other_host(service, callers, endpoint):
     """Fault 5: the first host refuses connections; not even an order is lost."""
-    gone = FakeUpstream()
-    await gone.start()
-    url = gone.url
-    await gone.stop()
+    async with FakeUpstream() as gone:
+        url = gone.url
     caller = callers(url, service.url)
 
     answers = [await caller.ask(endpoint) for _ in range(20)]
