@@ -26,7 +26,7 @@ def test_every_code_is_explained_once():
 
 
 def test_the_statuses_of_a_bad_request_are_those_that_the_edge_answers():
-    """400 for what is no JSON, and what the draft says for JSON that is no request: both have to be on the page."""
+    """400 for what is no JSON, 422 for JSON that is no request: clients that read the page see either."""
     page = PAGES[ROOT / "bff/ERRORS.md"]
     row = next(line for line in page.splitlines() if line.startswith("| `BAD_REQUEST`"))
     answered = {STATUSES[Code.BAD_REQUEST].of(mode) for mode in ("draft", "classic")}
