@@ -97,7 +97,7 @@ def _import_failure(name: str, error: BaseException) -> str:
 
 
 def _with_causes(error: BaseException) -> str:
-    """Say *error* and what it was raised from: Strawberry wraps what is wrong with a field in an empty sentence."""
+    """Say *error* and what it was raised from, on one line: Strawberry's own sentence leaves the reason out."""
     said: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
