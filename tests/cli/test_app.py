@@ -114,7 +114,7 @@ def test_a_schema_that_cannot_be_had_exits_with_2_and_one_line(project, schema, 
     sound = project(
         {
             "broken.py": "import json\n\njson.dumps(1 / 0)\n",
-            "wrapped.py": "try:\n    assert 0\nexcept AssertionError as e:\n    raise TypeError('no\\nfields') from e",
+            "wrapped.py": "raise TypeError('no\\nfields') from AssertionError()\n",
             "unparsable.py": "def (:\n",
             "leaving.py": "raise SystemExit(0)\n",
         }
