@@ -80,9 +80,13 @@ class Balance:
         return response
 
     def _blame(self, error: UpstreamError, seconds: float) -> Outcome:
-        """Return the outcome as far as it says something about the host: our own haste does not."""
-        ours = error.phase in ("operation", "call") and seconds < self._slow_after
-        return Outcome.CANCELLED if ours and error.outcome is Outcome.READ_TIMEOUT else error.outcome
+        """Return the outcome as far as it says something about the host; our own haste and refusals do not."""
+        hasty = error.phase in ("operation", "call") and seconds < self._slow_after
+        if error.outcome is Outcome.READ_TIMEOUT and (hasty or error.sent is False):
+            return Outcome.CANCELLED
+        if error.outcome is Outcome.THROTTLED and error.status is None:
+            return Outcome.CANCELLED
+        return error.outcome
 
 
 def balance_of(name: str, policy: UpstreamPolicy, *, clock: Clock, rng: Random, notify: Notify) -> Balance:
