@@ -1,6 +1,7 @@
 """Hosts are asked how they are: often enough to know, seldom enough to be no load (LB-5)."""
 
 import asyncio
+import itertools
 from random import Random
 
 import pytest
@@ -54,7 +55,7 @@ class TestJudge:
         for number, finding in enumerate(findings):
             told = judge.note(finding)
             seen = findings[: number + 1]
-            bad = ["healthy" != one for one in seen]
+            bad = [one != "healthy" for one in seen]
             if finding == "draining":
                 state = "draining"
             elif finding == "failing" and (
@@ -155,7 +156,7 @@ async def test_lb5_intervals_differ_so_that_workers_do_not_march_in_step(world):
             seen = len(some.transport.asked)
             moments.append(some.clock.now())
 
-    gaps = {round(later - earlier, 1) for earlier, later in zip(moments, moments[1:], strict=False)}
+    gaps = {round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)}
     assert len(gaps) > 5
 
 
