@@ -101,8 +101,6 @@ class Permits:
             waiter, _ = self._queue.popitem(last=self._codel.overloaded)
             if waiter.future.done():  # cancelled in this very turn, and not yet resumed to say so
                 continue
-            if waiter.future.done():  # cancelled in this turn of the loop, and not yet gone
-                continue
             self.in_flight += 1
             self._codel.waited(now - waiter.since, now)
             waiter.future.set_result(None)
@@ -167,8 +165,7 @@ class Permits:
             del self._queue[waiter]
             reason: Reason = "overloaded" if codel.overloaded else "waited too long"
             codel.waited(now - waiter.since, now)
-            if not waiter.future.done():
-                waiter.future.set_result(reason)
+            waiter.future.set_result(reason)
         self._reaps_at = min(ends, default=now)
 
 

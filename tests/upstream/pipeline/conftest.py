@@ -14,7 +14,8 @@ def members():
     def make(weights):
         weights = [1.0] * weights if isinstance(weights, int) else weights
         return [
-            Member(Origin("http", f"host-{number}", 80), weight=float(weight)) for number, weight in enumerate(weights)
+            Member(Origin("http", f"host-{number}", 80), weight=float(weight))
+            for number, weight in enumerate(weights)
         ]
 
     return make

@@ -102,7 +102,9 @@ def test_ac4_a_drop_shrinks_the_limit_once_for_all_that_fail_together(outcome):
     assert before > after == limiter.limit
 
 
-@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK, Outcome.READ_TIMEOUT, Outcome.GATEWAY_ERROR}))
+@pytest.mark.parametrize(
+    "outcome", sorted(set(Outcome) - {Outcome.OK, Outcome.READ_TIMEOUT, Outcome.GATEWAY_ERROR})
+)
 def test_ac4_other_outcomes_move_nothing(outcome):
     limiter = Gradient2(initial=20)
 

@@ -120,7 +120,7 @@ def test_round_robin_uses_equal_hosts_in_turn(members):
 
     turns = [picker.pick(hosts, 0.0, "") for _ in range(30)]
 
-    assert all(len(set(turns[start : start + 3])) == 3 for start in range(0, 28))
+    assert all(len(set(turns[start : start + 3])) == 3 for start in range(28))
 
 
 def test_round_robin_begins_anywhere(members):
