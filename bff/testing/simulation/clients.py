@@ -47,11 +47,13 @@ class Cache:
         keys: What can be asked for, each as often as the others.
         ttl: Seconds for which an answer is kept, up to a tenth less by chance.
         wiped: When it loses everything, in seconds after the start of the world.
+        filled: Share of the keys that it has an answer for at the start, of any age.
     """
 
     keys: int
     ttl: float
     wiped: Sequence[float] = ()
+    filled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,17 @@ class Clients:
     def begin(self, seconds: float) -> None:
         """Come from now on, for *seconds*."""
         self._until = self._start + seconds
-        for wipe in self._load.cache.wiped if self._load.cache else ():
-            self._loop.at(self._start + wipe, self._fresh_until.clear)
+        if self._load.cache is not None:
+            self._warm(self._load.cache)
         self._wait()
+
+    def _warm(self, cache: Cache) -> None:
+        """Fill *cache* as it would be after a long time."""
+        for key in range(cache.keys):
+            if self._random() < cache.filled:
+                self._fresh_until[key] = self._start + cache.ttl * self._random()
+        for wipe in cache.wiped:
+            self._loop.at(self._start + wipe, self._fresh_until.clear)
 
     async def all_ended(self) -> None:
         """Wait until nobody waits for an answer."""

@@ -113,10 +113,9 @@ def everything_is_given_back(run: Run) -> Iterator[str]:
 def recovered_services_are_used(run: Run) -> Iterator[str]:
     """Once a service is well, it is fully used again within twice the open time of its breaker (G8)."""
     for service in run.world.services:
-        faults = [fault.end for fault in run.world.faults if fault.service == service.name]
-        if not faults:
+        if service.name not in run.well:
             continue
-        well = run.start + max(faults)
+        well = run.well[service.name]
         for replica in range(run.world.replicas):
             used = well + 2 * _open_time(run, service.name, replica, well)
             yield from _disused(run, service.name, replica, used)

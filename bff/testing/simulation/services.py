@@ -4,6 +4,7 @@ from asyncio import Future
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 from bff.testing.simulation.faults import Fault
@@ -51,11 +52,14 @@ class Service:
 class Exchange:
     """One request at a host; its answer is put into `answered`, which the transport waits for."""
 
-    __slots__ = ("answered", "call", "replica")
+    __slots__ = ("answered", "arrived", "call", "replica")
 
-    def __init__(self, call: int, replica: int, answered: "Future[Response | UpstreamError]") -> None:
+    def __init__(
+        self, call: int, replica: int, arrived: float, answered: "Future[Response | UpstreamError]"
+    ) -> None:
         self.call = call
         self.replica = replica
+        self.arrived = arrived
         self.answered = answered
 
 
@@ -68,10 +72,15 @@ class Host:
         loop: Tells the time.
         rng: Draws working times and whom faults hit.
         log: Told what the host acts on.
+
+    Attributes:
+        faults: What it suffers from now.
+        well: When it was done with all that had come in before its last fault ended; minus infinity without faults.
     """
 
     def __init__(self, service: Service, number: int, *, loop: VirtualLoop, rng: Random, log: Log) -> None:
         self.faults: list[Fault] = []
+        self.well = -inf
         self._service = service
         self._number = number
         self._loop = loop
@@ -82,11 +91,7 @@ class Host:
         self._busy = 0
         self._life = 0
         self._factor = 1.0
-
-    @property
-    def pending(self) -> int:
-        """Requests that it works on, keeps waiting or never answers."""
-        return len(self._open)
+        self._recovered = -inf
 
     def arrive(self, exchange: Exchange, connect_timeout: float) -> None:
         """Take a request in.
@@ -120,6 +125,7 @@ class Host:
         """End to suffer from *fault*."""
         self.faults.remove(fault)
         self._factor /= fault.factor
+        self.well = self._recovered = self._loop.time()
 
     def _crash(self) -> None:
         self._life += 1
@@ -165,6 +171,8 @@ class Host:
         if life != self._life:
             return
         self._busy -= 1
+        if exchange.arrived < self._recovered:
+            self.well = self._loop.time()
         self._answer(exchange, _ANSWER)
         if self._queue:
             self._work(self._queue.popleft())
@@ -234,7 +242,7 @@ class SimulatedTransport:
         if call != _CHECK:
             attempt = int(headers["x-attempt-count"])
             self._note(Sent(loop.time(), self._name, self._replica, call, number, attempt, self.running))
-        exchange = Exchange(call, self._replica, loop.create_future())
+        exchange = Exchange(call, self._replica, loop.time(), loop.create_future())
         try:
             host.arrive(exchange, self._connect_timeout)
             answer = await exchange.answered

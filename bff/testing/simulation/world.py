@@ -64,7 +64,7 @@ class World:
 
 def policy_of(**keys: object) -> UpstreamPolicy:
     """Return the policy of a service with these keys, as a YAML file would say them."""
-    return UpstreamPolicy.model_validate({"hosts": ["https://overwritten.test"], **keys})
+    return UpstreamPolicy.model_validate({"hosts": ["https://one.test", "https://two.test"], **keys})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class Run:
         log: What happened.
         leftovers: What was not given back.
         asked: Clients that came, those included that a cache answered.
+        well: For each service with faults, when they were over and the work that they had held up was done.
         ended: Virtual moment of the end.
     """
 
@@ -94,6 +95,7 @@ class Run:
     log: Log
     leftovers: Leftovers
     asked: int
+    well: Mapping[str, float]
     ended: float
 
     @property
@@ -154,17 +156,20 @@ class _Stage:
             await some.all_ended()
         await self._clock.sleep(_SETTLE)
         leftovers = await self._close()
-        return Run(world, log, leftovers, sum(some.asked for some in clients), loop.time())
+        asked = sum(some.asked for some in clients)
+        sick = {fault.service for fault in world.faults}
+        well = {name: max(host.well for host in self._hosts[name]) for name in sorted(sick)}
+        return Run(world, log, leftovers, asked, well, loop.time())
 
     async def _close(self) -> Leftovers:
-        """Close everything, and return what was not given back before, and which tasks outlive it."""
+        """Close everything; return what was not given back before, and what outlives it."""
         pipelines = [client.pipelines for client in self._clients]
         permits = sum(each.permits.in_flight for each in pipelines)
         waiting = sum(each.permits.waiting for each in pipelines)
         active = sum(member.active for each in pipelines for member in each.cluster.members)
-        sockets = sum(transport.running for transport in self._transports)
         for upstreams in self._replicas:
             await upstreams.close()
+        sockets = sum(transport.running for transport in self._transports)
         return Leftovers(permits, waiting, sockets, active, len(asyncio.all_tasks(self._loop)) - 1)
 
     def _hosts_of(self, service: Service) -> list[Host]:

@@ -117,7 +117,8 @@ class Hedge:
         last = next(iter(sends))
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for last in done:
+            # A success of the same moment goes before a failure; apart from that, the order of sending decides.
+            for last in sorted((send for send in sends if send in done), key=_has_failed):
                 if not self._worth_another(sends[last], last):
                     return last
         return last
@@ -127,6 +128,10 @@ class Hedge:
         call.attempt += 1
         call.origin, call.prefix, call.tried = winner.origin, winner.prefix, winner.tried
         call.value, call.seconds = winner.value, winner.seconds
+
+
+def _has_failed(send: Send) -> bool:
+    return send.cancelled() or send.exception() is not None
 
 
 async def _run(call: Call, send: Handler) -> Response:
