@@ -14,6 +14,9 @@ from bff.upstream.pipeline.adaptive import Gradient2
 from bff.upstream.pipeline.call import Call, Handler
 from bff.upstream.pipeline.codel import Codel
 
+_SLOW = 0.8
+"""Part of the attempt timeout after which an attempt is slow (CB-4)."""
+
 Reason = Literal["queue full", "waited too long", "overloaded"]
 
 
@@ -175,15 +178,23 @@ class Bulkhead:
     Args:
         permits: What each attempt needs one of.
         limiter: Finds out how many there should be; None where the number is fixed.
+        slow_after: Seconds from which an attempt that our own deadline ended says something about the service (CB-9).
         clock: Tells the time.
         notify: Told of refusals and waits.
     """
 
     def __init__(
-        self, permits: Permits, limiter: Gradient2 | None = None, *, clock: Clock, notify: Notify
+        self,
+        permits: Permits,
+        limiter: Gradient2 | None = None,
+        *,
+        slow_after: float = 0.0,
+        clock: Clock,
+        notify: Notify,
     ) -> None:
         self.permits = permits
         self._limiter = limiter
+        self._slow_after = slow_after
         self._clock = clock
         self._notify = notify
 
@@ -231,7 +242,8 @@ class Bulkhead:
             response = await send(call)
             outcome = Outcome.OK
         except UpstreamError as error:
-            outcome = error.outcome
+            hasty = error.phase in ("operation", "call") and self._clock.now() - started < self._slow_after
+            outcome = Outcome.CANCELLED if hasty else error.outcome
             raise
         else:
             return response
@@ -258,7 +270,8 @@ def bulkhead_of(policy: UpstreamPolicy, *, clock: Clock, notify: Notify) -> Bulk
     )
     limiter = limiter_of(policy) if policy.adaptive.enabled else None
     permits = Permits(limiter.limit if limiter else policy.concurrency, policy.bulkhead.queue, codel, clock=clock)
-    return Bulkhead(permits, limiter, clock=clock, notify=notify)
+    slow_after = policy.timeouts.attempt.total_seconds() * _SLOW
+    return Bulkhead(permits, limiter, slow_after=slow_after, clock=clock, notify=notify)
 
 
 def limiter_of(policy: UpstreamPolicy) -> Gradient2:
