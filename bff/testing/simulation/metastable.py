@@ -54,13 +54,16 @@ class Curve:
     answered: list[int]
 
 
-def world(policy: UpstreamPolicy, *, replicas: int = 200, scale: float = 1.0, seed: int = 1) -> World:
+def world(
+    policy: UpstreamPolicy, *, replicas: int = 200, scale: float = 1.0, after: float = AFTER, seed: int = 1
+) -> World:
     """Return the world in which *policy* is tried.
 
     Args:
         policy: How each replica calls the service.
         replicas: How many there are.
         scale: Makes load and capacity larger or smaller.
+        after: Seconds that are watched after the outage.
         seed: Where all chance comes from.
     """
     service = Service(
@@ -75,7 +78,7 @@ def world(policy: UpstreamPolicy, *, replicas: int = 200, scale: float = 1.0, se
         (load,),
         (down(service.name, BEFORE, OUTAGE),),
         replicas=replicas,
-        seconds=BEFORE + OUTAGE + AFTER,
+        seconds=BEFORE + OUTAGE + after,
         policies={service.name: policy},
     )
 

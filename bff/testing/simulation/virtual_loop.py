@@ -94,8 +94,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Run until *future* is done and return its result.
 
         Raises:
+            RuntimeError: It is closed, or a loop runs already.
             Stuck: It never will be.
         """
+        self._refuse_if_busy()
         task = asyncio.ensure_future(future, loop=self)
         task.add_done_callback(self._stop)
         try:
@@ -111,8 +113,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             RuntimeError: It is closed, or a loop runs already.
             Stuck: Nothing is left to run.
         """
-        if self._closed or self._running or events._get_running_loop() is not None:  # noqa: SLF001 - for loops
-            raise RuntimeError("this loop is closed, or a loop runs already")
+        self._refuse_if_busy()
         self._running = True
         events._set_running_loop(self)  # noqa: SLF001 - for loops
         try:
@@ -153,6 +154,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Do nothing: there are no threads."""
+
+    def _refuse_if_busy(self) -> None:
+        if self._closed or events._get_running_loop() is not None:  # noqa: SLF001 - for loops
+            raise RuntimeError("this loop is closed, or a loop runs already")
 
     def _stop(self, future: asyncio.Future[Any]) -> None:  # noqa: ARG002 - a callback of futures
         self._stopping = True
