@@ -44,7 +44,7 @@ class Lab:
 
     @classmethod
     def lawful(cls, world: World) -> Run:
-        """Return a run of *world* that keeps all laws; `orders` notices neither faults nor other loads and policies."""
+        """Return a run of *world* that keeps all laws; `orders` notices nothing of faults, loads and policies."""
         run = simulate(world)
         check(run)
         quiet = (world.seconds, world.replicas)

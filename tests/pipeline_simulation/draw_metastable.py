@@ -10,13 +10,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bff.testing.simulation.metastable import BEFORE, DEFAULTS, NAIVE, OUTAGE, Curve, curve, world
-from bff.testing.simulation.world import simulate
+from bff.testing.simulation.metastable import (  # noqa: E402 - found by the path above
+    BEFORE,
+    DEFAULTS,
+    NAIVE,
+    OUTAGE,
+    Curve,
+    curve,
+    world,
+)
+from bff.testing.simulation.world import simulate  # noqa: E402 - as above
 
 PICTURE = ROOT / "bff/testing/simulation/metastable.svg"
 
 _WIDTH, _LEFT, _RIGHT = 860, 70, 20
-_PANEL, _GAP, _TOP = 170, 64, 86
+_PANEL, _GAP, _TOP = 170, 64, 100
 _HEIGHT = _TOP + 2 * _PANEL + _GAP + 62
 _SMOOTH = 3
 
@@ -90,7 +98,8 @@ def draw(ours: Curve, naive: Curve) -> str:
     gain = _Panel(_TOP + _PANEL + _GAP, seconds, ours.capacity * 1.2)
     high = load.x(BEFORE)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_SAID}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"',
+        f' aria-label="{_SAID}">',
         f"<style>{_STYLE}</style>",
         f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}"/>',
         f'<text class="title" x="{_LEFT}" y="28">{_TITLE}</text>',
@@ -98,7 +107,7 @@ def draw(ours: Curve, naive: Curve) -> str:
         *load.capacity(naive.capacity, f"capacity: {naive.capacity:.0f} a second"),
         load.line(_smooth(naive.asked[:seconds]), "naive"),
         load.line(_smooth(ours.asked[:seconds]), "ours"),
-        f'<text class="small" x="{high + 8:.1f}" y="{load.top + 16}">outage of {OUTAGE:.0f} s; at its end the cache is wiped</text>',
+        f'<text class="small" x="{high + 8:.1f}" y="{load.top + 16}">{_OUTAGE}</text>',
         *_legend(),
         *gain.frame("Calls a second that succeed", _step(ours.capacity)),
         gain.line(_smooth(naive.answered[:seconds]), "naive"),
@@ -112,6 +121,7 @@ def draw(ours: Curve, naive: Curve) -> str:
 
 
 _TITLE = "200 replicas, one service, one outage: who comes back without help?"
+_OUTAGE = f"outage of {OUTAGE:.0f} s; at its end the cache is wiped"
 _SAID = (
     "Two line charts over time. With our defaults load falls below capacity soon after the outage and calls "
     "succeed again; with naive settings load stays at many times the capacity and no call succeeds."
@@ -132,8 +142,9 @@ def _legend() -> list[str]:
 
 
 def _step(highest: float) -> int:
-    """Return a round distance between grid lines, for four of them or so."""
-    return max(50, round(highest / 4 / 50) * 50)
+    """Return a round distance between grid lines, for three to seven of them."""
+    wanted = highest / 6
+    return next(step for step in (10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if step >= wanted)
 
 
 def _smooth(values: Sequence[int]) -> list[float]:

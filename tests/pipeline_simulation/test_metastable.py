@@ -1,8 +1,8 @@
-"""An outage and a wiped cache: with our defaults the service comes back by itself, with naive settings it does not."""
+"""After an outage and a wiped cache the service comes back by itself under our defaults, not under naive ones."""
 
 import importlib.util
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_the_picture_is_drawn(ours, naive):
 
     text = module.draw(ours, naive)
 
-    ElementTree.fromstring(text)
+    ET.fromstring(text)
     for words in ("capacity", "outage", "our defaults", "naive"):
         assert words in text
     assert (script.parents[2] / "bff/testing/simulation/metastable.svg").read_text().startswith("<svg")

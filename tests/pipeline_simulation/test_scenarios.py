@@ -1,4 +1,4 @@
-"""Incidents at full length, each with what the service and the clients may feel of it; all laws hold in every one."""
+"""Incidents at full length, with what the service and the clients may feel of them; all laws hold in every one."""
 
 import pytest
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
+from bff.events import BreakerChanged, BreakerRefused
 from bff.testing.simulation.limits import (
     breakers_are_never_stuck,
     gates_are_obeyed,
@@ -15,7 +16,6 @@ from bff.testing.simulation.limits import (
 )
 from bff.testing.simulation.log import Acted, Began, Ended, Sent, Told
 from bff.testing.simulation.world import Run
-from bff.events import BreakerChanged, BreakerRefused
 from bff.upstream.outcome import Outcome
 
 LATE = 0.02

@@ -136,7 +136,7 @@ def open_breakers_are_obeyed(run: Run) -> Iterator[str]:
 
 
 def breakers_are_never_stuck(run: Run) -> Iterator[str]:
-    """A breaker whose open time is over lets a probe through, and a lost probe is replaced after its lease (CB-6)."""
+    """A breaker whose open time is over lets a probe through; a lost one is replaced after its lease (CB-6)."""
     for service in run.world.services:
         policy = run.world.policy(service)
         said = policy.breaker.probe_lease

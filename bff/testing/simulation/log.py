@@ -23,7 +23,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     service: str
 
 
-class Began(Record, tag="began"):
+class Began(Record, frozen=True, tag="began"):
     """A client of replica `replica` made call `call`, which must end by `until`."""
 
     replica: int
@@ -33,7 +33,7 @@ class Began(Record, tag="began"):
     keyed: bool
 
 
-class Ended(Record, tag="ended"):
+class Ended(Record, frozen=True, tag="ended"):
     """A call ended; `outcome` is a name of `bff.upstream.outcome.Outcome`."""
 
     replica: int
@@ -42,7 +42,7 @@ class Ended(Record, tag="ended"):
     phase: str | None
 
 
-class Sent(Record, tag="sent"):
+class Sent(Record, frozen=True, tag="sent"):
     """A replica's transport was given a request; `running` counts those it had under way, this one included."""
 
     replica: int
@@ -52,21 +52,21 @@ class Sent(Record, tag="sent"):
     running: int
 
 
-class Acted(Record, tag="acted"):
+class Acted(Record, frozen=True, tag="acted"):
     """The service did what the call asks for."""
 
     host: int
     call: int
 
 
-class Told(Record, tag="told"):
+class Told(Record, frozen=True, tag="told"):
     """The pipeline of a replica told an event."""
 
     replica: int
     event: Event
 
 
-class Struck(Record, tag="struck"):
+class Struck(Record, frozen=True, tag="struck"):
     """A fault began, or ended where `over`."""
 
     fault: str

@@ -67,7 +67,10 @@ def world(
         seed: Where all chance comes from.
     """
     service = Service(
-        _SERVICE.name, workers=int(_SERVICE.workers * scale), seconds=_SERVICE.seconds, queue=int(_SERVICE.queue * scale)
+        _SERVICE.name,
+        workers=int(_SERVICE.workers * scale),
+        seconds=_SERVICE.seconds,
+        queue=int(_SERVICE.queue * scale),
     )
     rate = _RATE * scale
     cache = Cache(keys=int(rate * _KEPT), ttl=_KEPT, wiped=(BEFORE + OUTAGE,), filled=0.5)

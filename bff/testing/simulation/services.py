@@ -75,7 +75,7 @@ class Host:
 
     Attributes:
         faults: What it suffers from now.
-        well: When it was done with all that had come in before its last fault ended; minus infinity without faults.
+        well: When it was done with all that came in before its last fault ended; minus infinity without faults.
     """
 
     def __init__(self, service: Service, number: int, *, loop: VirtualLoop, rng: Random, log: Log) -> None:

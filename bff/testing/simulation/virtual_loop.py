@@ -57,7 +57,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """
         heapq.heappush(self._timers, (when, self._order(), callback, args))
 
-    def call_soon(
+    def call_soon(  # type: ignore[override] # typeshed ties the arguments to the callback's
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Call *callback* in this loop's next turn."""
@@ -65,13 +65,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override] # typeshed ties the arguments to the callback's
         self, delay: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Call *callback* in *delay* seconds."""
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override] # typeshed ties the arguments to the callback's
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Call *callback* at *when*, or in the next turn if that has passed."""
@@ -152,7 +152,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     async def shutdown_asyncgens(self) -> None:
         """Do nothing: asynchronous generators are not tracked."""
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the library's signature
         """Do nothing: there are no threads."""
 
     def _refuse_if_busy(self) -> None:
@@ -179,7 +179,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 ready.append(callback)
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:  # type: ignore[attr-defined] # noqa: SLF001 - half the time of the method
+            if not handle._cancelled:  # noqa: SLF001 - half the time of the method
                 handle._run()  # noqa: SLF001 - for loops
 
     def _jump(self) -> None:
@@ -229,7 +229,7 @@ def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
         ExceptionGroup: Something failed in a task or a callback that nobody looked at.
         Stuck: *main* waits for what never comes.
     """
-    loop = VirtualLoop()
+    loop = VirtualLoop()  # type: ignore[abstract] # sockets, processes and signals are left out on purpose
     try:
         result: T = loop.run_until_complete(main(loop))
     finally:

@@ -202,9 +202,7 @@ class _Stage:
         return client
 
     def _transport(self, service: Service, replica: int, limits: Limits) -> SimulatedTransport:
-        hosts = {
-            service.origin(number): (number, host) for number, host in enumerate(self._hosts[service.name])
-        }
+        hosts = {service.origin(number): (number, host) for number, host in enumerate(self._hosts[service.name])}
         transport = SimulatedTransport(service, hosts, replica, limits, loop=self._loop, log=self._log)
         self._transports.append(transport)
         return transport

@@ -54,57 +54,72 @@ def _rate(rng: Random, service: Service) -> float:
 def _loads(rng: Random, service: Service, rate: float) -> list[Load]:
     name = service.name
     loads = [Load(name, Rate.steady(rate), leavers=rng.choice((0.0, 0.0, 0.3)))]
-    if rng.random() < 0.6:
+    if _happens(rng, 0.6):
         loads.append(Load(name, Rate.steady(rate / 5), endpoint="place", safe=False))
-    if rng.random() < 0.4:
+    if _happens(rng, 0.4):
         loads.append(Load(name, Rate.steady(rate / 5), endpoint="pay", safe=False, keyed=True))
-    if rng.random() < 0.4:
+    if _happens(rng, 0.4):
         loads.append(Load(name, Rate.steady(rate / 3), endpoint="hurried", deadline=(0.02, 0.3)))
-    if rng.random() < 0.2:
+    if _happens(rng, 0.2):
         burst = Rate(((_FIRST_FAULT, 0.0), (_FIRST_FAULT + 2, 1500.0), (_FIRST_FAULT + 2.3, 0.0)))
         loads.append(Load(name, burst, endpoint="burst"))
     return loads
 
 
 def _faults(rng: Random, service: Service) -> list[Fault]:
-    draws: list[Callable[..., Fault]] = [
-        faults.down,
-        faults.partition,
-        faults.hang,
-        lambda *when, **where: faults.hang(*when, share=rng.uniform(0.1, 0.9), **where),
-        lambda *when, **where: faults.status(*when, rng.choice((500, 502, 503, 504, 408)), **where),
-        lambda *when, **where: faults.status(*when, 503, share=rng.uniform(0.1, 0.9), acts=True, **where),
-        lambda *when, **where: faults.status(*when, 429, share=rng.uniform(0.1, 1), **where),
-        lambda *when, **where: faults.status(*when, 429, retry_after=rng.choice((0, 1, 2)), **where),
-        lambda *when, **_: faults.reset(*when, share=rng.uniform(0.1, 1), acts=rng.random() < 0.5),
-        lambda *when, **where: faults.slow(*when, rng.choice((3, 30, 300)), **where),
-        lambda *when, **where: faults.late(*when, rng.choice((0.05, 0.3, 1.8, 5.0)), **where),
-    ]
     found = []
-    for draw in rng.sample(draws, rng.choice((1, 1, 2, 3))):
+    for draw in rng.sample(_DRAWS, rng.choice((1, 1, 2, 3))):
         start = rng.uniform(_FIRST_FAULT, _LAST_FAULT)
         seconds = rng.choice((0.2, 3.0, rng.uniform(1.0, _LONGEST_FAULT)))
-        one = service.hosts > 1 and rng.random() < 0.5 and draw is not faults.partition
-        where = {"host": rng.randrange(service.hosts)} if one else {}
-        found.append(draw(service.name, start, seconds, **where))
+        host = rng.randrange(service.hosts) if service.hosts > 1 and _happens(rng, 0.5) else None
+        found.append(draw(rng, service.name, start, seconds, host))
     return found
+
+
+def _happens(rng: Random, share: float) -> bool:
+    return rng.random() < share
+
+
+_Draw = Callable[[Random, str, float, float, int | None], Fault]
+
+_DRAWS: tuple[_Draw, ...] = (
+    lambda _, name, at, long, host: faults.down(name, at, long, host=host),
+    lambda rng, name, at, long, _: faults.partition(name, at, long, replicas=rng.choice((None, 1))),
+    lambda _, name, at, long, host: faults.hang(name, at, long, host=host),
+    lambda rng, name, at, long, host: faults.hang(name, at, long, share=rng.uniform(0.1, 0.9), host=host),
+    lambda rng, name, at, long, host: faults.status(
+        name, at, long, rng.choice((500, 502, 503, 504, 408)), host=host
+    ),
+    lambda rng, name, at, long, host: faults.status(
+        name, at, long, 503, share=rng.uniform(0.1, 0.9), acts=True, host=host
+    ),
+    lambda rng, name, at, long, host: faults.status(name, at, long, 429, share=rng.uniform(0.1, 1.0), host=host),
+    lambda rng, name, at, long, host: faults.status(
+        name, at, long, 429, retry_after=rng.choice((0, 1, 2)), host=host
+    ),
+    lambda rng, name, at, long, _: faults.reset(
+        name, at, long, share=rng.uniform(0.1, 1.0), acts=_happens(rng, 0.5)
+    ),
+    lambda rng, name, at, long, host: faults.slow(name, at, long, rng.choice((3.0, 30.0, 300.0)), host=host),
+    lambda rng, name, at, long, host: faults.late(name, at, long, rng.choice((0.05, 0.3, 1.8, 5.0)), host=host),
+)
 
 
 def _policy(rng: Random, service: Service, rate: float) -> UpstreamPolicy:
     """Return sensible settings: room for what usually runs, hedges only where there is another host."""
     keys: dict[str, Any] = {}
-    if rng.random() < 0.5:
+    if _happens(rng, 0.5):
         keys["retry"] = {"attempts": rng.randint(1, 5), "jitter": rng.choice(("full", "decorrelated"))}
-    if rng.random() < 0.3:
+    if _happens(rng, 0.3):
         keys["bulkhead"] = {"max_concurrency": int(4 * rate * service.seconds) + 20, "queue": rng.choice((5, 50))}
-    if rng.random() < 0.3:
+    if _happens(rng, 0.3):
         keys["balance"] = {"policy": rng.choice(("round_robin", "random", "peak_ewma"))}
-    if rng.random() < 0.3:
+    if _happens(rng, 0.3):
         keys["health"] = {"path": "/health"}
-    if service.hosts > 1 and rng.random() < 0.4:
+    if service.hosts > 1 and _happens(rng, 0.4):
         keys["hedge"] = {"enabled": True}
-    if rng.random() < 0.2:
+    if _happens(rng, 0.2):
         keys["adaptive"] = {"enabled": True}
-    if rng.random() < 0.3:
+    if _happens(rng, 0.3):
         keys["timeouts"] = {"attempt": "500ms", "total": "2s", "connect": "200ms"}
     return policy_of(**keys)

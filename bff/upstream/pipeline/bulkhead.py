@@ -178,7 +178,7 @@ class Bulkhead:
     Args:
         permits: What each attempt needs one of.
         limiter: Finds out how many there should be; None where the number is fixed.
-        slow_after: Seconds from which an attempt that our own deadline ended says something about the service (CB-9).
+        slow_after: Seconds from which an attempt that our own deadline ended blames the service (CB-9).
         clock: Tells the time.
         notify: Told of refusals and waits.
     """
