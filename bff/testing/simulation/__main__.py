@@ -1,4 +1,4 @@
-"""Runs random worlds: `python -m bff.testing.simulation --first 1000 --worlds 500`; prints the seeds that break a law."""
+"""Runs random worlds and prints the seeds that break a law: `python -m bff.testing.simulation --worlds 500`."""
 
 import argparse
 import sys
