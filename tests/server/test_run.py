@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -170,6 +171,9 @@ def test_a_worker_that_crashes_is_replaced_while_the_other_serves(replica):
     until(lambda: after.add(server.ask("{ process }").json()["data"]["process"]) or len(after - before) == 1)
     server.signal()
     assert server.process.wait(10) == 0
+    said = r"bff: worker (\d+) ended with exit code 9; another one starts in 1 s\n"
+    (crashed,) = re.findall(said, server.process.stderr.read())
+    assert int(crashed) in before
 
 
 def test_workers_do_not_outlive_their_parent(replica):
