@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bff.events import PermitRefused, PermitWaited
+from bff.events import LimitChanged, PermitRefused, PermitWaited
 from bff.policy.model import UpstreamPolicy
 from bff.testing import VirtualClock
 from bff.upstream.errors import UpstreamError
@@ -292,6 +292,30 @@ async def test_bh2_the_limit_leaves_connections_to_spare():
     stage = bulkhead_of(policy, clock=VirtualClock(), notify=lambda event: None)
 
     assert stage.permits.limit == 50
+
+
+async def test_ac4_the_limit_follows_what_the_service_can_take(make_call):
+    """Opt-in: the bulkhead takes its number from the limiter, and lets in whoever waits when it grows."""
+    clock, events = VirtualClock(turns=5), []
+    policy = UpstreamPolicy.model_validate(
+        {"hosts": ["https://a"], "adaptive": {"enabled": True}, "timeouts": {"queue": "1s"}}
+    )
+    stage = bulkhead_of(policy, clock=clock, notify=events.append)
+
+    async def send(call):
+        await clock.sleep(0.05)
+        return OK
+
+    assert stage.permits.limit == 20
+    for _ in range(20):
+        calls = [asyncio.ensure_future(stage(make_call(), send)) for _ in range(25)]
+        await clock.advance(0.2)
+        assert all(call.exception() is None for call in calls)
+
+    assert stage.permits.limit > 20
+    assert [event.limit for event in events if isinstance(event, LimitChanged)][-1] == stage.permits.limit
+    assert stage.permits.in_flight == 0
+    await stage.close()
 
 
 class BulkheadMachine(RuleBasedStateMachine):
