@@ -1,4 +1,4 @@
-"""Whatever a service does, what the pipeline promises holds for minutes on end; on a virtual clock, from a seed."""
+"""What the pipeline promises holds, whatever a service does for minutes; on a virtual clock, from a seed."""
 
 import asyncio
 from random import Random
