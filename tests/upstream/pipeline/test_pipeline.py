@@ -9,7 +9,7 @@ import pytest
 
 from bff.clock import SystemClock
 from bff.context import Context, Deadline, Operation
-from bff.events import BreakerChanged, GateClosed, Retrying
+from bff.events import AttemptFinished, BreakerChanged, GateClosed, HedgeFinished, Retrying
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.testing import FakeUpstream, Fault
 from bff.testing.fault_kinds import (
@@ -312,6 +312,29 @@ async def test_a_retry_hides_a_single_failure_and_is_told(service, callers):
     assert await caller.ask(dishes) == ["pasta"]
     (retrying,) = [event for event in caller.events if isinstance(event, Retrying)]
     assert (retrying.endpoint, retrying.reason) == ("dishes", Outcome.RESET)
+
+
+async def test_hg_2_a_host_that_stalls_is_overtaken_by_the_other(service, callers):
+    """The loser's connection is closed at once (DL-10), and it counts against nobody."""
+    async with FakeUpstream() as other:
+        answer(other)
+        caller = callers(service.url, other.url, hedge={"enabled": True, "extra_load": "50%", "min_delay": "20ms"})
+        for _ in range(120):
+            await caller.ask(dishes)
+        caller.clock.ahead += 1.1
+        service.trouble(Fault(HangBeforeHeaders(), times=1))
+
+        started = time.perf_counter()
+        answers = [await caller.ask(dishes) for _ in range(20)]
+
+        assert answers == [["pasta"]] * 20
+        assert time.perf_counter() - started < 1.0
+        (won, *_) = [event.won for event in caller.events if isinstance(event, HedgeFinished)]
+        assert won
+        ends = [event.outcome for event in caller.events if isinstance(event, AttemptFinished)]
+        assert Outcome.CANCELLED in ends
+        assert Outcome.READ_TIMEOUT not in ends
+        assert caller.breaker().rates(caller.clock.now())[0] in {0.0, -1.0}
 
 
 async def test_an_endpoint_has_its_own_times_and_attempts(service, callers):
