@@ -32,7 +32,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         context_settings=_SETTINGS,
     )
-    app.callback()(options)
+    app.callback(invoke_without_command=True)(options)
     app.command("serve", epilog=example("bff serve --schema schema:schema --port 8000"))(serve.serve)
     app.command("demo", epilog=example("bff demo"))(demo.demo)
     command = "bff check --schema schema:schema --policies policies --operations schema/operations"
@@ -43,7 +43,7 @@ def build() -> typer.Typer:
 
 
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[bool | None, typer.Option("--version", help="Print the version.")] = None,
 ) -> None:
     """Answer to the options of `bff` itself."""
     if version:
