@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 import typer
@@ -147,3 +148,9 @@ def test_the_schema_is_printed_as_clients_see_it(project):
 
     assert "type Query {" in sound.bff("schema", "print").out
     assert sound.bff("schema", "print", "--format", "json").json["sdl"].startswith('"""')
+
+
+def test_the_version_is_that_of_the_package(project):
+    result = project().bff("--version")
+
+    assert (result.code, result.out.strip()) == (0, f"bff {metadata.version('bff')}")

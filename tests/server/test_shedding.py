@@ -145,8 +145,14 @@ def busy(edge):
 class Gate:
     def __init__(self):
         self.open = asyncio.Event()
+        self._entered = asyncio.Semaphore(0)
+
+    async def entered(self, times):
+        for _ in range(times):
+            await asyncio.wait_for(self._entered.acquire(), 5)
 
     async def __call__(self, request, ingress):
+        self._entered.release()
         await self.open.wait()
         return Answer({"data": {"__typename": "Query"}}, kind="query")
 
@@ -156,8 +162,7 @@ async def test_ls4_a_refused_request_gets_503_a_code_and_a_wait_and_no_data(busy
     start, events, _ = busy(gate)
     async with start as running:
         held = [asyncio.ensure_future(running.post()) for _ in range(4)]
-        while len(running.engine.requests) < 4:
-            await asyncio.sleep(0.001)
+        await gate.entered(4)
 
         answer = await running.post()
         gate.open.set()
@@ -179,14 +184,12 @@ async def test_ls2_a_critical_operation_gets_one_of_the_last_places(busy):
     start, _, _ = busy(gate, priorities={"Checkout": "critical"})
     async with start as running:
         held = [asyncio.ensure_future(running.post()) for _ in range(4)]
-        while len(running.engine.requests) < 4:
-            await asyncio.sleep(0.001)
+        await gate.entered(4)
 
         critical = asyncio.ensure_future(
             running.post({"query": "mutation Checkout { pay }", "operationName": "Checkout"})
         )
-        while len(running.engine.requests) < 5:
-            await asyncio.sleep(0.001)
+        await gate.entered(1)
         gate.open.set()
 
         assert (await critical).status_code == 200

@@ -24,10 +24,10 @@ RATE = 200
 class Load:
     """Two hosts, and calls at a steady rate."""
 
-    def __init__(self, hosts, **policy):
+    def __init__(self, fakes, /, **policy):
         self.clock, self.events, self.failed, self.calls = SystemClock(), [], 0, 0
         rng = Random(1)
-        urls = [host.url for host in hosts]
+        urls = [fake.url for fake in fakes]
         self.upstreams = open_upstreams(
             {"catalog": UpstreamPolicy.model_validate({"hosts": urls, **policy})},
             OperationsPolicy(),
@@ -83,6 +83,7 @@ async def hosts():
         await fake.close()
 
 
+ZONES = ("near", "far")
 CHECKED = {
     "health": {"path": "/health", "interval": "100ms", "timeout": "80ms", "no_traffic_interval": "1s"},
     "outlier": {"base": "300ms"},
@@ -128,6 +129,22 @@ async def test_oe2_without_retry_a_dead_host_costs_five_calls_and_those_under_wa
     assert len(failures) == load.failed
 
 
+async def test_lb14_one_host_of_three_dies_and_costs_five_attempts_and_no_call(hosts):
+    """LB-14, with the one retry that is the default."""
+    third = FakeUpstream()
+    third.on("GET", "/thing", json={"ok": True})
+    async with third, Load([*hosts, third]) as load:
+        for _ in range(60):
+            await load.call()
+        await third.stop()
+        for _ in range(200):
+            await load.call()
+
+    failures = [event for event in load.told(AttemptFinished) if event.outcome != "OK"]
+    assert load.failed == 0
+    assert 1 <= len(failures) <= 5
+
+
 async def test_fault_23_a_host_that_answers_500_is_ejected(hosts):
     hosts[1].on("GET", "/thing", status=500)
     async with Load(hosts) as load:
@@ -135,6 +152,30 @@ async def test_fault_23_a_host_that_answers_500_is_ejected(hosts):
 
     assert [event.cause for event in load.told(HostEjected)] == ["upstream failures"]
     assert load.failed <= 8
+
+
+async def test_fault_24_a_zone_dies_and_returns(hosts):
+    """Calls go to the near zone, fail over to the far one, and come back by themselves."""
+    near, far = hosts
+    places = [{"url": host.url, "zone": zone} for host, zone in zip(hosts, ZONES, strict=True)]
+    balance = {"zone": "near", "failback_hold": "200ms"}
+    async with Load(hosts, **{**CHECKED, "hosts": places, "balance": balance}) as load:
+        await load.run(0.2)
+        assert {request.path for request in far.arrivals} <= {"/health"}
+
+        await near.stop()
+        await load.run(0.6)
+        served_by_far = sum(request.path == "/thing" for request in far.arrivals)
+        assert served_by_far > 20
+
+        await near.start()
+        seen = len(near.arrivals)
+        await load.run_until(lambda: any(one.path == "/thing" for one in near.arrivals[seen:]), limit=3)
+        rested = len(far.arrivals)
+        await load.run(0.3)
+
+    assert load.failed / load.calls < 0.005
+    assert sum(request.path == "/thing" for request in far.arrivals[rested:]) <= 2
 
 
 async def test_an_upstream_without_checks_and_calls_hears_nothing(hosts):

@@ -1,8 +1,8 @@
 """How many attempts a service can take at once, found out by how long its answers take (AC-1, AC-4); pure.
 
 Gradient2 as in Netflix concurrency-limits, with two refinements, without which the limit creeps upwards for ever:
-- the limit grows only while answers are not slower than usual by more than `CALM`, and gives back as much when they
-  are, for its own queue is not progress;
+- the limit grows only while answers are not slower than usual by more than `CALM`, and gives back as much when
+  they are, for its own queue is not progress;
 - "as usual" follows slower answers only when our own concurrency cannot have caused them: while less than half
   the limit is in use, or at the lowest limit. Clearly quicker answers it follows always.
 

@@ -1,6 +1,7 @@
 """How many attempts run at once, and who waits for how long (BH-1, BH-4, BH-5)."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from typing import Literal
 
@@ -52,7 +53,7 @@ class Permits:
         self._codel = codel
         self._clock = clock
         self._queue: OrderedDict[_Waiter, None] = OrderedDict()
-        self._queued = False
+        self._empty_since = -math.inf
         self._reaper: asyncio.Task[None] | None = None
         self._reaps_at = 0.0
 
@@ -78,8 +79,9 @@ class Permits:
             return "queue full"
         now = self._clock.now()
         waiter = _Waiter(now, deadline, asyncio.get_running_loop().create_future())
+        if not self._queue:
+            self._codel.empty(now - self._empty_since)
         self._queue[waiter] = None
-        self._queued = True
         self._watch(min(deadline, now + self._codel.longest_wait))
         try:
             return await waiter.future
@@ -92,8 +94,6 @@ class Permits:
         self.in_flight -= 1
         if self._queue:
             self.serve()
-        elif self._queued:
-            self._drained()
 
     def serve(self) -> None:
         """Hand out what is free, such as after the limit has grown."""
@@ -108,7 +108,7 @@ class Permits:
             self._codel.waited(now - waiter.since, now)
             waiter.future.set_result(None)
         if not self._queue:
-            self._drained()
+            self._empty_since = now
         elif self._codel.overloaded:
             self._watch(now)
 
@@ -128,13 +128,9 @@ class Permits:
         future = waiter.future
         if future.cancelled():
             self._queue.pop(waiter, None)
+            self._empty_since = self._clock.now()
         elif future.done() and future.result() is None:
             self.give_back()
-
-    def _drained(self) -> None:
-        """Note that nobody waits because everybody was served, not because they were refused or left."""
-        self._queued = False
-        self._codel.drained()
 
     def _watch(self, moment: float) -> None:
         """See to it that the queue is looked at by *moment*."""
@@ -170,6 +166,8 @@ class Permits:
             codel.waited(now - waiter.since, now)
             waiter.future.set_result(reason)
         self._reaps_at = min(ends, default=now)
+        if not self._queue:
+            self._empty_since = now
 
 
 class Bulkhead:

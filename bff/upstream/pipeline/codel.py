@@ -16,8 +16,8 @@ class Codel:
         patience: Seconds; the longest wait while nothing is wrong.
 
     Attributes:
-        overloaded: Whether the shortest wait of a whole interval was above the target and the queue was never
-            empty since.
+        overloaded: Whether the shortest wait of a whole interval was above the target, and the queue did not
+            run dry since.
     """
 
     __slots__ = ("_interval", "_patience", "_shortest", "_target", "_until", "overloaded")
@@ -44,7 +44,13 @@ class Codel:
             self.overloaded = self.overloaded or self._shortest > self._target
             self._until, self._shortest = now + self._interval, math.inf
 
-    def drained(self) -> None:
-        """Note that nobody waits any more: whatever was, is over."""
+    def empty(self, seconds: float) -> None:
+        """Note that the queue was empty for *seconds* until now.
+
+        A standing queue ends with its first empty moment; an overload ends when the queue was empty for as long as
+        the target, for at twice the load that a service can take a queue of 5 ms runs dry by chance every few ms.
+        """
+        if self.overloaded and seconds < self._target:
+            return
         self.overloaded = False
         self._until = self._shortest = math.inf

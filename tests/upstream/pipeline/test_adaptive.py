@@ -12,7 +12,7 @@ from bff.upstream.pipeline.adaptive import WINDOW, Gradient2
 
 
 class Server:
-    """A service of *capacity* workers, each busy for about *service* seconds a call, behind as many callers as may."""
+    """A service of *capacity* workers, each busy for about *service* seconds a call."""
 
     def __init__(self, limiter, capacity, service, seed=1):
         self.limiter, self.capacity, self.service = limiter, capacity, service

@@ -1,6 +1,7 @@
 """One try ends in its time, with one outcome, and tells the service how long it has."""
 
 import asyncio
+import time
 
 import msgspec
 import pytest
@@ -32,6 +33,22 @@ async def test_a_try_ends_at_its_timeout(make_world):
     error = await fail(world)
 
     assert (error.outcome, error.phase, error.code) == (Outcome.READ_TIMEOUT, "attempt", "UPSTREAM_TIMEOUT")
+
+
+async def test_an_answer_that_came_while_our_own_loop_stood_still_is_not_late(make_world, make_reply):
+    """Fault 31: no service is blamed for a stall of ours."""
+    world = make_world({"timeouts": {"attempt": "50ms", "connect": "10ms", "queue": "10ms"}})
+
+    async def quick(request):
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        loop.call_later(0.01, answer.set_result, make_reply({}))
+        loop.call_soon(time.sleep, 0.1)
+        return await answer
+
+    world.transport.answer = quick
+
+    await thing(world.context(thing))
 
 
 async def test_a_call_ends_at_the_end_of_its_operation(world):

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bff.events import PermitRefused, PermitWaited
+from bff.events import LimitChanged, PermitRefused, PermitWaited
 from bff.policy.model import UpstreamPolicy
 from bff.testing import VirtualClock
 from bff.upstream.errors import UpstreamError
@@ -189,7 +189,7 @@ async def test_bh4_while_overloaded_the_newest_is_next(world):
     assert some.service.names == ["y"]
 
 
-async def test_bh4_an_overload_is_over_when_nobody_waits_for_a_free_permit(world):
+async def test_bh4_an_overload_is_over_when_the_queue_has_run_dry(world):
     some = world(patience=1.0)
     await some.ask("running")
     for number in range(30):
@@ -198,9 +198,8 @@ async def test_bh4_an_overload_is_over_when_nobody_waits_for_a_free_permit(world
         await some.clock.advance(0.0101)
         some.service.answer()
         await some.turn()
-    some.service.answer()
-    await some.turn()
-    await some.ask("running again")
+    assert some.permits.waiting == 0
+    await some.clock.advance(0.0051)
 
     waiting = await some.ask("patient")
     await some.clock.advance(0.5)
@@ -292,6 +291,59 @@ async def test_bh2_the_limit_leaves_connections_to_spare():
     stage = bulkhead_of(policy, clock=VirtualClock(), notify=lambda event: None)
 
     assert stage.permits.limit == 50
+
+
+async def test_ac4_the_limit_follows_what_the_service_can_take(make_call):
+    """Opt-in: the bulkhead takes its number from the limiter, and lets in whoever waits when it grows."""
+    clock, events = VirtualClock(turns=5), []
+    policy = UpstreamPolicy.model_validate(
+        {"hosts": ["https://a"], "adaptive": {"enabled": True}, "timeouts": {"queue": "1s"}}
+    )
+    stage = bulkhead_of(policy, clock=clock, notify=events.append)
+
+    async def send(call):
+        await clock.sleep(0.05)
+        return OK
+
+    assert stage.permits.limit == 20
+    for _ in range(20):
+        calls = [asyncio.ensure_future(stage(make_call(), send)) for _ in range(25)]
+        await clock.advance(0.2)
+        assert all(call.exception() is None for call in calls)
+
+    assert stage.permits.limit > 20
+    assert [event.limit for event in events if isinstance(event, LimitChanged)][-1] == stage.permits.limit
+    assert stage.permits.in_flight == 0
+    await stage.close()
+
+
+@pytest.mark.parametrize("rate", [2000, 4000])
+async def test_bh4_under_twice_the_load_all_permits_work_and_hardly_anybody_is_late(make_call, rate):
+    """Ten permits of 10 ms each serve 1000 calls a second; those beyond are told so within 5 ms."""
+    rng, clock, events, served = Random(1), VirtualClock(turns=6), [], []
+    permits = Permits(10, 50, Codel(0.005, 0.1, 0.1), clock=clock)
+    stage = Bulkhead(permits, clock=clock, notify=lambda event: events.append((clock.now(), event)))
+
+    async def send(call):
+        await clock.sleep(rng.expovariate(100))
+        served.append(clock.now())
+        return OK
+
+    start, calls = clock.now(), []
+    for _ in range(2 * rate):
+        calls.append(asyncio.ensure_future(stage(make_call(), send)))
+        await clock.advance(rng.expovariate(rate))
+    end = clock.now()
+    await clock.advance(1)
+
+    settled = start + 0.3
+    waits = [event.waited for at, event in events if isinstance(event, PermitWaited) and at > settled]
+    refusals = [event.waited for at, event in events if isinstance(event, PermitRefused) and at > settled]
+    for some in (waits, refusals):
+        assert sum(wait <= 0.005 + 1e-9 for wait in some) / len(some) > 0.8
+    assert sum(settled < at < end for at in served) / (end - settled) == pytest.approx(1000, rel=0.1)
+    assert (permits.in_flight, permits.waiting) == (0, 0)
+    assert all(call.exception() is None or isinstance(call.exception(), UpstreamError) for call in calls)
 
 
 class BulkheadMachine(RuleBasedStateMachine):
