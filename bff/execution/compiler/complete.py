@@ -1,0 +1,235 @@
+"""Turns what resolvers returned into results: lists taken apart, leaves coerced, objects made into waves.
+
+Each step first tries the common case for all values at once; what is unusual is looked at value by value.
+"""
+
+from collections.abc import AsyncIterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLError
+from graphql.execution import Executor
+from graphql.pyutils import Undefined, is_iterable
+
+from bff.execution.compiler.abstract import find_types, is_of_type
+from bff.execution.compiler.failures import put
+from bff.execution.compiler.plan import FieldPlan, ObjectPlan
+from bff.execution.compiler.runtime import Wave
+
+if TYPE_CHECKING:
+    from bff.execution.compiler.runtime import Place, Run
+    from bff.execution.compiler.waiting import Waiting
+
+
+def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
+    """Complete *values*, one for each of the parents *numbers* (all of them when None)."""
+    kinds = set(map(type, values))
+    if field.leaf is None and field.abstract is None and values:
+        (plan,) = field.objects.values()
+        if plan.type.is_type_of is None:
+            if field.depth == 0 and _all_plain(run, kinds):
+                _objects(run, wave, field, plan, numbers, values)
+                return
+            if field.depth == 1 and kinds <= {list, tuple} and _list_of_objects(run, wave, field, plan, numbers, values):
+                return
+    places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
+    cells(run, wave, field, places, values)
+
+
+def _all_plain(run: "Run", kinds: set[type]) -> bool:
+    plain = run.plain
+    return type(None) not in kinds and all(plain[kind] for kind in kinds)
+
+
+def _objects(
+    run: "Run", wave: Wave, field: FieldPlan, plan: ObjectPlan, numbers: list[int] | None, values: list[Any]
+) -> None:
+    child = Wave(plan, values, wave, field, parents=numbers)
+    run.program.enter(run, child)
+    key, rows = field.key, wave.rows
+    if numbers is None:
+        for row, kid in zip(rows, child.rows, strict=True):
+            row[key] = kid
+    else:
+        for number, kid in zip(numbers, child.rows, strict=True):
+            rows[number][key] = kid
+
+
+def _list_of_objects(
+    run: "Run", wave: Wave, field: FieldPlan, plan: ObjectPlan, numbers: list[int] | None, values: list[Any]
+) -> bool:
+    items = list(values[0]) if len(values) == 1 else [item for value in values for item in value]
+    if not _all_plain(run, set(map(type, items))):
+        return False
+    lengths = [len(value) for value in values]
+    child = Wave(plan, items, wave, field, parents=numbers, lengths=lengths)
+    if items:
+        run.program.enter(run, child)
+    key, rows, kids, start = field.key, wave.rows, child.rows, 0
+    for number, length in zip(numbers if numbers is not None else range(len(values)), lengths, strict=True):
+        rows[number][key] = kids[start : start + length]
+        start += length
+    return True
+
+
+def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: Sequence[Any]) -> None:
+    """Complete *values* of any kind at *places*, all on the same level of lists."""
+    level = len(places[0][1]) if places else 0
+    nonnull, is_list = field.nonnull[level], level < field.depth
+    found: list[Place] = []
+    present: list[Any] = []
+    for place, value in zip(places, values, strict=True):
+        if value is None:
+            if nonnull:
+                run.fail(wave, field, place, _null(field))
+        elif isinstance(value, Exception):
+            run.fail(wave, field, place, value)
+        elif not run.plain[type(value)] and run.is_awaitable(value):
+            run.wait(value, wave, field, [place], resumed)
+        elif value is Undefined:
+            if nonnull:
+                run.fail(wave, field, place, _null(field))
+        else:
+            found.append(place)
+            present.append(value)
+    if not found:
+        return
+    if is_list:
+        _lists(run, wave, field, found, present)
+    elif field.leaf is not None:
+        _leaves(run, wave, field, found, present)
+    elif field.abstract is not None:
+        find_types(run, wave, field, found, present)
+    else:
+        (plan,) = field.objects.values()
+        is_of_type(run, wave, field, plan, found, present)
+
+
+def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+    """Go on with values that were waited for."""
+    alive = run.failures.alive
+    here = [one for one in group if alive(wave, one.places[0], field)]
+    values = [one.value if one.error is None else one.error for one in here]
+    if not values:
+        return
+    places = [one.places[0] for one in here]
+    if places[0][1]:
+        cells(run, wave, field, places, values)
+    else:
+        numbers = [number for number, _ in places]
+        complete(run, wave, field, None if numbers == list(range(len(wave.rows))) else numbers, values)
+
+
+def _null(field: FieldPlan) -> TypeError:
+    return TypeError(
+        f"Cannot return null for non-nullable field {field.parent_type}.{field.nodes[0].name.value}."
+    )
+
+
+def _lists(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
+    inner_places: list[Place] = []
+    inner: list[Any] = []
+    for place, value in zip(places, values, strict=True):
+        if not run.plain[type(value)] and run.is_async_iterable(value):
+            run.wait(_collect(value), wave, field, [place], _collected)
+            continue
+        items = _items(run, wave, field, place, value)
+        if items is not None:
+            number, indexes = place
+            put(wave.rows[number], field, indexes, [None] * len(items))
+            inner_places += [(number, (*indexes, index)) for index in range(len(items))]
+            inner += items
+    if inner:
+        cells(run, wave, field, inner_places, inner)
+
+
+def _items(run: "Run", wave: Wave, field: FieldPlan, place: "Place", value: Any) -> list[Any] | None:
+    if not is_iterable(value):
+        name = f"{field.parent_type}.{field.nodes[0].name.value}"
+        run.fail(wave, field, place, GraphQLError(f"Expected Iterable, but did not find one for field '{name}'."))
+        return None
+    items: list[Any] = []
+    try:
+        for item in value:
+            items.append(item)  # noqa: PERF402 - what came before an exception counts
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        run.fail(wave, field, place, error, late=len(items))
+    return items
+
+
+async def _collect(value: AsyncIterable[Any]) -> tuple[list[Any], Exception | None]:
+    items: list[Any] = []
+    iterator = aiter(value)
+    try:
+        async for item in iterator:
+            items.append(item)  # noqa: PERF401 - what came before an exception counts
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        return items, error
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+    return items, None
+
+
+def _collected(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+    for one in group:
+        if one.error is not None:
+            run.fail(wave, field, one.places[0], one.error)
+            continue
+        items, error = one.value
+        if error is not None:
+            run.fail(wave, field, one.places[0], error, late=len(items))
+        if run.failures.alive(wave, one.places[0], field):
+            _lists(run, wave, field, one.places, [items])
+
+
+def _leaves(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
+    leaf = field.leaf
+    assert leaf is not None, "only called for leaves"
+    for place, value in zip(places, values, strict=True):
+        try:
+            coerced = Executor.complete_leaf_value(leaf, value)
+        except Exception as error:  # noqa: BLE001 - it belongs to the field
+            run.fail(wave, field, place, error)
+        else:
+            put(wave.rows[place[0]], field, place[1], coerced)
+
+
+def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
+    """Resolve *field* for all parents with one call."""
+    numbers = wave.begun(field)
+    sources = wave.sources if numbers is None else [wave.sources[number] for number in numbers]
+    if not sources:
+        return
+    assert field.batch is not None, "only called for batches"
+    first = 0 if numbers is None else numbers[0]
+    try:
+        arguments = dict(run.arguments(field))
+        awaitable = field.batch(list(sources), run.info(field, wave, first), arguments)
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        complete(run, wave, field, numbers, [error] * len(sources))
+        return
+    places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(sources)))]
+    run.wait(awaitable, wave, field, places, _batch_came)
+
+
+def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+    for one in group:
+        values = _values_of(one, field)
+        numbers = [number for number, _ in one.places]
+        if run.failures.nulls:
+            kept = [i for i, place in enumerate(one.places) if run.failures.alive(wave, place, field)]
+            numbers, values = [numbers[i] for i in kept], [values[i] for i in kept]
+        if values:
+            complete(run, wave, field, None if len(numbers) == len(wave.rows) else numbers, values)
+
+
+def _values_of(one: "Waiting", field: FieldPlan) -> list[Any]:
+    if one.error is not None:
+        return [one.error] * len(one.places)
+    values = one.value
+    if isinstance(values, Sequence) and not isinstance(values, (str, bytes)) and len(values) == len(one.places):
+        return list(values)
+    name = f"{field.parent_type}.{field.nodes[0].name.value}"
+    wrong = TypeError(f"The batch resolver of {name} must return one value for each of {len(one.places)} parents.")
+    return [wrong] * len(one.places)
