@@ -117,9 +117,11 @@ class Work:
 
     async def ready(self) -> None:
         """Wait until something has come."""
-        if self._signal is None and len(self.waiting) == 1 and self._fresh:
-            await self._directly()
-            return
+        if self._signal is None and len(self.waiting) == 1:
+            (one,) = self.waiting
+            if one.future is None:
+                await self._directly(one)
+                return
         self._begin_fresh()
         if self._done:
             return
@@ -172,8 +174,7 @@ class Work:
         for one in list(self.waiting):
             self._drop(one)
 
-    async def _directly(self) -> None:
-        (one,) = self._fresh
+    async def _directly(self, one: Waiting) -> None:
         self._fresh = []
         try:
             one.value = await one.awaitable
