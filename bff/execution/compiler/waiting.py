@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphql.pyutils import AbortSignal
 from graphql.pyutils import inspect as describe
@@ -58,7 +58,10 @@ class Work:
 
     Attributes:
         waiting: What has not come yet, in the order in which it was added.
+        direct: Whether a single awaitable may be awaited without a task of its own.
     """
+
+    direct: ClassVar[bool] = True
 
     __slots__ = ("_begun", "_done", "_fresh", "_given_up", "_signal", "_signal_task", "_waker", "waiting")
 
@@ -117,25 +120,31 @@ class Work:
 
     async def ready(self) -> None:
         """Wait until something has come."""
-        if self._signal is None and len(self.waiting) == 1:
+        if len(self.waiting) == 1 and self._signal is None and self.direct:
             (one,) = self.waiting
             if one.future is None:
                 await self._directly(one)
                 return
         self._begin_fresh()
-        if self._done:
-            return
-        if self._signal is not None and self._signal_task is None and not self._signal.aborted:
-            self._signal_task = asyncio.ensure_future(self._signal.wait())
-            self._signal_task.add_done_callback(self._wake)
-        if not self.aborted:
-            self._waker = asyncio.get_running_loop().create_future()
+        if not self._done and not self.aborted:
+            waker = self._waker = asyncio.get_running_loop().create_future()
+            self.watch(waker)
             try:
-                await self._waker
+                await waker
             finally:
                 self._waker = None
+                self.unwatch(waker)
         if self.aborted:
             self._stop()
+
+    def watch(self, waker: "asyncio.Future[None]") -> None:  # noqa: ARG002 - for those who wake it themselves
+        """Let *waker* be set when the operation is aborted."""
+        if self._signal is not None and self._signal_task is None:
+            self._signal_task = asyncio.ensure_future(self._signal.wait())
+            self._signal_task.add_done_callback(self._wake)
+
+    def unwatch(self, waker: "asyncio.Future[None]") -> None:
+        """Forget *waker*."""
 
     def take(self) -> list[list[Waiting]]:
         """Return what has come, grouped by field and kind; what was given up meanwhile is left out."""
