@@ -41,7 +41,7 @@ _REFUSALS = frozenset(
 
 _WORDS = {
     Code.UPSTREAM_ERROR: "{} failed.",
-    Code.UPSTREAM_UNAVAILABLE: "{} cannot be reached at the moment.",
+    Code.UPSTREAM_UNAVAILABLE: "{} is not available at the moment.",
     Code.UPSTREAM_TIMEOUT: "{} did not answer in time.",
     Code.UPSTREAM_THROTTLED: "{} asks for fewer calls.",
     Code.UPSTREAM_OVERLOADED: "Too many calls to {} are already waiting.",
@@ -70,7 +70,7 @@ class PublicError(Exception):
         ValueError: An extension has a name that the contract owns.
     """
 
-    def __init__(self, code: Code, message: str, **extensions: Any) -> None:
+    def __init__(self, code: Code, message: str, /, **extensions: Any) -> None:
         taken = _RESERVED.intersection(extensions)
         if taken:
             raise ValueError(f"extensions named {sorted(taken)} belong to the error contract")

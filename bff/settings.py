@@ -6,11 +6,13 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import strawberry
-from graphql import GraphQLSchema
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    import strawberry
+    from graphql import GraphQLSchema
 
 EXAMPLE_HEADERS = '{"Authorization": "Bearer ..."}'
 
@@ -114,7 +116,7 @@ def tool_table(file: Path) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def load_schema(name: str | None, *, directory: Path | None = None) -> strawberry.Schema | GraphQLSchema:
+def load_schema(name: str | None, *, directory: Path | None = None) -> "strawberry.Schema | GraphQLSchema":
     """Return the schema that *name* (`MODULE:ATTRIBUTE`) stands for, imported from *directory* first.
 
     Raises:
@@ -137,6 +139,9 @@ def load_schema(name: str | None, *, directory: Path | None = None) -> strawberr
         raise SettingsError(
             f"schema {name!r}: no module {error.name!r} (looked in {place} and sys.path)"
         ) from error
+    import strawberry  # noqa: PLC0415 - slow to import, and `bff --help` reads this module
+    from graphql import GraphQLSchema  # noqa: PLC0415 - as above
+
     found = getattr(module, attribute, None)
     if not isinstance(found, strawberry.Schema | GraphQLSchema):
         kind = "nothing" if found is None else f"a {type(found).__name__}"

@@ -21,7 +21,8 @@ def check(
     from bff.policy.load import read  # noqa: PLC0415 - slow to import
 
     policy_directory = directory("policies", policies)
-    documents = check_operations.read_documents(directory("operations", operations))
+    operations_directory = directory("operations", operations)
+    documents = check_operations.read_documents(operations_directory)
     reading = read(policy_directory)
     graphql_schema = check_schema.as_graphql(import_schema(schema))
     fields = check_schema.upstream_fields(graphql_schema)
@@ -31,15 +32,12 @@ def check(
         *check_schema.non_null_paths(fields),
         *check_schema.missing_descriptions(graphql_schema),
         *check_operations.operations(graphql_schema, documents),
+        *check_operations.lonely_variables(operations_directory),
         *check_operations.named_deadlines(reading.policies, documents),
     ]
     looked_at = (
-        f"{_count(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "
-        f"{_count(len(fields), 'field that calls', 'fields that call')} a service, "
-        f"{_count(len(documents), 'operation file')}"
+        f"{findings.counted(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "
+        f"{findings.counted(len(fields), 'field that calls', 'fields that call')} a service, "
+        f"{findings.counted(len(documents), 'operation file')}"
     )
     raise typer.Exit(findings.report(found, output, fine=looked_at))
-
-
-def _count(number: int, one: str, more: str | None = None) -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"

@@ -63,6 +63,15 @@ def read_documents(directory: Path) -> list[Document]:
     return [_read_document(path) for path in sorted(directory.rglob("*.graphql"))]
 
 
+def lonely_variables(directory: Path) -> Iterator[Finding]:
+    """Find variables whose operation file is gone or named otherwise."""
+    for path in sorted(directory.rglob("*.variables.json")):
+        operation = path.with_name(path.name.removesuffix(".variables.json") + ".graphql")
+        if not operation.is_file():
+            message = f"these variables belong to {relative(operation)}, which is not there"
+            yield Finding("warning", "variables", relative(path), 1, 1, message, "rename or remove the file")
+
+
 def operations(schema: GraphQLSchema, documents: Sequence[Document]) -> Iterator[Finding]:
     """Find operations that *schema* would refuse, and variables that do not fit them."""
     for document in documents:

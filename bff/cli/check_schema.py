@@ -26,6 +26,8 @@ from bff.cli.findings import Finding
 from bff.cli.project import relative
 from bff.execution.resolver import METADATA_KEY, FieldResolver
 
+_PYTHON_NAMES = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool", "ID": "strawberry.ID"}
+
 
 class UpstreamField(NamedTuple):
     """A field that calls services.
@@ -159,11 +161,12 @@ def _nullable(kind: Any) -> str:
 
 
 def _python(kind: str) -> str:
-    """Return the annotation of the nullable GraphQL type *kind*."""
+    """Return the annotation of the GraphQL type *kind*."""
+    if kind.endswith("!"):
+        return _python(kind[:-1]).removesuffix(" | None")
     if kind.startswith("["):
-        item = kind[1:-1]
-        return f"list[{item.rstrip('!') if item.endswith('!') else _python(item)}] | None"
-    return f"{kind} | None"
+        return f"list[{_python(kind[1:-1])}] | None"
+    return f"{_PYTHON_NAMES.get(kind, kind)} | None"
 
 
 def _place_of_type(owner: GraphQLNamedType) -> tuple[str, int]:

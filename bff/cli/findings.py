@@ -38,8 +38,18 @@ class Finding:
 
     def __str__(self) -> str:
         """Return the finding as one line that editors and terminals can jump to."""
-        fix = f" Fix: {self.fix}" if self.fix else ""
-        return f"{self.file}:{self.line}:{self.column}: {self.level}: {self.message}.{fix}"
+        return f"{self.place}: {self.level}: {self.text}"
+
+    @property
+    def place(self) -> str:
+        """File, line and column."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+    @property
+    def text(self) -> str:
+        """What is wrong, and the fix, as sentences."""
+        stop = "" if self.message.endswith("?") else "."
+        return f"{self.message}{stop} Fix: {self.fix}" if self.fix else f"{self.message}{stop}"
 
 
 def of_policies(problems: Iterable[Problem]) -> list[Finding]:
@@ -60,6 +70,11 @@ def _of_policy(problem: Problem) -> Finding:
     )
 
 
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """Return *number* with its noun: `one` for exactly one, otherwise `more`, which by default has an s."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
 def report(findings: Sequence[Finding], output: Format, *, fine: str) -> int:
     """Print *findings*, the worst first, and return the exit code.
 
@@ -76,7 +91,7 @@ def report(findings: Sequence[Finding], output: Format, *, fine: str) -> int:
         say_json({"findings": [asdict(found) for found in ordered], "summary": summary})
         return code
     _say_findings(ordered)
-    said = ", ".join(f"{counts[level]} {level}{'s' * (counts[level] != 1)}" for level in _ORDER if counts[level])
+    said = ", ".join(counted(counts[level], level) for level in _ORDER if counts[level])
     say(f"{said} in {fine}" if said else f"All is well: {fine}.")
     return code
 
@@ -91,8 +106,5 @@ def _say_findings(findings: Sequence[Finding]) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     for found in findings:
-        place = Text(f"{found.file}:{found.line}:{found.column}: ", style="bold")
-        fix = Text(f" Fix: {found.fix}", style="green") if found.fix else Text("")
-        console.print(
-            place + Text(f"{found.level}: ", style=_STYLES[found.level]) + Text(f"{found.message}.") + fix
-        )
+        level = Text(f"{found.level}: ", style=_STYLES[found.level])
+        console.print(Text(f"{found.place}: ", style="bold") + level + Text(found.text))

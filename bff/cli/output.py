@@ -18,6 +18,10 @@ UNUSABLE = 2
 """Wrong usage, or input that cannot be read."""
 
 
+_WIDE = 80
+"""Columns from which on a table's places fit beside its values."""
+
+
 class Unusable(Exception):
     """A command cannot do its work with what it was given; the message says why and what to do."""
 
@@ -30,7 +34,8 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="Text for people, or one JSON document for programs.", show_default=True)
+    Format,
+    typer.Option("--format", metavar="human|json", help="Text for people, or one JSON document for programs."),
 ]
 """The option that every command has."""
 
@@ -51,15 +56,17 @@ def say_json(value: Any) -> None:
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
-    """Print a table; in a pipe it is as wide as its content, so that nothing is cut off."""
+    """Print a table whose first and last columns stay whole, where there is room; in a pipe there always is."""
     from rich import box  # noqa: PLC0415 - slow to import
     from rich.console import Console  # noqa: PLC0415 - slow to import
     from rich.table import Table  # noqa: PLC0415 - slow to import
     from rich.text import Text  # noqa: PLC0415 - slow to import
 
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    wide = not sys.stdout.isatty() or Console().width >= _WIDE
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        whole = column in {columns[0], columns[-1]} and wide
+        table.add_column(column, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=1000)

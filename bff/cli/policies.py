@@ -23,7 +23,7 @@ def check(policies: PoliciesOption = None, output: FormatOption = Format.HUMAN) 
     folder = directory("policies", policies)
     reading = read(folder)
     found = findings.of_policies(reading.problems)
-    looked_at = f"{folder.as_posix()} with {len(reading.upstreams)} upstreams"
+    looked_at = f"{folder.as_posix()} with {findings.counted(len(reading.upstreams), 'upstream')}"
     raise typer.Exit(findings.report(found, output, fine=looked_at))
 
 

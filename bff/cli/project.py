@@ -76,7 +76,7 @@ def import_schema(given: str | None) -> "strawberry.Schema | GraphQLSchema":
         return load_schema(name)
     except SettingsError as error:
         raise Unusable(str(error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Unusable(_import_failure(name, error)) from error
 
 
@@ -88,7 +88,7 @@ def relative(path: str | Path) -> str:
         return Path(path).as_posix()
 
 
-def _import_failure(name: str, error: Exception) -> str:
+def _import_failure(name: str, error: BaseException) -> str:
     """Say where in the application an import failed: the last line of it that is not a library's."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(Path.cwd())]

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator
-from typing import Any, TypeVar
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
+from typing import Any, TypeGuard, TypeVar
 
-from graphql.pyutils import AbortController, AbortSignal
+from graphql.pyutils import AbortController, AbortSignal, is_awaitable
 
 from bff.clock import Clock
 from bff.errors import OperationStopped, ResolverCancelled
 
 T = TypeVar("T")
+
+_NEVER_AWAITABLE = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset})
 
 
 class Flight:
@@ -25,11 +29,12 @@ class Flight:
         stopped: Whether nothing may begin any more, and what is pending counts as failed.
     """
 
-    __slots__ = ("_controller", "_tasks", "_waiters", "stopped")
+    __slots__ = ("_controller", "_made", "_tasks", "_waiters", "stopped")
 
     def __init__(self) -> None:
         self._controller = AbortController()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._made: list[CoroutineType[Any, Any, Any]] = []
         self._waiters: dict[asyncio.Future[None], None] = {}
         self.stopped = False
 
@@ -37,6 +42,15 @@ class Flight:
     def signal(self) -> AbortSignal:
         """Tells resolvers, as `info.abort_signal`, that the operation has been stopped."""
         return self._controller.signal
+
+    def is_awaitable(self, value: Any) -> TypeGuard[Awaitable[Any]]:
+        """Return whether *value* can be awaited; a coroutine is remembered, so that `ended` can dispose of it."""
+        if type(value) in _NEVER_AWAITABLE:
+            return False
+        if isinstance(value, CoroutineType):
+            self._made.append(value)
+            return True
+        return is_awaitable(value)
 
     def start(self, awaitable: Awaitable[T]) -> Awaitable[T]:
         """Begin *awaitable*; after `stop` it is closed instead."""
@@ -117,8 +131,13 @@ class Flight:
     async def ended(self, clock: Clock, patience: float) -> set["asyncio.Task[Any]"]:
         """Cancel what is still running and return what has not ended after *patience* seconds."""
         self.stopped = True
-        if not self._tasks:
-            return set()
+        left = await self._cancelled(clock, patience) if self._tasks else set()
+        for coroutine in self._made:
+            if getcoroutinestate(coroutine) == CORO_CREATED:
+                coroutine.close()
+        return left
+
+    async def _cancelled(self, clock: Clock, patience: float) -> set["asyncio.Task[Any]"]:
         for task in self._tasks:
             _give_up(task)
         left = set(self._tasks)
@@ -129,6 +148,7 @@ class Flight:
                 left = {task for task in left if not task.done()}
         finally:
             alarm.cancel()
+            await asyncio.wait({alarm})
         return left
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:

@@ -97,12 +97,22 @@ class GuardedExecution:
     ) -> Awaitable[Any]:
         """Begin *item* now, for the same reason."""
         begun = self.flight.start(item)
-        return cast(
-            "Awaitable[Any]",
-            super().complete_awaitable_list_item_value(  # type: ignore[misc]  # of the executor this is laid over
-                begun, item_type, details, info, path, position
-            ),
+        completed: Awaitable[Any] = super().complete_awaitable_list_item_value(  # type: ignore[misc]  # as above
+            begun, item_type, details, info, path, position
         )
+        self.flight.is_awaitable(completed)
+        return completed
+
+    def complete_list_item_value(  # noqa: PLR0917 - graphql-core's
+        self, item: Any, results: list[Any], item_type: Any, details: Any, info: Any, path: Path, position: Any
+    ) -> bool:
+        """Complete an item that is there; what it makes is shown to the flight, as that of fields is."""
+        waits: bool = super().complete_list_item_value(  # type: ignore[misc]  # as above
+            item, results, item_type, details, info, path, position
+        )
+        if waits:
+            self.flight.is_awaitable(results[-1])
+        return waits
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, details: Any, path: Path, position: Any
@@ -150,7 +160,6 @@ def interpreter(
     base: type[Executor[Any]] = Executor,
     *,
     hide_suggestions: bool,
-    is_awaitable: Any = None,
     strawberry: bool = False,
 ) -> Run:
     """Return the function that runs jobs on *schema* with executor *base*."""
@@ -165,7 +174,7 @@ def interpreter(
             job.variables,
             job.operation_name,
             middleware=job.middleware,
-            is_awaitable=is_awaitable,
+            is_awaitable=job.flight.is_awaitable,
             hide_suggestions=hide_suggestions,
             abort_signal=job.flight.signal,
             **({"operation_extensions": job.extensions} if strawberry else {}),

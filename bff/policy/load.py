@@ -79,7 +79,11 @@ def read(directory: Path) -> Reading:
             else "there is no such directory"
         )
         return Reading(None, (Problem(directory.as_posix(), 1, 1, "", what),), frozenset())
-    return _Loader(directory).read()
+    try:
+        return _Loader(directory).read()
+    except OSError as error:
+        problem = Problem(str(error.filename or directory), 1, 1, "", f"cannot be read: {error.strerror}")
+        return Reading(None, (problem,), frozenset())
 
 
 class _Loader:
@@ -139,16 +143,11 @@ class _Loader:
         usual = right in {"operations.yaml", "defaults.yaml"} or (
             right.startswith("upstreams/") and _UPSTREAM_NAME.fullmatch(Path(right).stem)
         )
-        self._add(
-            Problem(
-                path.as_posix(),
-                1,
-                1,
-                "",
-                f"policies have no file {name!r}; they are {KNOWN_FILES}",
-                nearest=right if usual and right != name else None,
-            )
-        )
+        what = f"policies have no file {name!r}; they are {KNOWN_FILES}"
+        if usual and right == name:
+            what = f"{name!r} is a folder" if path.is_dir() else f"{name!r} is no file that can be read"
+        nearest = right if usual and right != name else None
+        self._add(Problem(path.as_posix(), 1, 1, "", what, nearest=nearest))
 
     def _document(self, path: Path) -> Located | None:
         file = path.as_posix()
@@ -178,10 +177,14 @@ class _Loader:
 
     def _put_over_defaults(self, names: list[str]) -> None:
         """Complete each upstream's document by what `defaults.yaml` says."""
-        base = self._documents.get("defaults")
+        defaults = self._documents.get("defaults")
+        if defaults is None:
+            return
+        usable = {key: entry for key, entry in defaults.value.items() if key not in _NOT_IN_DEFAULTS}
+        base = Located(usable, defaults.at)
         for name in names:
             own = self._documents.get(name)
-            if base and own:
+            if own:
                 self._documents[name] = merge(base, own)
 
     def _model(self, name: str, model: type[P], files: Mapping[str, Path]) -> P | None:

@@ -57,16 +57,16 @@ class Timeouts(Policy):
     """TCP and TLS handshake together."""
 
     dns: Timeout = timedelta(seconds=1)
-    """Finding the address of a host."""
+    """Finding the address of a host in DNS."""
 
     write_idle: Timeout = timedelta(seconds=2)
     """Longest pause while sending."""
 
     read_idle: Timeout = timedelta(seconds=2)
-    """Longest pause while receiving."""
+    """Longest pause while receiving, the wait for the first byte included."""
 
     queue: Timeout = timedelta(milliseconds=100)
-    """Longest wait for a free connection."""
+    """Longest wait for a free connection; then the call fails as UPSTREAM_OVERLOADED."""
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse times that others make unreachable."""
@@ -90,7 +90,7 @@ class Pool(Policy):
     """Connections to one upstream, per worker (PY-6)."""
 
     max_connections: Annotated[Count, Field(ge=1, le=10_000)] = 110
-    """Open at once, to all hosts together."""
+    """Open at once, to all hosts together; further calls wait for `timeouts.queue`."""
 
     keepalive_expiry: Timeout = timedelta(seconds=15)
     """An idle connection is closed after this; keep it below the service's own limit."""
@@ -116,10 +116,10 @@ class ResponseLimits(Policy):
     """Decoded body; a larger one fails as UPSTREAM_RESPONSE_TOO_LARGE."""
 
     max_header_bytes: Annotated[Size, Field(ge=1, le=1024**2)] = bytes_of("64KiB")
-    """All response header fields together."""
+    """All response header fields together; more fail as UPSTREAM_BAD_RESPONSE."""
 
     max_header_count: Annotated[Count, Field(ge=1, le=10_000)] = 100
-    """Number of response header fields."""
+    """Number of response header fields; more fail as UPSTREAM_BAD_RESPONSE."""
 
 
 class Forward(Policy):
@@ -240,7 +240,8 @@ class OperationsPolicy(Policy):
     """Time for one operation; when it is up, what is there is returned."""
 
     deadline_max: Timeout = timedelta(seconds=30)
-    """Longest time that a client may ask for with `x-request-timeout-ms`."""
+    """Longest deadline that any operation may have. Clients may ask for less than their operation's deadline with
+    `x-request-timeout-ms`, never for more."""
 
     deadline_reserve: Pause = timedelta(milliseconds=50)
     """Kept of the deadline for putting the answer together (DL-4)."""
@@ -249,7 +250,7 @@ class OperationsPolicy(Policy):
     """No call starts with less time than this left (DL-4)."""
 
     deadlines: dict[OperationName, Timeout] = {}
-    """Deadline for single operations, by name."""
+    """Deadline of single operations, by their name, shorter or longer than `deadline`, which all others have."""
 
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""
@@ -261,7 +262,7 @@ class OperationsPolicy(Policy):
     """What happens between SIGTERM and the end of the process."""
 
     document_cache: Annotated[Count, Field(ge=1)] = 1000
-    """Documents kept parsed and validated."""
+    """Documents kept parsed and validated; the one longest unused makes room."""
 
     introspection: Literal["allow", "deny"] = "deny"
     """Whether clients may read the schema; `deny` also ends "did you mean" hints (PD-10)."""

@@ -1,5 +1,6 @@
 """Models and their values as policies would write them."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from types import UnionType
@@ -10,7 +11,8 @@ from pydantic.fields import FieldInfo
 
 from bff.policy.units import format_duration, format_share, format_size
 
-_NEEDS_QUOTES = "*&!@%#[]{}|>'\"`,?-"
+_PLAIN = re.compile(r"[A-Za-z0-9/._](?:[A-Za-z0-9/._ :+-]*[A-Za-z0-9/._+-])?")
+_OTHER_TYPES = re.compile(r"[-+.0-9][0-9a-fA-FoxX_.eE+-]*|null|true|false|\.(inf|nan)", re.IGNORECASE)
 _WORDS = {True: "true", False: "false", None: "null"}
 
 
@@ -62,7 +64,5 @@ def _mapping(entries: dict[str, str]) -> str:
 
 
 def _quoted_where_needed(text: str) -> str:
-    plain = (
-        text.strip() == text and text and text[0] not in _NEEDS_QUOTES and ": " not in text and " #" not in text
-    )
+    plain = _PLAIN.fullmatch(text) and ": " not in text and not _OTHER_TYPES.fullmatch(text)
     return text if plain else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -14,10 +14,10 @@ from bff.policy.problem import Refused
 
 _MICROSECONDS = {"ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*(ms|s|m|h|d)")
-_SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*(B|KiB|MiB|GiB|kB|MB|GB)")
-_SHARE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*%")
-_NUMBER_AND_WORD = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([A-Za-z]+)")
+_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*(ms|s|m|h|d)")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*(B|KiB|MiB|GiB|kB|MB|GB)")
+_SHARE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*%")
+_NUMBER_AND_WORD = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*([A-Za-z]+)")
 
 _LONGEST = timedelta(days=3650)
 _PROBABLY_MILLISECONDS = 50
@@ -159,7 +159,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_digits(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 12  # noqa: PLR2004 - as in the patterns
+    return isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 15  # noqa: PLR2004 - as in the patterns
 
 
 def _said(value: Any) -> str:

@@ -10,32 +10,31 @@ import orjson
 AT_ONCE: Final = 1024 * 1024
 """Bytes, by estimate, that are encoded in one go: one or two milliseconds."""
 
-_SLICE: Final = 256 * 1024
 _TURN: Final = 0.01
 _GUESS: Final = 8
 _DEEPEST: Final = 64
 _WIDE: Final = 6
 
 
-async def encode(body: Any) -> list[bytes]:
+async def encode(body: Any, at_once: int = AT_ONCE) -> list[bytes]:
     """Return *body* as JSON, in pieces to be sent one after the other.
 
-    A large body is encoded slice by slice, and other tasks run in between. A thread would not help: the encoder
-    keeps the interpreter's lock.
+    A body of more than about *at_once* bytes is encoded slice by slice, and other tasks run in between. A thread
+    would not help: the encoder keeps the interpreter's lock.
 
     Raises:
         TypeError: Something in it is not JSON-ready.
     """
-    if estimate(body) <= AT_ONCE:
+    if estimate(body) <= at_once:
         return [orjson.dumps(body)]
     pieces: list[bytes] = []
     turn = time.perf_counter()
-    for piece in _pieces(body):
+    for piece in _pieces(body, at_once // 4):
         pieces.append(piece)
         if time.perf_counter() - turn > _TURN:
             await asyncio.sleep(0)
             turn = time.perf_counter()
-    return [b"".join(pieces)] if sum(map(len, pieces)) <= AT_ONCE else pieces
+    return [b"".join(pieces)] if sum(map(len, pieces)) <= at_once else pieces
 
 
 def estimate(value: Any, depth: int = 0) -> int:
@@ -43,48 +42,58 @@ def estimate(value: Any, depth: int = 0) -> int:
     kind = type(value)
     if kind is str:
         return len(value) + 2
+    if depth > _DEEPEST or not value:
+        return _GUESS
     if kind is dict:
-        if depth > _DEEPEST:
-            return _GUESS
-        return sum([len(name) + 4 + estimate(item, depth + 1) for name, item in value.items()])
-    if kind is list and value:
-        if depth > _DEEPEST:
-            return _GUESS
-        size = len(value)
-        sample = (value[0], value[size // 2], value[-1]) if size > 1 and depth < _WIDE else (value[size // 2],)
-        return size * (1 + max([estimate(item, depth + 1) for item in sample]))
+        size = 0
+        for name, item in value.items():
+            size += len(name) + 4
+            inner = type(item)
+            if inner is str:
+                size += len(item) + 2
+            elif inner is dict or inner is list:
+                size += estimate(item, depth + 1)
+            else:
+                size += _GUESS
+        return size
+    if kind is list:
+        count = len(value)
+        if count == 1 or depth >= _WIDE:
+            return count * (1 + estimate(value[count // 2], depth + 1))
+        sample = (value[0], value[count // 2], value[-1])
+        return count * (1 + max([estimate(item, depth + 1) for item in sample]))
     return _GUESS
 
 
-def _pieces(value: Any, depth: int = 0) -> Iterator[bytes]:
-    if depth < _DEEPEST and estimate(value) > _SLICE:
+def _pieces(value: Any, size: int, depth: int = 0) -> Iterator[bytes]:
+    if value and depth < _DEEPEST and estimate(value) > size:
         if isinstance(value, dict):
-            yield from _object(value, depth)
+            yield from _object(value, size, depth)
             return
         if isinstance(value, list):
-            yield from _array(value, depth)
+            yield from _array(value, size, depth)
             return
     yield orjson.dumps(value)
 
 
-def _object(value: dict[str, Any], depth: int) -> Iterator[bytes]:
+def _object(value: dict[str, Any], size: int, depth: int) -> Iterator[bytes]:
     separator = b"{"
     for name, item in value.items():
         yield separator + orjson.dumps(name) + b":"
-        yield from _pieces(item, depth + 1)
+        yield from _pieces(item, size, depth + 1)
         separator = b","
     yield b"}"
 
 
-def _array(value: list[Any], depth: int) -> Iterator[bytes]:
+def _array(value: list[Any], size: int, depth: int) -> Iterator[bytes]:
     each = max(1, estimate(value) // len(value))
-    step = max(1, _SLICE // each)
+    step = max(1, size // each)
     separator = b"["
     for start in range(0, len(value), step):
         part = value[start : start + step]
         yield separator
         if len(part) == 1:
-            yield from _pieces(part[0], depth + 1)
+            yield from _pieces(part[0], size, depth + 1)
         else:
             yield orjson.dumps(part)[1:-1]
         separator = b","

@@ -22,6 +22,9 @@ Request = GraphQLRequest | list[GraphQLRequest]
 
 _METHODS: Final = b"GET, POST"
 
+_LONGEST_URL: Final = 32 * 1024
+"""Bytes; servers and proxies fail in their own ways from here on."""
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -80,8 +83,8 @@ class Intake:
         raise Refusal(Code.CSRF_PREVENTED, message)
 
     def _parameters(self, query_string: bytes) -> GraphQLRequest:
-        if len(query_string) > self._limit:
-            message = f"The URL exceeds {self._limit} bytes; send a POST."
+        if len(query_string) > min(self._limit, _LONGEST_URL):
+            message = f"The URL exceeds {min(self._limit, _LONGEST_URL)} bytes; send a POST."
             raise Refusal(Code.PAYLOAD_TOO_LARGE, message, statuses=URI_TOO_LONG)
         return decode_parameters(query_string)
 

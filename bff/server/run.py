@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -33,7 +34,7 @@ class Service:
 
 
 Build = Callable[[], Service]
-"""Makes the service; several workers need it picklable: a module-level function, or a `functools.partial` of one."""
+"""Makes the service; several workers need it picklable: a module's function, or a `functools.partial` of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def serve(
             try:
                 sockets.append(stack.enter_context(address.bind()))
             except OSError as error:
-                reason = error.strerror or str(error)
+                reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
                 print(f"bff: cannot listen on {address.host}:{address.port}: {reason}", file=sys.stderr)  # noqa: T201 - for people
                 return 2
 

@@ -193,7 +193,9 @@ class Connection(asyncio.Protocol):
         await self.wire.reply(request, reply)
 
     def _answer_next(self) -> None:
+        assert self.wire is not None
         self.current = self._pending.popleft()
+        self.wire.keep_alive = self.wire.keep_alive and self.current.keep_alive
         self.task = asyncio.create_task(self._answer(self.current), name=f"answer {self.current.target[:60]}")
         self.task.add_done_callback(self._answered)
 
@@ -213,7 +215,7 @@ class Connection(asyncio.Protocol):
         assert self.wire is not None
         if self.wire.gone or task.cancelled():
             return
-        if not self.wire.keep_alive:
-            self.wire.close()
-        elif self._pending:
+        if self._pending and self.wire.keep_alive:
             self._answer_next()
+        elif self._deaf or not self.wire.keep_alive:
+            self.wire.close()

@@ -11,7 +11,7 @@ import msgspec
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Period = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Status_ = Annotated[int, msgspec.Meta(ge=200, le=599)]
+StatusCode = Annotated[int, msgspec.Meta(ge=200, le=599)]
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
@@ -31,7 +31,7 @@ class Status(Kind, frozen=True, tag="status"):
     `retry_after` is sent as `Retry-After`: seconds, or a text such as an HTTP date as it is.
     """
 
-    status: Status_ = 503
+    status: StatusCode = 503
     retry_after: int | str | None = None
 
 
@@ -80,7 +80,7 @@ class TruncatedJson(Kind, frozen=True, tag="truncated_json"):
 class WrongContentType(Kind, frozen=True, tag="wrong_content_type"):
     """The service does not act; a proxy's HTML page comes back, with *status*."""
 
-    status: Status_ = 200
+    status: StatusCode = 200
 
 
 class MalformedJson(Kind, frozen=True, tag="malformed_json"):
@@ -150,13 +150,13 @@ class Flapping(Kind, frozen=True, tag="flapping"):
 
     up: Period = 5.0
     down: Period = 5.0
-    status: Status_ | None = 503
+    status: StatusCode | None = 503
 
 
 class SetCookie(Kind, frozen=True, tag="set_cookie"):
     """The service acts; its reply sets *cookie*, which a shared client must not keep."""
 
-    cookie: str = "session=somebody-else; Path=/"
+    cookie: str = "id=somebody-else; Path=/"
 
 
 class Informational(Kind, frozen=True, tag="informational"):
@@ -170,7 +170,7 @@ class CloseAfterReply(Kind, frozen=True, tag="close_after_reply"):
 
 
 class BlackHole(Kind, frozen=True, tag="black_hole"):
-    """The connection is accepted and nothing ever comes back, whatever is sent, TLS handshakes too."""
+    """The connection is accepted and nothing ever comes back; on a port without TLS a handshake stalls, too."""
 
 
 class ResetOnAccept(Kind, frozen=True, tag="reset_on_accept"):

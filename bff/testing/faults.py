@@ -20,7 +20,7 @@ from bff.testing.fault_kinds import BEFORE_REQUEST, KINDS, BlackHole, Flapping, 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class BadFault(ValueError):  # noqa: N818 - it reads as what it is
+class BadFault(ValueError):
     """A fault's JSON form is wrong; the message says where, and names the nearest right word.
 
     Attributes:
@@ -58,7 +58,11 @@ class Fault:
     times: int | None = None
 
     def __post_init__(self) -> None:
-        """Check what the types do not say."""
+        """Check what the types do not say, and the kind's ranges, which a struct checks only when decoded."""
+        try:
+            msgspec.convert(msgspec.to_builtins(self.kind), type(self.kind))
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{type(self.kind).__name__}: {error}") from error
         if not 0 <= self.share <= 1:
             raise ValueError(f"share {self.share} does not lie between 0 and 1")
         if self.duration is not None and self.duration <= 0:

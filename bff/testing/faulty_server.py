@@ -85,7 +85,7 @@ class FaultyServer:
             else HttpServer(answering(self._control), host="127.0.0.1", port=control_port, clock=self.clock)
         )
         self._tls = tls
-        self._down = False
+        self._down = True
         self._reopening: asyncio.Task[None] | None = None
 
     @property

@@ -155,11 +155,11 @@ def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
     Raises:
         ValueError: A header holds a line break, and would become two.
     """
-    fields = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    if fields.count("\n") != fields.count("\r\n") or fields.count("\r") != fields.count("\r\n"):
-        raise ValueError("a header holds a line break")
-    text = f"HTTP/1.1 {status} {reason(status)}\r\n{fields}\r\n"
-    return text.encode("latin-1")
+    lines = [f"HTTP/1.1 {status} {reason(status)}", *(f"{name}: {value}" for name, value in headers)]
+    for line in lines:
+        if "\n" in line or "\r" in line:
+            raise ValueError(f"a header holds a line break: {line[:80]!r}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 def date(wall: float) -> tuple[str, str]:

@@ -24,6 +24,10 @@ Handler = Callable[[Request], Awaitable[Reply]]
 Exchange = Callable[[Request, Wire], Awaitable[None]]
 """Turns one request into bytes on the wire, whichever they are."""
 
+_BACKLOG = 1024
+_HANDSHAKE = 5.0
+_TURNS_TO_ACCEPT = 5  # a connection that the kernel has just handed over shows up within a few turns of the loop
+
 logger = logging.getLogger("bff.testing")
 
 
@@ -86,6 +90,7 @@ class HttpServer:
         self._accepted = accepted
         self._closed = closed
         self._server: asyncio.Server | None = None
+        self._open = False
         self._reservation: socket.socket | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -93,7 +98,7 @@ class HttpServer:
     @property
     def listening(self) -> bool:
         """Whether new connections are taken."""
-        return self._server is not None
+        return self._open
 
     async def start(self) -> None:
         """Listen; on the same port as before, after a stop.
@@ -101,12 +106,25 @@ class HttpServer:
         Raises:
             OSError: The port is taken.
         """
-        if self._server is not None:
+        if self._open:
             return
         self.reserve()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self), self.host, self.port, ssl=self._tls, reuse_address=True, backlog=1024
+        self._open = True
+        try:
+            self._server = await self._listen()
+        except OSError:
+            self._open = False
+            raise
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(
+            lambda: Connection(self),
+            self.host,
+            self.port,
+            ssl=self._tls,
+            ssl_handshake_timeout=_HANDSHAKE if self._tls else None,
+            reuse_address=True,
+            backlog=_BACKLOG,
         )
 
     def reserve(self) -> None:
@@ -130,22 +148,21 @@ class HttpServer:
 
     def refuse(self) -> None:
         """Take no new connections: whoever connects is refused by the kernel. Open ones go on."""
+        self._open = False
         if self._server is not None:
             self._server.close()
             self._server = None
 
     async def stop(self) -> None:
         """Be down: refuse new connections, end open ones, cancel what runs for them. The port stays ours."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        self.refuse()
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         tasks = [connection.task for connection in self.connections if connection.task is not None]
         for connection in list(self.connections):
             connection.end()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._idle.wait()
-        if server is not None:
-            await server.wait_closed()
 
     async def close(self) -> None:
         """Stop for good and give the port back."""
@@ -189,7 +206,10 @@ class HttpServer:
         self.connections.add(connection)
         self._idle.clear()
         wire = Wire(transport, self.clock, self.accepted_total, cancels=self.cancel_on_disconnect)
-        self._accepted(wire)
+        if self._open:
+            self._accepted(wire)
+        else:
+            wire.abort()
         return wire
 
     def ended(self, connection: Connection, closing: Closing) -> None:

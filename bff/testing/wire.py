@@ -15,7 +15,7 @@ _FLUSH_LOOK = 0.001
 _SLICES_PER_SECOND = 20
 
 
-class PeerGone(Exception):  # noqa: N818 - it is news, not an error
+class PeerGone(Exception):
     """The client closed the connection, so there is nobody left to answer."""
 
 
@@ -167,7 +167,7 @@ class Wire:
         with self.waiting():
             async for data in reply.body:
                 if data:
-                    await self.send(chunk(data) if chunked else data)
+                    await self.send_and_yield(chunk(data) if chunked else data)
         if chunked:
             await self.send(LAST_CHUNK)
 

@@ -3,9 +3,15 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -92,10 +98,16 @@ class Edge:
             writer.write(data)
             return await asyncio.wait_for(reader.read(-1), 10)
 
+    async def busy(self) -> None:
+        """Wait until something is in flight."""
+        async with asyncio.timeout(5):
+            while not self.lifecycle.in_flight:  # noqa: ASYNC110 - the first look is all that is needed
+                await asyncio.sleep(0.005)
+
     async def idle(self, seconds: float = 5) -> None:
         """Wait until nothing is in flight."""
         async with asyncio.timeout(seconds):
-            while self.lifecycle.in_flight or self.server.server_state.tasks:
+            while self.lifecycle.in_flight or self.server.server_state.tasks:  # noqa: ASYNC110 - uvicorn has no event
                 await asyncio.sleep(0.005)
 
 
@@ -121,15 +133,19 @@ def edge():
         port = listening.getsockname()[1]
         server = Server(app, lifespan=False, on_tick=lifecycle.beat)
         running = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.001)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             try:
                 yield Edge(port, engine, lifecycle, events, server, client)
             finally:
                 await client.aclose()
-                server.should_exit = True
-                await running
+                server.close()
+                async with asyncio.timeout(5):
+                    while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 - no event
+                        await asyncio.sleep(0.001)
+                running.cancel()
+                await asyncio.wait([running])
 
     return start
 
@@ -138,3 +154,57 @@ def edge():
 def operations():
     """A function that makes a policy from keyword arguments in YAML terms."""
     return lambda **keys: OperationsPolicy.model_validate(keys)
+
+
+@dataclass
+class Replica:
+    """A server process and its addresses."""
+
+    process: subprocess.Popen[str]
+    url: str
+    admin: str
+
+    @property
+    def port(self) -> int:
+        return httpx.URL(self.url).port or 0
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+    def status(self, probe: str = "/readyz") -> int:
+        return httpx.get(self.admin + probe).status_code
+
+    def ask(self, query: str, **options: Any) -> httpx.Response:
+        return httpx.post(self.url, json={"query": query}, **options)
+
+
+@pytest.fixture
+def replica():
+    """A function that starts `replica.py` in a process of its own; what is left of them is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> Replica:
+        script = Path(__file__).with_name("replica.py")
+        root = str(script.parents[2])
+        process = subprocess.Popen(
+            [sys.executable, str(script), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": root},
+            start_new_session=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        urls = re.findall(r"http://[^ )]+", line)
+        if len(urls) != 2:
+            assert process.stderr is not None
+            pytest.fail(f"no server: {line!r} {process.stderr.read()}")
+        return Replica(process, *urls)
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

@@ -1,5 +1,6 @@
 """The page for people: whole, from this host only, and nothing else of the disk."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -39,7 +40,9 @@ async def ask(app: GraphiQL, path: str, method: str = "GET", *, root_path: str =
     sent: list[Message] = []
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        """Stay silent, as a client does that waits for its answer."""
+        await asyncio.Event().wait()
+        raise AssertionError
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -68,6 +71,11 @@ def built(tmp_path: Path) -> Path:
     return build(tmp_path / "dist")
 
 
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("once") / "dist")
+
+
 @pytest.fixture
 def app(built: Path) -> GraphiQL:
     return GraphiQL(operations=[HOME], headers={"Authorization": "Bearer demo-u1"}, assets=built)
@@ -89,7 +97,7 @@ def config_of(page: Reply) -> dict[str, object]:
 
 def policy_of(reply: Reply) -> dict[str, str]:
     directives = (directive.split(" ", 1) for directive in reply.headers["content-security-policy"].split("; "))
-    return {name: sources for name, sources in directives}
+    return dict(directives)
 
 
 async def test_the_page_holds_operations_and_headers(get):
@@ -155,10 +163,11 @@ async def test_every_answer_is_read_as_the_type_it_claims_and_tells_others_nothi
 
 
 @given(query=st.text(), value=st.text())
-async def test_no_operation_breaks_out_of_the_page(tmp_path_factory, query, value):
+async def test_no_operation_breaks_out_of_the_page(built_once, query, value):
     """A document may contain `</script>`, and whoever writes documents must not write scripts."""
-    built = build(tmp_path_factory.mktemp("dist") / "dist")
-    page = await ask(GraphiQL(operations=[Tab(query, {"v": value})], headers={}, assets=built), "/graphql")
+    app = GraphiQL(operations=[Tab(query, {"v": value})], headers={}, assets=built_once)
+
+    page = await ask(app, "/graphql")
 
     assert page.text.count("<script") == page.text.count("</script>") == 2
     (operation,) = config_of(page)["operations"]
@@ -280,9 +289,8 @@ async def test_only_what_the_build_listed_is_sent(get, name):
 
 
 @given(name=st.text(alphabet="./\\%2eabf-1js\0", max_size=20))
-async def test_no_name_leads_out_of_the_assets(tmp_path_factory, name):
-    built = build(tmp_path_factory.mktemp("dist") / "dist")
-    reply = await ask(GraphiQL(operations=[], headers={}, assets=built), f"/graphql/assets/{name}")
+async def test_no_name_leads_out_of_the_assets(built_once, name):
+    reply = await ask(GraphiQL(operations=[], headers={}, assets=built_once), f"/graphql/assets/{name}")
 
     assert reply.status == 404 or reply.text == SCRIPT
 

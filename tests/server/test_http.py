@@ -37,7 +37,7 @@ async def test_an_answer_has_its_headers(edge):
         "vary": "accept",
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-        "content-length": "35",
+        "content-length": "31",
         "x-request-id": "r1",
     }
 
@@ -303,15 +303,11 @@ async def test_a_get_carries_everything_in_its_url(edge):
         pytest.param("query=%FF", 400, id="not UTF-8"),
         pytest.param("query=", 422, id="empty query"),
         pytest.param("operationName=A", 422, id="no query"),
-        pytest.param("query=" + "x" * 300_000, 414, id="too long"),
+        pytest.param("query=" + "x" * 40_000, 414, id="too long"),
     ],
 )
 async def test_a_get_that_is_ambiguous_or_broken_is_refused(edge, query, status):
     async with edge() as running:
-        if status == 414:
-            head = b"GET /graphql?%s HTTP/1.1\r\nhost: x\r\nx-bff-csrf: 1\r\nconnection: close\r\n\r\n"
-            assert (await running.raw(head % query.encode())).startswith(b"HTTP/1.1 414 ")
-            return
         answer = await running.get(query)
 
     assert answer.status_code == status

@@ -1,5 +1,6 @@
 """One set of all nine processes for the whole run; a test that changes something uses a customer of its own."""
 
+import ssl
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -19,17 +20,28 @@ def services() -> Iterator[Cluster]:
 
 
 @pytest.fixture
+def healed(services: Cluster) -> Iterator[Cluster]:
+    """All services, which have no faults after the test."""
+    yield services
+    services.heal()
+
+
+@pytest.fixture(scope="session")
 def client(services: Cluster) -> Iterator[Callable[..., httpx.Client]]:
-    """Make a client of one service, in a customer's name if one is given; faults end with the test."""
-    opened: list[httpx.Client] = []
+    """Give the client of one service, in a customer's name if one is given."""
+    opened: dict[tuple[str, str | None], httpx.Client] = {}
+    context = ssl.create_default_context()
 
     def make(member: str, user: str | None = None) -> httpx.Client:
-        headers = {"authorization": f"Bearer demo-{user}"} if user else {}
-        opened.append(httpx.Client(base_url=services.url(member), headers=headers, timeout=10, trust_env=False))
-        return opened[-1]
+        if (member, user) not in opened:
+            headers = {"authorization": f"Bearer demo-{user}"} if user else {}
+            opened[member, user] = httpx.Client(
+                base_url=services.url(member), headers=headers, timeout=10, trust_env=False, verify=context
+            )
+        return opened[member, user]
 
     yield make
-    for made in opened:
+    for made in opened.values():
         made.close()
 
 

@@ -34,14 +34,21 @@ class Root:
 
     def home(self, info: Any, broken: list[str], stale: list[str]) -> dict[str, Any]:
         self.degraded += [
-            {"path": ["home", name], "upstream": name, "reason": "UPSTREAM_TIMEOUT", "source": "stale", "ageMs": 12_000}
+            {
+                "path": ["home", name],
+                "upstream": name,
+                "reason": "UPSTREAM_TIMEOUT",
+                "source": "stale",
+                "ageMs": 12_000,
+            }
             for name in stale
         ]
         user = (self._authorization or "").removeprefix("Bearer demo-") or None
         return {
             "greeting": f"Good evening, {user}" if user else "Good evening",
             "restaurants": [
-                {**restaurant, "rating": lambda info: fails("reviews", broken) or 4.6} for restaurant in RESTAURANTS
+                {**restaurant, "rating": lambda info: fails("reviews", broken) or 4.6}
+                for restaurant in RESTAURANTS
             ],
             "courier": lambda info: fails("couriers", broken) or {"name": "Ines", "vehicle": "BIKE"},
             "offer": lambda info: "10 % off until midnight",

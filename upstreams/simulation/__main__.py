@@ -23,7 +23,10 @@ _LOOK_EVERY = 0.5
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one service, or all, until SIGTERM or SIGINT; return the exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.service == "all" and given.port:
+        parser.error("all of them cannot have one port; --port 0 gives each a free one")
     if given.service == "all":
         return _run_all(given)
     ports = SERVICES[given.service].ports
@@ -49,7 +52,14 @@ def _run_all(given: argparse.Namespace) -> int:
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: ended.set())
     latency = None if given.latency is None else f"{given.latency}s"
-    cluster = Cluster(seed=given.seed, day=given.day, latency=latency, tick=f"{given.tick}s", ports=MEMBERS)
+    cluster = Cluster(
+        seed=given.seed,
+        day=given.day,
+        latency=latency,
+        tick=f"{given.tick}s",
+        ports=MEMBERS if given.port is None else {},
+        host=given.host,
+    )
     try:
         with cluster:
             for name, line in cluster.lines.items():
@@ -87,9 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = [*SERVICES, "all"]
     parser.add_argument("service", choices=names, metavar="SERVICE", help=f"one of {', '.join(names)}")
-    parser.add_argument(
-        "--port", type=int, help="0 for any free one; the service's own by default, always so for all"
-    )
+    parser.add_argument("--port", type=int, help="0 for any free one; the service's own by default")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
         "--seed", type=int, default=DEFAULT_SEED, help="number the world follows from (%(default)s)"

@@ -36,7 +36,7 @@ _LISTENS: Final = re.compile(r"listens on (http://\S+)")
 _PATIENCE: Final = 10.0
 
 
-class StartFailed(Exception):  # noqa: N818 - it reads as what it is
+class StartFailed(Exception):
     """A service could not have its port, or ended before it listened; then its stderr says why."""
 
 
@@ -55,6 +55,7 @@ class Cluster:
         latency: str | None = None,
         tick: str | None = None,
         ports: Mapping[str, int] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         """Prepare processes; `start`, or entering it as a context manager, starts them.
 
@@ -65,6 +66,7 @@ class Cluster:
             latency: As on the command line, such as `0ms`; each service's own if not given.
             tick: Time between two events of a stream, as on the command line.
             ports: Where a member listens; the others, and all by default, on free ports.
+            host: IPv4 address to listen on.
 
         Raises:
             ValueError: A name is unknown.
@@ -74,8 +76,9 @@ class Cluster:
             raise ValueError(f"unknown: {', '.join(unknown)}; known are {', '.join(MEMBERS)}")
         self.lines: dict[str, str] = {}
         self._members = members or tuple(MEMBERS)
+        self._host = host
         self._ports = dict(ports or {})
-        self._arguments = [f"--seed={seed}", f"--day={day}"]
+        self._arguments = [f"--host={host}", f"--seed={seed}", f"--day={day}"]
         self._arguments += [f"--latency={latency}"] if latency else []
         self._arguments += [f"--tick={tick}"] if tick else []
         self._processes: dict[str, subprocess.Popen[str]] = {}
@@ -185,7 +188,7 @@ class Cluster:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         port = self._ports.get(member, 0)
         try:
-            reserved.bind(("127.0.0.1", port))
+            reserved.bind((self._host, port))
         except OSError as error:
             raise StartFailed(f"{member} cannot have port {port}: {error.strerror}") from error
         self._ports[member] = reserved.getsockname()[1]
@@ -225,7 +228,7 @@ class Cluster:
         return process.returncode
 
     def _control(self, member: str, method: str, path: str, body: str | None = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._ports[member], timeout=_PATIENCE)
+        connection = http.client.HTTPConnection(self._host, self._ports[member], timeout=_PATIENCE)
         try:
             connection.request(method, path, body, {"content-type": "application/json"})
             response = connection.getresponse()

@@ -11,7 +11,7 @@ import msgspec
 from bff.testing.http_message import Reply, Request
 from upstreams.simulation.web import Problem
 
-_KEY: Final = re.compile(r'[\x21-\x7e]{1,255}|"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"', re.ASCII)
+_KEY: Final = re.compile(r'[\x21\x23-\x7e]{1,255}|"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"', re.ASCII)
 
 
 @dataclass

@@ -34,7 +34,7 @@ _BEARER: Final = re.compile(r"bearer +demo-(\S+)", re.IGNORECASE | re.ASCII)
 _CURSOR: Final = re.compile(r"after:(-?[0-9]{1,9})", re.ASCII)
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+class Problem(Exception):
     """The request is refused; sent as problem+json (RFC 9457).
 
     Attributes:

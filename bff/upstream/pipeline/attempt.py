@@ -12,7 +12,7 @@ from bff.upstream.outcome import Outcome, classify
 from bff.upstream.pipeline.call import Call
 from bff.upstream.transport import Transport
 
-_LOGGED_BODY = 2048
+_KEPT_BODY = 16_384  # enough for every refusal that an application reads, such as problem+json
 
 
 class Attempt:
@@ -89,7 +89,7 @@ class Attempt:
             f"status {response.status}",
             status=response.status,
             retry_after=retry_after(response, self._clock.wall()),
-            body=response.body[:_LOGGED_BODY],
+            body=response.body[:_KEPT_BODY],
         )
 
 

@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -164,7 +165,7 @@ class AiohttpTransport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         limits = self._limits
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             limit=0,
             resolver=_Names(self._resolver, limits.dns_timeout),
             use_dns_cache=False,
@@ -189,6 +190,17 @@ class AiohttpTransport:
         )
         session._retry_connection = False  # noqa: SLF001 - there is no public switch, and one layer retries (PL-4)
         return session
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Does not use a connection again on which something came that nobody asked for (aiohttp issue 13656)."""
+
+    async def _get(self, key: Any, traces: list[Any]) -> Any:
+        while (connection := await super()._get(key, traces)) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
 
 
 class _UnresolvedError(OSError):
@@ -251,7 +263,9 @@ def _without_response(error: Exception, origin: Origin) -> UpstreamError:
         case aiohttp.ClientConnectorDNSError():
             cause = error.os_error
             return (
-                cause.error.fresh() if isinstance(cause, _UnresolvedError) else UpstreamError(Outcome.DNS, str(cause))
+                cause.error.fresh()
+                if isinstance(cause, _UnresolvedError)
+                else UpstreamError(Outcome.DNS, str(cause))
             )
         case aiohttp.ClientConnectorCertificateError():
             return tls_failure(str(origin), error.certificate_error)

@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection that carries one exchange at a time."""
 
 import asyncio
+import re
 import select
 from typing import Protocol, cast
 
@@ -12,6 +13,18 @@ from bff.upstream.transport.reader import ResponseReader
 
 _PIECE = 64 * 1024
 """Bytes of a body written at once; the next piece follows when the socket has taken this one."""
+
+
+_TIMEOUT = re.compile(r"timeout\s*=\s*(\d{1,9})", re.IGNORECASE)
+
+
+def idle_limit(keep_alive: str) -> float:
+    """Return for how many seconds a service that sent *keep_alive* may be trusted to keep an idle connection.
+
+    One second less than it says, so that ours is the shorter patience (PY-6); without end when it says nothing.
+    """
+    said = _TIMEOUT.search(keep_alive)
+    return float("inf") if said is None else max(0.0, int(said[1]) - 1.0)
 
 
 class Owner(Protocol):
@@ -31,6 +44,7 @@ class Connection(asyncio.Protocol):
         origin: Where it leads.
         expires: Time of the owner's clock after which it carries no further request.
         idle_since: Time of the owner's clock since when it waits for one.
+        idle_limit: Seconds for which it may wait.
         closed: It is closed or being closed.
     """
 
@@ -48,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_watch",
         "closed",
         "expires",
+        "idle_limit",
         "idle_since",
         "origin",
     )
@@ -56,6 +71,7 @@ class Connection(asyncio.Protocol):
         self.origin = origin
         self.expires = expires
         self.idle_since = 0.0
+        self.idle_limit = limits.keepalive_expiry
         self.closed = False
         self._limits = limits
         self._owner = owner
@@ -92,9 +108,9 @@ class Connection(asyncio.Protocol):
             self._send_more()
         return answer
 
-    def abandon(self, answer: "asyncio.Future[Response]") -> None:
-        """Close the socket if *answer* is still to come; nobody waits for it any more (DL-10)."""
-        if self._answer is answer:
+    def abandon(self, answer: "asyncio.Future[Response] | None") -> None:
+        """Close the socket if *answer* is still to come, or was never promised; nobody waits for it (DL-10)."""
+        if answer is None or self._answer is answer:
             self._answer = None
             self.abort()
         elif answer.done() and not answer.cancelled():
@@ -107,7 +123,7 @@ class Connection(asyncio.Protocol):
 
     def is_ready(self) -> bool:
         """Return whether a request may be sent: open, and nothing to read, neither bytes nor the peer's end."""
-        return not self.closed and not self._poll.poll(0)
+        return not self.closed and not self._transport.is_closing() and not self._poll.poll(0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio when the connection stands."""
@@ -174,6 +190,9 @@ class Connection(asyncio.Protocol):
         answer, self._answer = self._answer, None
         assert answer is not None
         response = self._reader.response()
+        hint = response.headers.get("keep-alive")
+        if hint is not None:
+            self.idle_limit = min(self._limits.keepalive_expiry, idle_limit(hint))
         if self._reader.reusable and self._unsent is None and not self.closed:
             self._owner.give_back(self)
         else:

@@ -40,8 +40,9 @@ class NativeTransport:
             host = self._hosts[origin] = host_field(origin)
         head = encode(request, host)
         connection = self._pool.take(origin) or await self._pool.obtain(origin)
-        answer = connection.exchange(head, request.body, for_head=request.method == "HEAD")
+        answer = None
         try:
+            answer = connection.exchange(head, request.body, for_head=request.method == "HEAD")
             return await answer
         except BaseException:
             connection.abandon(answer)

@@ -193,7 +193,7 @@ class Pool:
             self._sweep = loop.call_later(self._limits.keepalive_expiry, self._close_stale)
 
     def _is_fresh(self, connection: Connection, now: float) -> bool:
-        return now < connection.expires and now - connection.idle_since < self._limits.keepalive_expiry
+        return now < connection.expires and now - connection.idle_since < connection.idle_limit
 
     def _close_stale(self) -> None:
         self._sweep = None

@@ -71,6 +71,7 @@ class Resolver:
         self._flights: dict[tuple[str, int], asyncio.Future[Sequence[AddressInfo]]] = {}
         self._overdue: set[tuple[str, int]] = set()
         self._doubted: dict[tuple[str, int], float] = {}
+        self._closed = False
 
     async def resolve(self, host: str, port: int, *, timeout: float) -> tuple[AddressInfo, ...]:  # noqa: ASYNC109 - it does not end the lookup
         """Return the addresses of *host*, at least one.
@@ -81,7 +82,7 @@ class Resolver:
             timeout: Longest wait in seconds; the lookup itself goes on and serves the next caller.
 
         Raises:
-            UpstreamError: DNS when there is no answer, CONNECT when every address is refused.
+            UpstreamError: DNS when there is no answer, CONNECT when every address is refused, POOL once closed.
         """
         literal = _literal(host, port)
         if literal is not None:
@@ -112,7 +113,8 @@ class Resolver:
 
     def close(self) -> None:
         """Start no further lookups; those that run end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        self._threads.shutdown(wait=False)
 
     async def _ask(self, key: tuple[str, int], limit: float) -> _Answer:
         host = key[0]
@@ -133,6 +135,8 @@ class Resolver:
         return self._known[key]
 
     def _start(self, key: tuple[str, int]) -> "asyncio.Future[Sequence[AddressInfo]]":
+        if self._closed:
+            raise UpstreamError(Outcome.POOL, "resolver is closed")
         loop = asyncio.get_running_loop()
         look = self._lookup
         flight = loop.run_in_executor(self._threads, lambda: look(*key, type=socket.SOCK_STREAM))

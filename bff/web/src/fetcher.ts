@@ -1,6 +1,6 @@
 /** Sends operations and tells what came back; introspection is not worth telling. */
 import { createGraphiQLFetcher, isAsyncIterable, type Fetcher } from "@graphiql/toolkit";
-import type { ExecutionResult } from "graphql";
+import { Kind, parse, type DocumentNode, type ExecutionResult } from "graphql";
 import { summarise, summariseNoAnswer, type Summary } from "./summary";
 
 /** Returns a fetcher for `endpoint` on this host that calls `tell` with null when it starts, then for each answer. */
@@ -14,7 +14,10 @@ export function createFetcher(endpoint: string, tell: (summary: Summary | null) 
     enableIncrementalDelivery: false,
   });
 
-  return async (params, options) => {
+  return async (given, givenOptions) => {
+    const document = parsed(given.query);
+    const params = { ...given, operationName: operationName(document, given.operationName) };
+    const options = { ...givenOptions, ...(document && { documentAST: document }) };
     if (params.operationName === "IntrospectionQuery") return send(params, options);
     tell(null);
     const start = performance.now();
@@ -29,6 +32,26 @@ export function createFetcher(endpoint: string, tell: (summary: Summary | null) 
       throw error;
     }
   };
+}
+
+/** Returns the document in `query`, or nothing where the server will have to say what is wrong with it. */
+function parsed(query: string): DocumentNode | undefined {
+  try {
+    return parse(query);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns the name of the operation to run.
+ *
+ * GraphiQL learns the names of a new tab's operations a moment late; until then it asks for the old tab's.
+ */
+function operationName(document: DocumentNode | undefined, asked: string | null | undefined): string | null {
+  const names = document?.definitions.flatMap((node) => (node.kind === Kind.OPERATION_DEFINITION ? node.name?.value : []));
+  const known = asked && (!names || names.includes(asked));
+  return known ? asked : (names?.length === 1 && names[0]) || null;
 }
 
 /** Passes the answers of a subscription on and tells of each. */

@@ -2,22 +2,29 @@ import "./nonce";
 import "./workers";
 import "graphiql/style.css";
 import "./page.css";
-import { ToolbarButton, useGraphiQLActions } from "@graphiql/react";
+import { ToolbarButton, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { StrictMode, useEffect, useState } from "react";
+import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
 import { createFetcher } from "./fetcher";
 import { forgetTabs, openStorage } from "./storage";
 import type { Summary, Verdict } from "./summary";
 
+const root = document.getElementById("root") as HTMLElement; // the server writes it
 const config = readConfig();
 const storage = openStorage(config);
 const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
 
 const MARKS: Record<Verdict, string> = { whole: "✓", partial: "◐", failed: "✕" };
 
-function SummaryLine({ summary }: { summary: Summary | null }) {
+type Summaries = Readonly<Record<string, Summary | null>>;
+
+/** Tells of the answer that the open tab shows; `onTab` learns which one that is. */
+function SummaryLine({ summaries, onTab }: { summaries: Summaries; onTab: (id: string) => void }) {
+  const tab = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]?.id ?? "");
+  useEffect(() => onTab(tab), [onTab, tab]);
+  const summary = summaries[tab];
   return (
     <div role="status" className="bff-summary" data-verdict={summary?.verdict ?? "none"}>
       {summary ? (
@@ -51,6 +58,17 @@ function RunKey() {
   return null;
 }
 
+/** Lets nobody touch the page before all editors are there: a tab that is opened earlier would stay empty. */
+function Readiness() {
+  const ready = useGraphiQL(({ queryEditor, variableEditor, headerEditor, responseEditor }) =>
+    [queryEditor, variableEditor, headerEditor, responseEditor].every(Boolean),
+  );
+  useEffect(() => {
+    root.inert = !ready;
+  }, [ready]);
+  return null;
+}
+
 function RestoreIcon() {
   return (
     <svg className="graphiql-toolbar-icon" viewBox="0 0 24 24" fill="none" stroke="currentColor" aria-hidden="true">
@@ -65,8 +83,12 @@ function restoreTabs() {
 }
 
 function Page() {
-  const [summary, setSummary] = useState<Summary | null>(null);
-  const [fetcher] = useState(() => createFetcher(config.endpoint, setSummary));
+  const tab = useRef("");
+  const [onTab] = useState(() => (id: string) => void (tab.current = id));
+  const [summaries, setSummaries] = useState<Summaries>({});
+  const [fetcher] = useState(() =>
+    createFetcher(config.endpoint, (summary) => setSummaries((old) => ({ ...old, [tab.current]: summary }))),
+  );
   return (
     <GraphiQL
       fetcher={fetcher}
@@ -91,15 +113,14 @@ function Page() {
         )}
       </GraphiQL.Toolbar>
       <GraphiQL.Footer>
-        <SummaryLine summary={summary} />
+        <SummaryLine summaries={summaries} onTab={onTab} />
       </GraphiQL.Footer>
       <RunKey />
+      <Readiness />
     </GraphiQL>
   );
 }
 
-const root = document.getElementById("root");
-if (!root) throw new Error("this page has no #root");
 createRoot(root).render(
   <StrictMode>
     <Page />

@@ -6,17 +6,24 @@ const TABS = "graphiql:tabState";
 const QUERY = "graphiql:query";
 const VARIABLES = "graphiql:variables";
 const HEADERS = "graphiql:headers";
+const HISTORY: readonly string[] = ["graphiql:queries", "graphiql:favorites"];
 const PER_VERSION: readonly string[] = [TABS, QUERY, VARIABLES, HEADERS];
 
+/** Returns the text of a history in which every item has `headers` for its own, as those may hold a real token. */
+function withHeaders(history: string, headers: string): string {
+  return JSON.stringify(JSON.parse(history), (key, value: unknown) => (key === "headers" ? headers : value));
+}
+
 /** Returns a storage in which the first ready operation is open until the reader edits something. */
-export function openStorage({ version, operations }: Config): Storage {
+export function openStorage({ version, operations, headers }: Config): Storage {
   const keyOf = (name: string) => (PER_VERSION.includes(name) ? `bff:${version}:${name}` : `bff:${name}`);
   const storage: Storage = {
     get length() {
       return localStorage.length;
     },
     getItem: (name) => localStorage.getItem(keyOf(name)),
-    setItem: (name, value) => localStorage.setItem(keyOf(name), value),
+    setItem: (name, value) =>
+      localStorage.setItem(keyOf(name), HISTORY.includes(name) ? withHeaders(value, headers) : value),
     removeItem: (name) => localStorage.removeItem(keyOf(name)),
     clear: () => localStorage.clear(),
   };

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 from bff.clock import Clock
 from bff.testing.http_message import Reply, Request
@@ -73,11 +73,18 @@ class Catalog:
         if not self._searches.admit():
             detail = f"more than {_SEARCHES_A_SECOND} searches a second"
             raise Problem(429, detail, headers=[("retry-after", "1")])
-        words = _folded(request.query.get("q", "")).split()
-        found = [
-            (place, hit) for place, (text, hit) in enumerate(self._index) if all(word in text for word in words)
-        ]
-        return page(request, found, key=lambda item: item[0], show=lambda item: item[1])
+        found = self._index
+        for word in _folded(request.query.get("q", "")).split():
+            found = [hit for hit in found if word in hit.text]
+        return page(request, found, key=lambda hit: hit.place, show=lambda hit: hit.shown)
+
+
+class Hit(NamedTuple):
+    """What can be found: where it stands, by which text, and what is shown of it."""
+
+    place: int
+    text: str
+    shown: SearchHit
 
 
 class Window:
@@ -113,11 +120,11 @@ def _flag(request: Request, name: str) -> bool | None:
     return None if text is None else text == "true"
 
 
-def _index(restaurants: list[Restaurant], dishes: list[Dish]) -> list[tuple[str, SearchHit]]:
-    """Return what can be found and by which text, restaurants first."""
+def _index(restaurants: list[Restaurant], dishes: list[Dish]) -> list[Hit]:
+    """Return what can be found, restaurants first."""
     places = [(f"{r.name} {r.cuisine}", SearchHit("RESTAURANT", restaurant=r)) for r in restaurants]
     food = [(f"{d.name} {d.description}", SearchHit("DISH", dish=d)) for d in dishes]
-    return [(_folded(text), hit) for text, hit in places + food]
+    return [Hit(place, _folded(text), shown) for place, (text, shown) in enumerate(places + food)]
 
 
 def _folded(text: str) -> str:

@@ -67,7 +67,8 @@ class Couriers:
             return Reply(204)  # tells an EventSource not to come back (HTML, 9.2.3)
         if seen is not None and self._rides(index):
             self._catch_up(index, seen)
-        return Reply.events(self._stream(index, seen), [("cache-control", "no-cache")])
+        headers = (("content-type", "text/event-stream"), ("cache-control", "no-cache"))
+        return Reply(200, headers, self._stream(index, seen))
 
     async def _stream(self, index: int, seen: int | None) -> AsyncIterator[bytes]:
         current, end = self._step(index), self._end(index)

@@ -7,7 +7,7 @@ from typing import Final
 
 from upstreams.simulation.model import Address, Courier, MethodKind, PaymentMethod, Segment, User, Vehicle
 from upstreams.simulation.world.draw import Seed, remember
-from upstreams.simulation.world.ledger import DEMO_USER, USERS, Ledger
+from upstreams.simulation.world.ledger import DEMO_USER, Ledger
 from upstreams.simulation.world.words import ADDRESS_LABELS, CITY, FIRST_NAMES, LAST_NAMES, STREETS
 
 COURIERS: Final = 120
@@ -81,11 +81,6 @@ class People:
             rating=round(rng.uniform(4.1, 5.0), 1),
             phone=f"+49 176 040690 {rng.randrange(100):02}",  # numbers reserved for fiction
         )
-
-
-def user_ids() -> range:
-    """Return the numbers of all customers."""
-    return range(1, USERS + 1)
 
 
 def person(rng: Random) -> str:

@@ -1,0 +1,96 @@
+"""`bff policies` answers what is in force, why, and what may be written."""
+
+import json
+
+import jsonschema
+import pytest
+
+
+def test_a_policy_is_shown_with_the_origin_of_every_value(project):
+    sound = project({"policies/defaults.yaml": "timeouts:\n  attempt: 1s\n"})
+
+    result = sound.bff("policies", "show", "catalog")
+
+    assert result.code == 0
+    lines = [line.split() for line in result.out.splitlines()]
+    assert ["hosts", "[https://catalog.internal]", "policies/upstreams/catalog.yaml:1"] in lines
+    assert ["timeouts.attempt", "1s", "policies/defaults.yaml:2"] in lines
+    assert ["timeouts.total", "5s", "default"] in lines
+
+
+def test_a_policy_is_shown_to_programs(project):
+    result = project().bff("policies", "show", "operations", "--format", "json")
+
+    assert result.json["policy"] == "operations"
+    assert {"key": "deadline", "value": "10s", "origin": "default"} in result.json["values"]
+
+
+def test_an_unknown_policy_is_refused_with_those_that_exist(project):
+    result = project().bff("policies", "show", "catalogue")
+
+    assert result.code == 2
+    assert result.err == "bff: there is no policy 'catalogue'; there are operations, defaults, catalog\n"
+
+
+def test_broken_policies_cannot_be_shown_and_say_why(project):
+    result = project({"policies/operations.yaml": "deadlin: 3s\n"}).bff("policies", "show", "catalog")
+
+    assert result.code == 2
+    assert "policies/operations.yaml:1:1: unknown key 'deadlin'" in result.err
+
+
+def test_policies_are_checked_without_any_schema(project):
+    """The platform team need not be able to import the application."""
+    sound = project({"app.py": "raise RuntimeError\n"})
+
+    assert sound.bff("policies", "check").code == 0
+    sound.write({"policies/upstreams/orders.yaml": "hosts: []\n"})
+    result = sound.bff("policies", "check", "--format", "json")
+
+    assert result.code == 1
+    assert result.findings == [("error", "policy", "policies/upstreams/orders.yaml:1:8")]
+
+
+@pytest.mark.parametrize("kind", ["operations", "defaults", "upstream"])
+def test_each_schema_is_printed_as_the_file_to_keep(project, kind):
+    result = project().bff("policies", "schema", kind)
+
+    assert result.code == 0
+    jsonschema.Draft202012Validator.check_schema(result.json)
+
+
+def test_all_schemas_are_written_where_policies_look_for_them(project):
+    sound = project()
+
+    result = sound.bff("policies", "schema", "--write", "policies/schema")
+
+    assert result.code == 0
+    assert result.out.split() == [
+        f"policies/schema/{kind}.json" for kind in ("operations", "defaults", "upstream")
+    ]
+    printed = sound.bff("policies", "schema", "--format", "json").json
+    written = json.loads((sound.directory / "policies/schema/upstream.json").read_text("utf-8"))
+    assert printed["upstream"] == written
+    assert sound.bff("policies", "check").code == 0
+
+
+def test_an_unknown_kind_is_refused_with_those_that_exist(project):
+    result = project().bff("policies", "schema", "auth")
+
+    assert (result.code, result.err) == (
+        2,
+        "bff: there is no kind of policy file 'auth'; the kinds are operations, defaults, upstream\n",
+    )
+
+
+def test_on_a_terminal_answers_are_for_eyes(project):
+    """Colours and folded tables go to terminals only."""
+    sound = project({"policies/operations.yaml": "deadlin: 3s\n"})
+
+    found = sound.on_terminal("policies", "check")
+    sound.write({"policies/operations.yaml": None})
+    shown = sound.on_terminal("policies", "show", "catalog")
+
+    assert "\x1b[1m" in found
+    assert "policies/operations.yaml:1:1: " in found
+    assert "timeouts.attempt" in shown

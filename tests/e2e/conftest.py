@@ -1,0 +1,127 @@
+"""The whole product as a user runs it: nine services, `bff serve` on its own ports, HTTP in between."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from upstreams.simulation.cluster import MEMBERS, Cluster
+
+ROOT = Path(__file__).parents[2]
+OPERATIONS = ROOT / "schema" / "operations"
+READY = re.compile(r"ready: (http://\S+)/graphql \(admin: (http://[^)]+)\)")
+CUSTOMER = {"authorization": "Bearer demo-u1"}
+
+
+class Bff:
+    """One `bff serve` process, its log, and a client that asks it."""
+
+    def __init__(self, policies, *, arguments=(), schema="schema:schema", cwd=ROOT):
+        command = [sys.executable, "-m", "bff.cli", "serve", "--schema", schema, "--policies", str(policies)]
+        self.process = subprocess.Popen(
+            [*command, "--port", "0", "--admin-port", "0", "--development", *arguments],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(cwd), str(ROOT)])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._errors = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        line = self.process.stdout.readline()
+        found = READY.search(line)
+        assert found, f"bff did not start: {line}{''.join(self._errors)}"
+        self.url, self.admin = found[1], found[2]
+        self.client = httpx.Client(base_url=self.url, headers=CUSTOMER, timeout=30)
+
+    def _read(self):
+        self._errors.extend(self.process.stderr)
+
+    @property
+    def log(self):
+        """What it has written to standard error, one JSON object a line."""
+        return [json.loads(line) for line in list(self._errors) if line.startswith("{")]
+
+    def ask(self, query, variables=None, **headers):
+        return self.client.post("/graphql", json={"query": query, "variables": variables or {}}, headers=headers)
+
+    def run(self, name, **changes):
+        """Run one of the app's operations by its file name."""
+        variables = json.loads((OPERATIONS / f"{name}.variables.json").read_text(encoding="utf-8"))
+        return self.ask((OPERATIONS / f"{name}.graphql").read_text(encoding="utf-8"), {**variables, **changes})
+
+    def close(self):
+        """Stop it by SIGTERM, and once more so that it does not wait; return its exit code."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.terminate()
+        code = self.process.wait(30)
+        self._reader.join(5)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+@pytest.fixture(scope="session")
+def services():
+    with Cluster(latency="1ms", tick="3600s") as cluster:  # nobody moves while we compare answers
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def policies_for(tmp_path_factory):
+    """Return a copy of the application's policies that name other addresses."""
+
+    def copy(urls):
+        folder = tmp_path_factory.mktemp("application") / "policies"
+        shutil.copytree(ROOT / "policies", folder)
+        for file in (folder / "upstreams").glob("*.yaml"):
+            text = file.read_text(encoding="utf-8")
+            for member, port in MEMBERS.items():
+                if member in urls:
+                    text = text.replace(f"http://127.0.0.1:{port}", urls[member])
+            file.write_text(text, encoding="utf-8")
+        return folder
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def bff(services, policies_for):
+    started = Bff(policies_for(services.urls))
+    started.run("home")
+    yield started
+    assert started.close() == 0
+
+
+@pytest.fixture
+def start_bff():
+    """Return a function that starts a further process, stopped at the end of the test."""
+    started = []
+
+    def start(*args, **options):
+        started.append(Bff(*args, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def healed(services):
+    """All services, whole again after the test."""
+    yield services
+    for member, code in services.exit_codes().items():
+        if code is not None:
+            services.restart(member)
+    services.heal()

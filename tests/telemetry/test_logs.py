@@ -1,0 +1,153 @@
+"""What a client was not told is in the log, under the same id and without anybody's credentials."""
+
+import io
+import json
+import logging
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from bff.codes import Code
+from bff.events import AttemptFinished, ErrorTold, OperationFinished
+from bff.telemetry.fanout import fan_out
+from bff.telemetry.logs import JsonLogs
+from bff.telemetry.redaction import redact
+from bff.upstream.outcome import Outcome
+
+ATTEMPT = AttemptFinished("catalog", "dishes", "http://127.0.0.1:9102", Outcome.OK, 0.0123, 200, "r1")
+OPERATION = OperationFinished("r1", "Screen", "query", 0.5, 1, 0)
+
+
+def lines(*events, level=logging.INFO):
+    stream = io.StringIO()
+    logs = JsonLogs(stream, wall=lambda: 1_700_000_000.0, level=level)
+    for event in events:
+        logs(event)
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def raised(error):
+    try:
+        raise error
+    except type(error) as caught:
+        return caught
+
+
+def error_told(exception=None, detail="what happened", code=Code.INTERNAL_SERVER_ERROR, path=("dishes", 3)):
+    return ErrorTold("id-1", "r1", code, path, "catalog", detail, exception)
+
+
+def test_an_error_line_has_all_that_finds_the_fault():
+    (line,) = lines(error_told(raised(ValueError("the reason"))))
+
+    stack = line.pop("stack")
+    assert line == {
+        "time": "2023-11-14T22:13:20.000+00:00",
+        "level": "error",
+        "event": "error",
+        "error_id": "id-1",
+        "request_id": "r1",
+        "code": "INTERNAL_SERVER_ERROR",
+        "path": "dishes.3",
+        "upstream": "catalog",
+        "detail": "what happened",
+        "exception": "ValueError: the reason",
+    }
+    assert "in raised" in stack
+
+
+def test_a_failure_of_a_service_is_told_without_our_own_frames():
+    (line,) = lines(error_told(raised(ValueError("the reason")), code=Code.UPSTREAM_TIMEOUT))
+
+    assert "stack" not in line
+    assert line["exception"] == "ValueError: the reason"
+
+
+@pytest.mark.parametrize(
+    ("code", "path", "level"),
+    [
+        (Code.INTERNAL_SERVER_ERROR, ("a",), "error"),
+        (Code.UPSTREAM_TIMEOUT, ("a",), "warning"),
+        (Code.GRAPHQL_PARSE_FAILED, None, "info"),
+    ],
+)
+def test_the_level_says_whose_fault_it_is(code, path, level):
+    (line,) = lines(error_told(code=code, path=path), level=logging.CRITICAL)
+
+    assert line["level"] == level, "and errors are written at any level"
+
+
+def test_attempts_and_operations_are_for_debugging():
+    assert lines(ATTEMPT, OPERATION) == []
+
+    attempt, operation = lines(ATTEMPT, OPERATION, level=logging.DEBUG)
+
+    assert (attempt["event"], attempt["outcome"], attempt["ms"]) == ("attempt", "OK", 12.3)
+    assert (operation["event"], operation["name"], operation["errors"]) == ("operation", "Screen", 1)
+
+
+def test_an_event_is_one_line_whatever_it_holds():
+    (line,) = lines(error_told(detail="one\ntwo\u2028three"))
+
+    assert line["detail"] == "one\ntwo\u2028three"
+
+
+def test_a_line_ends_however_deep_the_recursion_was():
+    (line,) = lines(error_told(detail="x" * 100_000))
+
+    assert len(line["detail"]) < 10_000
+
+
+def test_a_line_names_the_trace_it_belongs_to():
+    tracer = TracerProvider().get_tracer("test")
+
+    with tracer.start_as_current_span("operation") as span:
+        (line,) = lines(error_told())
+
+    assert line["trace_id"] == trace.format_trace_id(span.get_span_context().trace_id)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /x with Authorization: Bearer SECRETabc.def-ghi",
+        "authorization=SECRETabc",
+        "{'authorization': 'SECRETabc'}",
+        "{'Authorization': 'Basic SECRETabc=='}",
+        'headers {"authorization": "DPoP SECRETabc"}',
+        "refused bearer SECRETabcdef",
+        "token eyJhbGciOiJIUzI1NiJ9SECRET.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "POST access_token=SECRETabc&x=1",
+        '{"refresh_token": "SECRETabc"}',
+        "client_secret=SECRETabc",
+        "password: SECRETabc",
+        "X-Api-Key: SECRETabc",
+        "api_key=SECRETabc",
+        "redis://user:SECRETabc@127.0.0.1:6379/0",
+        "Set-Cookie: SECRETabc; Path=/",
+    ],
+)
+def test_credentials_are_taken_out(text):
+    assert "SECRET" not in redact(text)
+    (line,) = lines(error_told(raised(ValueError(text)), detail=text))
+    assert "SECRET" not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["catalog.dishes: RESET in phase read: peer closed", "GET http://127.0.0.1:9102/dishes?ids=1,2", "a: b"],
+)
+def test_ordinary_text_stays(text):
+    assert redact(text) == text
+
+
+def test_a_listener_that_fails_harms_nobody():
+    heard = []
+
+    def fails(event):
+        raise ValueError(event)
+
+    fan_out(fails, heard.append, fails)(ATTEMPT)
+
+    assert heard == [ATTEMPT]
