@@ -7,6 +7,8 @@ from typing import Any
 import strawberry
 from graphql import GraphQLField, GraphQLSchema
 from graphql.execution import Executor
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.base import BaseSchema
 from strawberry.types.arguments import convert_arguments
 
 from bff.codes import Code
@@ -19,6 +21,7 @@ from bff.execution.documents import Refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run, interpreter
 from bff.execution.resolver import METADATA_KEY, FieldResolver
+from bff.execution.strawberry_schema import graphql_schema_of
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import WrongBatch
 from bff.upstream.outcome import Outcome as Happened
@@ -77,8 +80,7 @@ def compiled(
     base: type[Executor[Any]] = Executor,
     *,
     hide_suggestions: bool,
-    is_awaitable: Any = None,
-    strawberry: bool = False,
+    for_strawberry: bool = False,
     batch_of: BatchOf = no_batch,
     operations: Operations | None = None,
 ) -> Run:
@@ -88,16 +90,13 @@ def compiled(
         schema: What is executed.
         base: The executor class that runs what cannot be compiled.
         hide_suggestions: Whether errors name no similar names.
-        is_awaitable: The predicate for what resolvers return.
-        strawberry: Whether *base* is Strawberry's.
+        for_strawberry: Whether *base* is Strawberry's.
         batch_of: Tells the batch form of a field; `batches` for a Strawberry schema.
         operations: Where compiled operations are kept.
     """
     kept = operations if operations is not None else Operations()
     executor_class: Any = compiled_executor(base, batch_of=batch_of, operations=kept)
-    interpret = interpreter(
-        schema, base, hide_suggestions=hide_suggestions, is_awaitable=is_awaitable, strawberry=strawberry
-    )
+    interpret = interpreter(schema, base, hide_suggestions=hide_suggestions, strawberry=for_strawberry)
 
     def run(job: Job) -> Outcome | Awaitable[Outcome]:
         executor: Compiled | list[Any] = executor_class.build(
@@ -108,10 +107,10 @@ def compiled(
             job.variables,
             job.operation_name,
             middleware=job.middleware,
-            is_awaitable=is_awaitable,
+            is_awaitable=optimized_is_awaitable,
             hide_suggestions=hide_suggestions,
             abort_signal=job.flight.signal,
-            **({"operation_extensions": job.extensions} if strawberry else {}),
+            **({"operation_extensions": job.extensions} if for_strawberry else {}),
         )
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
@@ -171,3 +170,17 @@ def _raise_if_we_are_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise  # noqa: PLE0704 - called while handling the cancellation
+
+
+def compiled_run_of(schema: BaseSchema | GraphQLSchema, *, hide_suggestions: bool) -> Run:
+    """Return the function that runs jobs on *schema* compiled; the counterpart of `strawberry_schema.run_of`."""
+    executable = graphql_schema_of(schema)
+    if not isinstance(schema, strawberry.Schema):
+        return compiled(executable, hide_suggestions=hide_suggestions)
+    return compiled(
+        executable,
+        schema.execution_context_class,
+        hide_suggestions=hide_suggestions,
+        for_strawberry=True,
+        batch_of=batches(schema),
+    )

@@ -1,6 +1,7 @@
 """An engine on a virtual clock, whose every answer is held to the error contract."""
 
 import asyncio
+import os
 from itertools import count
 
 import pytest
@@ -11,6 +12,7 @@ from bff.context import Deadline
 from bff.contract import error_schema
 from bff.errors import ErrorDesk
 from bff.events import ErrorTold
+from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine
 from bff.execution.messages import GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy
@@ -30,6 +32,8 @@ class World:
         self.desk = ErrorDesk(
             self.events.append, new_id=lambda: f"e{next(ids)}", alias=str.title, max_errors=max_errors
         )
+        if run is None and os.environ.get("BFF_TEST_EXECUTOR") == "compiled":
+            run = compiled_run_of(schema, hide_suggestions=self.policy.introspection != "allow")
         self.engine = Engine(
             schema, None, self.policy, desk=self.desk, clock=self.clock, notify=self.events.append, run=run
         )
