@@ -15,29 +15,58 @@ from bff.execution.compiler.failures import put
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan
 from bff.execution.compiler.runtime import Wave
 
+from bff.execution.compiler.values import BAD
+
 if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Place, Run
     from bff.execution.compiler.waiting import Waiting
 
 
+NONE = type(None)
+LISTS = {list, tuple}
+
+
 def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
     """Complete *values*, one for each of the parents *numbers* (all of them when None)."""
+    plain = run.plain
     kinds = set(map(type, values))
-    if field.leaf is None and field.abstract is None and values:
-        (plan,) = field.objects.values()
-        if plan.type.is_type_of is None:
-            if field.depth == 0 and _all_plain(run, kinds):
-                _objects(run, wave, field, plan, numbers, values)
+    if NONE in kinds and not field.nonnull[0]:
+        kinds.discard(NONE)
+        if not kinds:
+            return
+        numbers, values = _present(numbers, values)
+    if field.leaf is not None:
+        if _leaf_column(run, wave, field, numbers, values):
+            return
+    elif field.object is not None:
+        if field.depth == 0:
+            if NONE not in kinds and all(plain[kind] for kind in kinds):
+                _objects(run, wave, field, field.object, numbers, values)
                 return
-            if field.depth == 1 and kinds <= {list, tuple} and _list_of_objects(run, wave, field, plan, numbers, values):
-                return
+        elif field.depth == 1 and kinds <= LISTS and _list_of_objects(run, wave, field, field.object, numbers, values):
+            return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
     cells(run, wave, field, places, values)
 
 
-def _all_plain(run: "Run", kinds: set[type]) -> bool:
-    plain = run.plain
-    return type(None) not in kinds and all(plain[kind] for kind in kinds)
+def _present(numbers: list[int] | None, values: list[Any]) -> tuple[list[int], list[Any]]:
+    there = [
+        (number, value)
+        for number, value in zip(numbers if numbers is not None else range(len(values)), values, strict=True)
+        if value is not None
+    ]
+    return [number for number, _ in there], [value for _, value in there]
+
+
+def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> bool:
+    coerce = run.program.quick[field.number]
+    coerced = [coerce(value) for value in values]
+    if any(value is BAD for value in coerced):
+        return False
+    rows, key = wave.rows, field.key
+    for number, value in zip(numbers if numbers is not None else range(len(values)), coerced, strict=True):
+        rows[number][key] = value
+    return True
 
 
 def _objects(
@@ -58,7 +87,8 @@ def _list_of_objects(
     run: "Run", wave: Wave, field: FieldPlan, plan: ObjectPlan, numbers: list[int] | None, values: list[Any]
 ) -> bool:
     items = list(values[0]) if len(values) == 1 else [item for value in values for item in value]
-    if not _all_plain(run, set(map(type, items))):
+    plain, kinds = run.plain, set(map(type, items))
+    if NONE in kinds or not all(plain[kind] for kind in kinds):
         return False
     lengths = [len(value) for value in values]
     child = Wave(plan, items, wave, field, parents=numbers, lengths=lengths)

@@ -22,7 +22,7 @@ class Emitter:
 
     def __init__(self, plain: PlainTypes) -> None:
         self._plain = plain
-        self._enums: dict[GraphQLEnumType, dict[Any, str]] = {}
+        self._enums: dict[tuple[GraphQLEnumType, bool], dict[Any, str | None]] = {}
         self.names: dict[str, Any] = {}
         self.quick: dict[int, Any] = {}
         self._lines: list[str] = [HEAD]
@@ -64,100 +64,66 @@ class Emitter:
             as_is = None
         self.names[f"leaf_{field.number}"] = self.quick[field.number] = quick
         if isinstance(leaf, GraphQLEnumType) and field.depth == 0:
-            names = self._enums.get(leaf)
+            names = self._enums.get((leaf, field.nonnull[0]))
             if names is None:
-                names = self._enums[leaf] = enum_names(leaf)
+                names = self._enums[leaf, field.nonnull[0]] = enum_names(leaf, nonnull=field.nonnull[0])
             self.names[f"names_{field.number}"] = names
 
     def _object(self, plan: ObjectPlan) -> None:
         for field in plan.fields:
             self._register(field)
-        self._lines += ["", f"def object_{plan.number}(run, wave):", f"    # {plan.type.name}"]
-        self._lines += self._rows(plan)
-        steps = [field for field in plan.fields if not is_quick(field)]
-        for field in steps:
-            call = "batch" if field.source is Source.BATCH else f"field_{field.number}"
-            last = f", plan_{field.number}" if field.source is Source.BATCH else ""
-            self._lines.append(f"    {call}(run, wave{last})")
-        for field in steps:
-            if field.source is not Source.BATCH:
-                self._lines += self._step(field)
+        body = [*self._rows(plan), *(self._call(field) for field in plan.fields if not is_quick(field))]
+        self._lines += [f"def object_{plan.number}(run, wave):  # {plan.type.name}", *(f"    {line}" for line in body)]
 
     def _rows(self, plan: ObjectPlan) -> Iterator[str]:
         leaves = [field for field in plan.fields if is_quick(field) and field.source is not Source.TYPENAME]
         row = _display(plan, {field.number for field in leaves})
         if not leaves:
-            yield f"    wave.rows += [{row} for _ in wave.sources]"
-            return
-        members = any(field.source is Source.MEMBER for field in leaves)
-        yield "    rows = wave.rows; add = rows.append; sources = iter(wave.sources)"
-        if not members:
-            yield from self._loop(plan, leaves, row, mapping=False, indent="    ")
-            return
-        yield "    mapping = mappings(wave.sources)"
-        yield "    if mapping is None:"
-        yield "        for s in sources: add(row_of(run, wave, s))"
-        yield "    elif mapping:"
-        yield from self._loop(plan, leaves, row, mapping=True, indent="        ")
-        yield "    else:"
-        yield from self._loop(plan, leaves, row, mapping=False, indent="        ")
+            yield f"wave.rows += [{row} for _ in wave.sources]"
+        elif all(field.source is Source.ATTRIBUTE for field in leaves):
+            self._loop(f"rows_{plan.number}", leaves, row, mapping=False)
+            yield f"fill(run, wave, rows_{plan.number})"
+        else:
+            self._loop(f"rows_{plan.number}", leaves, row, mapping=False)
+            self._loop(f"dicts_{plan.number}", leaves, row, mapping=True)
+            yield f"fill_either(run, wave, rows_{plan.number}, dicts_{plan.number})"
 
-    def _loop(
-        self, plan: ObjectPlan, leaves: list[FieldPlan], row: str, *, mapping: bool, indent: str
-    ) -> Iterator[str]:
-        reads = "; ".join(f"a{field.number} = {_read(field, mapping=mapping)}" for field in leaves)
-        checks = " and ".join(self._check(field) for field in leaves)
-        body = (
-            "while True:",
-            "    try:",
-            "        for s in sources:",
-            f"            {reads}",
-            f"            if {checks}:",
-            f"                add({row})",
-            "            else:",
-            "                add(row_of(run, wave, s))",
-            "        break",
-            "    except Exception:",
-            "        add(row_of(run, wave, s))",
-        )
-        yield from (indent + line for line in body)
+    def _loop(self, name: str, leaves: list[FieldPlan], row: str, *, mapping: bool) -> None:
+        checks = " and ".join(self._check(field, mapping=mapping) for field in leaves)
+        self._lines += [
+            f"def {name}(run, wave, sources, add):",
+            "    for s in sources:",
+            f"        add({row} if {checks} else row_of(run, wave, s))",
+        ]
 
-    def _check(self, field: FieldPlan) -> str:
-        name = f"a{field.number}"
-        inline = INLINE.get(field.leaf) if field.leaf is not None and field.depth == 0 else None
-        null = "" if field.nonnull[0] else f"{name} is None or "
-        slow = f"({name} := leaf_{field.number}({name})) is not BAD"
-        if inline is not None:
-            return f"({inline.format(name)} or {null}{slow})"
+    def _check(self, field: FieldPlan, *, mapping: bool) -> str:
+        name, read = f"a{field.number}", _read(field, mapping=mapping)
         if f"names_{field.number}" in self.names:
-            return f"({null}({name} := names_{field.number}.get({name}, BAD)) is not BAD)"
-        return f"({slow})"
+            return f"({name} := names_{field.number}.get({read}, BAD)) is not BAD"
+        inline = INLINE.get(field.leaf) if field.leaf is not None and field.depth == 0 else None
+        if inline is None:
+            return f"({name} := leaf_{field.number}({read})) is not BAD"
+        first = inline.replace("{0}", f"{name} := {read}", 1).format(name)
+        null = "" if field.nonnull[0] else f"{name} is None or "
+        return f"({first} or {null}({name} := leaf_{field.number}({name})) is not BAD)"
+
+    def _call(self, field: FieldPlan) -> str:
+        plan = f"plan_{field.number}"
+        if field.source is Source.BATCH:
+            return f"batch(run, wave, {plan})"
+        if field.source is not Source.RESOLVER:
+            return f"read_field(run, wave, {plan})"
+        self.names[f"resolve_{field.number}"] = field.definition.resolve
+        name = f"{field.parent_type.name}.{field.nodes[0].name.value}"
+        self._lines += [
+            f"def field_{field.number}(resolve, s, info, args):  # {name}",
+            "    return resolve(s, info, **args)",
+        ]
+        return f"each(run, wave, {plan}, resolve_{field.number}, field_{field.number})"
 
     def _step(self, field: FieldPlan) -> list[str]:
-        number = field.number
-        head = ["", f"def field_{number}(run, wave):", f"    # {field.parent_type.name}.{field.nodes[0].name.value}"]
-        plan = f"plan_{number}"
-        if field.source is Source.BATCH:
-            return [*head, f"    batch(run, wave, {plan})"]
-        if field.source is not Source.RESOLVER:
-            return [*head, f"    read_field(run, wave, {plan})"]
-        self.names[f"resolve_{number}"] = field.definition.resolve
-        return [
-            *head,
-            f"    resolve = run.resolver(resolve_{number}); info = run.info; values = []",
-            f"    numbers = wave.begun({plan})",
-            f"    args = arguments(run, wave, {plan}, numbers)",
-            "    if args is None: return",
-            "    sources = wave.sources",
-            "    for i in range(len(sources)) if numbers is None else numbers:",
-            "        try:",
-            f"            values.append(resolve(sources[i], info({plan}, wave, i), **args))",
-            "        except Exception as error:",
-            "            values.append(error)",
-            "        except CancelledError:",
-            "            values.append(run.work.cancelled())",
-            f"    complete(run, wave, {plan}, numbers, values)",
-        ]
+        call = self._call(field)
+        return [f"def step_{field.number}(run, wave):", f"    {call}"]
 
 
 def is_quick(field: FieldPlan) -> bool:

@@ -39,8 +39,9 @@ class Failures:
         """
         number, indexes = place
         if all(field.nonnull[: len(indexes) + 1]):
-            wave.cut.setdefault(number, field.index)
-            wave.cut[number] = min(wave.cut[number], field.index)
+            if wave.cut is None:
+                wave.cut = {}
+            wave.cut[number] = min(wave.cut.get(number, field.index), field.index)
         order = (*_order(wave, number), field.index, *indexes)
         self._burst.append((order if late is None else (*order, late), wave, field, place, error))
 

@@ -2,7 +2,6 @@
 
 import linecache
 import weakref
-from asyncio import CancelledError
 from collections.abc import Callable
 from itertools import count
 from threading import RLock
@@ -11,20 +10,19 @@ from typing import Any
 from graphql import GraphQLObjectType, OperationType
 from graphql.execution.values import VariableValues
 
-from bff.execution.compiler.complete import complete, resolve_batch
+from bff.execution.compiler.complete import resolve_batch
 from bff.execution.compiler.emit import Emitter
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, Request
-from bff.execution.compiler.read import arguments, mappings, read_field, row_of
+from bff.execution.compiler.read import fill, fill_either, read_field, resolve_each, row_of
 from bff.execution.compiler.runtime import Run, Wave
-from bff.execution.compiler.values import BAD, PlainTypes
+from bff.execution.compiler.values import BAD, MappingTypes, PlainTypes
 
 _HELPERS = {
     "BAD": BAD,
-    "CancelledError": CancelledError,
-    "arguments": arguments,
     "batch": resolve_batch,
-    "complete": complete,
-    "mappings": mappings,
+    "each": resolve_each,
+    "fill": fill,
+    "fill_either": fill_either,
     "read_field": read_field,
     "row_of": row_of,
 }
@@ -38,6 +36,7 @@ class Program:
         schema: For which it was made.
         root: The plan of its root.
         plain: Which types need no second look.
+        mappings: Which types are mappings.
         quick: Functions that coerce a plain value of a leaf field, by the field's number.
         source: The source text of its functions, for each time that some were added.
     """
@@ -45,6 +44,7 @@ class Program:
     def __init__(self, request: Request, options: Options, variables: VariableValues) -> None:
         self.schema = request.schema
         self.plain = PlainTypes()
+        self.mappings = MappingTypes()
         self._planner = Planner(request, options, variables)
         self.root = self._planner.root()
         self._serial = request.operation.operation is OperationType.MUTATION
@@ -67,7 +67,7 @@ class Program:
             self.enter(run, run.root)
             return
         run.root.rows.append({field.key: None for field in self.root.fields})
-        run.serial = iter([(field, self._functions[f"field_{field.number}"]) for field in self.root.fields])
+        run.serial = iter([(field, self._functions[f"step_{field.number}"]) for field in self.root.fields])
 
     def enter(self, run: Run, wave: Wave) -> None:
         """Make the results of the objects of *wave*."""

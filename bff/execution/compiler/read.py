@@ -1,6 +1,7 @@
 """Reads fields from their parents one by one, as the default resolver does."""
 
-from collections.abc import Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bff.execution.compiler.complete import cells, complete
@@ -10,12 +11,39 @@ if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Run, Wave
 
 
-def mappings(sources: list[Any]) -> bool | None:
-    """Tell whether *sources* are all dicts (True), no mapping at all (False), or something else (None)."""
-    kinds = set(map(type, sources))
-    if kinds == {dict}:
-        return True
-    return None if any(issubclass(kind, Mapping) for kind in kinds) else False
+def mappings(run: "Run", wave: "Wave") -> bool | None:
+    """Tell whether the objects of *wave* are all dicts (True), no mappings at all (False), or something else (None)."""
+    if wave.mapping is Ellipsis:
+        kinds = set(map(type, wave.sources))
+        if kinds == {dict}:
+            wave.mapping = True
+        else:
+            known = run.program.mappings
+            wave.mapping = None if any(known[kind] for kind in kinds) else False
+    return wave.mapping
+
+
+def fill(run: "Run", wave: "Wave", loop: Callable[..., None]) -> None:
+    """Make the rows of *wave* with *loop*; an object that it stumbles over is looked at by `row_of`."""
+    sources, rows = iter(wave.sources), wave.rows
+    add = rows.append
+    while True:
+        try:
+            loop(run, wave, sources, add)
+        except Exception:  # noqa: BLE001 - it is raised again for the field that it belongs to
+            add(row_of(run, wave, wave.sources[len(rows)]))
+        else:
+            return
+
+
+def fill_either(run: "Run", wave: "Wave", of_objects: Callable[..., None], of_dicts: Callable[..., None]) -> None:
+    """Make the rows of *wave* with the loop that fits its objects."""
+    mapping = mappings(run, wave)
+    if mapping is None:
+        for source in wave.sources:
+            wave.rows.append(row_of(run, wave, source))
+    else:
+        fill(run, wave, of_dicts if mapping else of_objects)
 
 
 def read(run: "Run", wave: "Wave", field: FieldPlan, number: int, source: Any) -> Any:
@@ -37,19 +65,56 @@ def read(run: "Run", wave: "Wave", field: FieldPlan, number: int, source: Any) -
 def read_field(run: "Run", wave: "Wave", field: FieldPlan) -> None:
     """Read *field* from all parents and complete it."""
     numbers = wave.begun(field)
-    values: list[Any] = []
-    if field.source is Source.ATTRIBUTE and numbers is None:
-        try:
-            name = field.name
-            values = [getattr(source, name) for source in wave.sources]
-        except Exception:  # noqa: BLE001 - it is raised again for the parent that it belongs to
-            values = []
-    if not values:
+    values = None if numbers is not None else _read_all(run, wave, field)
+    if values is None:
+        values = []
         for number in numbers if numbers is not None else range(len(wave.sources)):
             try:
                 values.append(read(run, wave, field, number, wave.sources[number]))
             except Exception as error:  # noqa: BLE001 - it belongs to the field
                 values.append(error)
+    complete(run, wave, field, numbers, values)
+
+
+def _read_all(run: "Run", wave: "Wave", field: FieldPlan) -> list[Any] | None:
+    name = field.name
+    try:
+        if field.source is Source.ATTRIBUTE:
+            return [getattr(source, name) for source in wave.sources]
+        mapping = mappings(run, wave)
+        if mapping is None:
+            return None
+        if mapping:
+            values = [source.get(name) for source in wave.sources]
+        else:
+            values = [getattr(source, name, None) for source in wave.sources]
+    except Exception:  # noqa: BLE001 - it is raised again for the parent that it belongs to
+        return None
+    plain = run.plain
+    return values if all(plain[kind] for kind in set(map(type, values))) else None
+
+
+def resolve_each(
+    run: "Run", wave: "Wave", field: FieldPlan, resolve: Callable[..., Any] | None, call: Callable[..., Any]
+) -> None:
+    """Call the resolver of *field* for each parent and complete what it returns."""
+    numbers = wave.begun(field)
+    indexes = range(len(wave.sources)) if numbers is None else numbers
+    try:
+        arguments = run.arguments(field)
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        for number in indexes:
+            run.fail(wave, field, (number, ()), error)
+        return
+    resolver, sources = run.resolver(resolve), wave.sources
+    values: list[Any] = []
+    for number in indexes:
+        try:
+            values.append(call(resolver, sources[number], run.info(field, wave, number), arguments))
+        except Exception as error:  # noqa: BLE001 - it belongs to the field
+            values.append(error)
+        except CancelledError:
+            values.append(run.work.cancelled())
     complete(run, wave, field, numbers, values)
 
 
@@ -59,7 +124,7 @@ def row_of(run: "Run", wave: "Wave", source: Any) -> dict[str, Any]:
     row: dict[str, Any] = {field.key: None for field in wave.plan.fields}
     wave.rows.append(row)
     for field in wave.plan.fields:
-        if wave.cut.get(number, field.index) < field.index:
+        if wave.cut is not None and wave.cut.get(number, field.index) < field.index:
             break
         if field.leaf is None or field.source not in {Source.ATTRIBUTE, Source.MEMBER, Source.TYPENAME}:
             continue
@@ -70,13 +135,3 @@ def row_of(run: "Run", wave: "Wave", source: Any) -> dict[str, Any]:
         cells(run, wave, field, [(number, ())], [value])
     wave.rows.pop()
     return row
-
-
-def arguments(run: "Run", wave: "Wave", field: FieldPlan, numbers: list[int] | None) -> dict[str, Any] | None:
-    """Return the arguments of *field*; None, its values having failed, where they do not fit."""
-    try:
-        return run.arguments(field)
-    except Exception as error:  # noqa: BLE001 - it belongs to the field
-        for number in numbers if numbers is not None else range(len(wave.sources)):
-            run.fail(wave, field, (number, ()), error)
-        return None

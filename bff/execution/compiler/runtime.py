@@ -30,10 +30,13 @@ class Wave:
         rows: Their results so far, in the same order.
         parent: The wave that they are children of; None for the root.
         field: The field of the parent that they are values of.
+        mapping: Whether the sources are dicts; see `read.mappings`.
         cut: For objects that are lost, the index of the field whose failure was found first; later ones are not begun.
     """
 
-    __slots__ = ("_lengths", "_parents", "_paths", "_places", "cut", "field", "parent", "plan", "rows", "sources")
+    __slots__ = (
+        "_lengths", "_parents", "_paths", "_places", "cut", "field", "mapping", "parent", "plan", "rows", "sources",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -51,11 +54,12 @@ class Wave:
         self.rows: list[Any] = []
         self.parent = parent
         self.field = field
-        self.cut: dict[int, int] = {}
+        self.cut: dict[int, int] | None = None
+        self.mapping: Any = ...
         self._places = places
         self._parents = parents
         self._lengths = lengths
-        self._paths: dict[int, Path] = {}
+        self._paths: dict[int, Path] | None = None
 
     @property
     def places(self) -> list[Place]:
@@ -77,10 +81,11 @@ class Wave:
         """Return the response path of object *number*; None for the root."""
         if self.parent is None or self.field is None:
             return None
+        if self._paths is None:
+            self._paths = {}
         path = self._paths.get(number)
         if path is None:
-            place = self.places[number]
-            path = self._paths[number] = self.parent.path_of(self.field, place)
+            path = self._paths[number] = self.parent.path_of(self.field, self.places[number])
         return path
 
     def path_of(self, field: FieldPlan, place: Place) -> Path:
@@ -93,7 +98,7 @@ class Wave:
 
     def begun(self, field: FieldPlan) -> list[int] | None:
         """Return the objects whose *field* is to be resolved; None for all of them."""
-        if not self.cut:
+        if self.cut is None:
             return None
         index, cut = field.index, self.cut
         return [number for number in range(len(self.sources)) if cut.get(number, index) >= index]

@@ -1,6 +1,6 @@
 """Leaf values: what each scalar and enum accepts at once, and what needs a closer look."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from types import GeneratorType
 from typing import Any, Final
@@ -52,6 +52,16 @@ class PlainTypes(dict[type, bool]):
         return plain
 
 
+class MappingTypes(dict[type, bool]):
+    """Whether values of a type are mappings; asked once per type."""
+
+    def __missing__(self, kind: type) -> bool:
+        if len(self) >= PlainTypes.LIMIT:
+            self.clear()
+        found = self[kind] = issubclass(kind, Mapping)
+        return found
+
+
 def quick_leaf(leaf: GraphQLLeafType, plain: PlainTypes, *, nonnull: bool) -> Callable[[Any], Any]:
     """Return a function that coerces a plain value to *leaf* and returns `BAD` where anything is unusual."""
     coerce = leaf.coerce_output_value
@@ -94,9 +104,9 @@ def quick_list(item: Callable[[Any], Any], as_they_are: type | None, *, nonnull:
     return quick
 
 
-def enum_names(leaf: GraphQLEnumType) -> dict[Hashable, str]:
-    """Return the names of *leaf* by the values that stand for them, hashable ones only."""
-    names: dict[Hashable, str] = {}
+def enum_names(leaf: GraphQLEnumType, *, nonnull: bool) -> dict[Hashable, str | None]:
+    """Return the names of *leaf* by the values that stand for them, hashable ones only; None is its own name."""
+    names: dict[Hashable, str | None] = {}
     wrapped = getattr(leaf, "wrapped_cls", ())
     members = list(wrapped) if isinstance(wrapped, type) and issubclass(wrapped, Enum) else []
     for value in [*(one.value for one in leaf.values.values()), *members]:
@@ -105,4 +115,6 @@ def enum_names(leaf: GraphQLEnumType) -> dict[Hashable, str]:
         except Exception:  # noqa: BLE001, S112 - such a value is coerced one by one
             continue
     names.pop(None, None)
+    if not nonnull:
+        names[None] = None
     return names
