@@ -137,11 +137,11 @@ def batches(schema: strawberry.Schema) -> BatchOf:
     converter = schema.schema_converter
 
     def batch_of(field: GraphQLField) -> BatchResolve | None:
-        definition = field.extensions.get("strawberry-definition")
+        definition: Any = field.extensions.get("strawberry-definition")
         resolver = getattr(definition, "metadata", {}).get(METADATA_KEY)
         if not isinstance(resolver, FieldResolver) or not resolver.batched:
             return None
-        if definition.extensions or converter._get_field_exception_handlers(definition):  # type: ignore[union-attr]  # noqa: SLF001 - Strawberry has no public way to it; a field with a resolver has a definition
+        if definition.extensions or converter._get_field_exception_handlers(definition):  # noqa: SLF001 - Strawberry has no public way to it
             return None
 
         async def batch(parents: list[Any], info: Any, arguments: dict[str, Any]) -> Sequence[Any]:

@@ -98,7 +98,8 @@ def prepare(schema: GraphQLSchema) -> None:
 def hand_posts() -> Any:
     return {
         "posts": [
-            {"id": p.id, "title": p.title, "user": {"id": (u := USERS[p.user_id]).id, "name": u.name}} for p in POSTS
+            {"id": p.id, "title": p.title, "user": {"id": (u := USERS[p.user_id]).id, "name": u.name}}
+            for p in POSTS
         ]
     }
 

@@ -57,7 +57,9 @@ def is_of_type(
     _wave(run, wave, field, plan, [place for place, _ in good], [value for _, value in good])
 
 
-def _wait(run: "Run", awaitable: Any, wave: "Wave", field: FieldPlan, place: "Place", extra: Any, then: Any) -> None:
+def _wait(
+    run: "Run", awaitable: Any, wave: "Wave", field: FieldPlan, place: "Place", extra: Any, then: Any
+) -> None:
     run.wait(awaitable, wave, field, [place], then, extra)
 
 

@@ -104,8 +104,9 @@ class Operations:
 
         The same text parsed again finds what was compiled before.
         """
+        key: Hashable
         if operation.loc is not None:
-            key = (id(schema), operation.loc.source.body, operation.name and operation.name.value, options)
+            key = (id(schema), operation.loc.source.body, operation.name.value if operation.name else None, options)
             found = self._kept.get(key, lambda: _Kept(schema, operation, fragments, options))
             if found.is_for(schema, operation, fragments):
                 return found.compiled
@@ -116,7 +117,7 @@ class Operations:
 class _Kept:
     """A compiled operation, or the knowledge that it cannot be compiled."""
 
-    __slots__ = ("_fragments", "_operation", "_schema", "compiled")
+    __slots__ = ("_fragments", "_last", "_operation", "_schema", "compiled")
 
     def __init__(
         self, schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: Fragments, options: Options
@@ -124,13 +125,19 @@ class _Kept:
         self._schema = schema
         self._operation = operation
         self._fragments = fragments
+        self._last = (operation, fragments)
         self.compiled: CompiledOperation | None = None
         with suppress(Unsupported):
             self.compiled = CompiledOperation(schema, operation, fragments, options)
 
     def is_for(self, schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: Fragments) -> bool:
-        return (
-            schema is self._schema
-            and (operation is self._operation or operation == self._operation)
-            and fragments == self._fragments
-        )
+        """Tell whether this is *operation*, perhaps parsed again from the same text."""
+        last_operation, last_fragments = self._last
+        if schema is not self._schema:
+            return False
+        if operation is last_operation and fragments == last_fragments:
+            return True
+        if operation != self._operation or fragments != self._fragments:
+            return False
+        self._last = (operation, fragments)
+        return True

@@ -43,7 +43,11 @@ def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None
             if NONE not in kinds and all(plain[kind] for kind in kinds):
                 _objects(run, wave, field, field.object, numbers, values)
                 return
-        elif field.depth == 1 and kinds <= LISTS and _list_of_objects(run, wave, field, field.object, numbers, values):
+        elif (
+            field.depth == 1
+            and kinds <= LISTS
+            and _list_of_objects(run, wave, field, field.object, numbers, values)
+        ):
             return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
     cells(run, wave, field, places, values)
@@ -150,9 +154,7 @@ def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") ->
 
 
 def _null(field: FieldPlan) -> TypeError:
-    return TypeError(
-        f"Cannot return null for non-nullable field {field.parent_type}.{field.nodes[0].name.value}."
-    )
+    return TypeError(f"Cannot return null for non-nullable field {field.parent_type}.{field.nodes[0].name.value}.")
 
 
 def _lists(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:

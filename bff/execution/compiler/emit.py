@@ -73,7 +73,10 @@ class Emitter:
         for field in plan.fields:
             self._register(field)
         body = [*self._rows(plan), *(self._call(field) for field in plan.fields if not is_quick(field))]
-        self._lines += [f"def object_{plan.number}(run, wave):  # {plan.type.name}", *(f"    {line}" for line in body)]
+        self._lines += [
+            f"def object_{plan.number}(run, wave):  # {plan.type.name}",
+            *(f"    {line}" for line in body),
+        ]
 
     def _rows(self, plan: ObjectPlan) -> Iterator[str]:
         leaves = [field for field in plan.fields if is_quick(field) and field.source is not Source.TYPENAME]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 import graphql
@@ -17,6 +18,9 @@ from bff.execution.compiler.waiting import Work
 
 if TYPE_CHECKING:
     from graphql.execution.types import ExperimentalIncrementalExecutionResults
+
+_CLASS_PLACE = list(signature(graphql.execute).parameters).index("executor_class") - 2
+"""How many positional arguments `graphql.execute` takes between the document and the executor class."""
 
 KEY = "bff.execution.compiler"
 """Under which a schema's extensions hold its compiled operations."""
@@ -40,12 +44,13 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
     operations: Operations | None = None
 
     def execute_operation(
-        self, serially: bool | None = None  # noqa: FBT001 - graphql-core's
+        self,
+        serially: bool | None = None,  # noqa: FBT001 - graphql-core's
     ) -> "ExecutionResult | ExperimentalIncrementalExecutionResults | Awaitable[Any]":
         """Run the operation; see `Executor.execute_operation`."""
         program = self.program(serially)
         if program is None:
-            return super().execute_operation(serially)
+            return cast("ExecutionResult", super().execute_operation(serially))
         signal = self.abort_signal
         if signal is not None and signal.aborted:
             self.run_async_work_finished_hook()
@@ -53,7 +58,7 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
         run = self.run_of(program, Work(signal))
         begin(run)
         if not run.work.waiting:
-            return self.finish(self._response(run))
+            return cast("ExecutionResult", self.finish(self._response(run)))
         if signal is None:
             return self._awaited(run)
         return self._aborting(run)
@@ -163,7 +168,7 @@ def compiled_executor(
     return cast("type[Executor[Any]]", type("CompiledExecutor", (Compiled, base), members))
 
 
-class CompiledExecutor(Compiled, IncrementalExecutor):  # type: ignore[misc]  # the mixin's base is for mypy only
+class CompiledExecutor(Compiled, IncrementalExecutor):
     """Executor class for `graphql.execute` and, as `execution_context_class`, for `strawberry.Schema`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -172,36 +177,16 @@ class CompiledExecutor(Compiled, IncrementalExecutor):  # type: ignore[misc]  # 
 
 
 def execute(
-    schema: GraphQLSchema,
-    document: graphql.DocumentNode,
-    root_value: Any = None,
-    context_value: Any = None,
-    variable_values: dict[str, Any] | None = None,
-    operation_name: str | None = None,
-    field_resolver: Callable[..., Any] | None = None,
-    type_resolver: Callable[..., Any] | None = None,
-    *args: Any,
-    executor_class: type[Executor[Any]] | None = None,
-    **options: Any,
+    schema: GraphQLSchema, document: graphql.DocumentNode, *args: Any, **options: Any
 ) -> ExecutionResult | Awaitable[ExecutionResult]:
     """Execute an operation of a validated *document*: `graphql.execute`, compiled.
 
-    Arguments, results and exceptions are those of `graphql.execute`. An *executor_class* that is not compiled is used
-    as it is.
+    Arguments, results and exceptions are those of `graphql.execute`. An `executor_class` that is given, and is not
+    compiled, is used as it is.
 
     Raises:
         AbortedGraphQLExecutionError: The abort signal fired; it has the partial result.
     """
-    return graphql.execute(
-        schema,
-        document,
-        root_value,
-        context_value,
-        variable_values,
-        operation_name,
-        field_resolver,
-        type_resolver,
-        *args,
-        executor_class=executor_class or CompiledExecutor,
-        **options,
-    )
+    if len(args) <= _CLASS_PLACE:
+        options["executor_class"] = options.get("executor_class") or CompiledExecutor
+    return graphql.execute(schema, document, *args, **options)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -116,8 +116,7 @@ class ObjectPlan:
     fields: tuple[FieldPlan, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a plan depends on besides the operation.
 
     Attributes:
@@ -283,12 +282,12 @@ def basic_attribute(definition: GraphQLField) -> str | None:
     """Return the attribute that a basic field of Strawberry reads, None for any other field."""
     if getattr(definition.resolve, "__name__", "") != "_get_basic_result":
         return None
-    described = definition.extensions.get("strawberry-definition")
+    described: Any = definition.extensions.get("strawberry-definition")
     if (
         getattr(described, "default_resolver", None) is getattr
         and type(described).get_result.__qualname__ == "StrawberryField.get_result"
     ):
-        name: str = described.python_name  # type: ignore[union-attr]  # it has a default resolver, so it is one
+        name: str = described.python_name
         return name
     return None
 

@@ -2,7 +2,7 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bff.execution.compiler.complete import cells, complete
 from bff.execution.compiler.plan import FieldPlan, Source
@@ -20,7 +20,7 @@ def mappings(run: "Run", wave: "Wave") -> bool | None:
         else:
             known = run.program.mappings
             wave.mapping = None if any(known[kind] for kind in kinds) else False
-    return wave.mapping
+    return cast("bool | None", wave.mapping)
 
 
 def fill(run: "Run", wave: "Wave", loop: Callable[..., None]) -> None:

@@ -190,12 +190,20 @@ class Run:
             )
         return found
 
-    def fail(self, wave: Wave, field: FieldPlan, place: Place, error: Exception, *, late: int | None = None) -> None:
+    def fail(
+        self, wave: Wave, field: FieldPlan, place: Place, error: Exception, *, late: int | None = None
+    ) -> None:
         """Note that the value of *field* at *place* failed; see `Failures.add`."""
         self.failures.add(wave, field, place, error, late)
 
     def wait(
-        self, awaitable: Awaitable[Any], wave: Wave, field: FieldPlan, places: list[Place], then: Then, extra: Any = None
+        self,
+        awaitable: Awaitable[Any],
+        wave: Wave,
+        field: FieldPlan,
+        places: list[Place],
+        then: Then,
+        extra: Any = None,
     ) -> None:
         """Wait for *awaitable*, then go on with *then*."""
         self.work.add(Waiting(awaitable, wave, field, places, then, extra))
@@ -253,5 +261,3 @@ class Run:
     def errors(self) -> list[GraphQLError]:
         """The errors so far."""
         return self.failures.errors
-
-

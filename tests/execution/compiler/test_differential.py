@@ -281,7 +281,6 @@ class Raise(Exception):
     """Stands for a value that raises when it is asked for."""
 
 
-
 class Method:
     """A member that the default resolver calls."""
 
