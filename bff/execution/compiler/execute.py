@@ -6,7 +6,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 import graphql
-from graphql import ExecutionResult, GraphQLSchema, OperationType
+from graphql import ExecutionResult, GraphQLResolveInfo, GraphQLSchema, OperationType
 from graphql.execution import AbortedGraphQLExecutionError, Executor, default_field_resolver
 from graphql.execution.incremental import IncrementalExecutor
 
@@ -168,12 +168,28 @@ def compiled_executor(
     return cast("type[Executor[Any]]", type("CompiledExecutor", (Compiled, base), members))
 
 
+class _ExtendedInfo(GraphQLResolveInfo):  # type: ignore[type-arg]  # of any context
+    """With the request's `extensions`, which `info.input_extensions` of Strawberry reads."""
+
+    operation_extensions: dict[str, Any] | None
+
+
 class CompiledExecutor(Compiled, IncrementalExecutor):
     """Executor class for `graphql.execute` and, as `execution_context_class`, for `strawberry.Schema`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._extended = "operation_extensions" in kwargs
         self.operation_extensions = kwargs.pop("operation_extensions", None)
         super().__init__(*args, **kwargs)
+
+    def build_resolve_info(self, *args: Any) -> GraphQLResolveInfo[Any]:
+        """Return what a resolver receives."""
+        info = super().build_resolve_info(*args)
+        if not self._extended:
+            return info
+        extended = _ExtendedInfo(*info)
+        extended.operation_extensions = self.operation_extensions
+        return extended
 
 
 def execute(

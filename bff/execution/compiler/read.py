@@ -78,6 +78,8 @@ def read_field(run: "Run", wave: "Wave", field: FieldPlan) -> None:
 
 def _read_all(run: "Run", wave: "Wave", field: FieldPlan) -> list[Any] | None:
     name = field.name
+    if field.source is Source.TYPENAME:
+        return [field.parent_type.name] * len(wave.sources)
     try:
         if field.source is Source.ATTRIBUTE:
             return [getattr(source, name) for source in wave.sources]
