@@ -106,7 +106,12 @@ class Operations:
         """
         key: Hashable
         if operation.loc is not None:
-            key = (id(schema), operation.loc.source.body, operation.name.value if operation.name else None, options)
+            key = (
+                id(schema),
+                operation.loc.source.body,
+                operation.name.value if operation.name else None,
+                options,
+            )
             found = self._kept.get(key, lambda: _Kept(schema, operation, fragments, options))
             if found.is_for(schema, operation, fragments):
                 return found.compiled

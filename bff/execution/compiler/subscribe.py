@@ -14,7 +14,9 @@ _EventExecutor = compiled_executor(ExecutorThrowingOnIncremental)
 
 def subscribe(
     schema: GraphQLSchema, document: graphql.DocumentNode, *args: Any, **options: Any
-) -> AsyncIterator[ExecutionResult] | ExecutionResult | Awaitable[AsyncIterator[ExecutionResult] | ExecutionResult]:
+) -> (
+    AsyncIterator[ExecutionResult] | ExecutionResult | Awaitable[AsyncIterator[ExecutionResult] | ExecutionResult]
+):
     """Subscribe as `graphql.subscribe` does: it makes the source stream, each event is executed compiled."""
     options.setdefault("executor_class", _EventExecutor)
     return graphql.subscribe(schema, document, *args, **options)
