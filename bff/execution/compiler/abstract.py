@@ -67,9 +67,9 @@ def _named(run: "Run", wave: "Wave", field: FieldPlan, group: "list[Waiting]") -
     named = []
     for one in _alive(run, wave, field, group):
         if one.error is not None:
-            run.fail(wave, field, one.places[0], one.error)
+            run.fail(wave, field, one.place, one.error)
         else:
-            named.append((one.places[0], one.extra, one.value))
+            named.append((one.place, one.extra, one.value))
     _by_type(run, wave, field, named)
 
 
@@ -100,7 +100,7 @@ def _checked(run: "Run", wave: "Wave", field: FieldPlan, group: "list[Waiting]")
     by_plan: dict[int, tuple[ObjectPlan, list[Place], list[Any]]] = {}
     for one in _alive(run, wave, field, group):
         value, plan = one.extra
-        place = one.places[0]
+        place = one.place
         if one.error is not None:
             run.fail(wave, field, place, one.error)
         elif not one.value:
@@ -114,7 +114,7 @@ def _checked(run: "Run", wave: "Wave", field: FieldPlan, group: "list[Waiting]")
 
 
 def _alive(run: "Run", wave: "Wave", field: FieldPlan, group: "list[Waiting]") -> "list[Waiting]":
-    return [one for one in group if run.failures.alive(wave, one.places[0], field)]
+    return [one for one in group if run.failures.alive(wave, one.place, field)]
 
 
 def _wave(

@@ -4,7 +4,7 @@ Each step first tries the common case for all values at once; what is unusual is
 """
 
 from collections.abc import AsyncIterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphql import GraphQLError
 from graphql.execution import Executor
@@ -28,7 +28,6 @@ LISTS = {list, tuple}
 
 def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
     """Complete *values*, one for each of the parents *numbers* (all of them when None)."""
-    plain = run.plain
     kinds = set(map(type, values))
     if NONE in kinds and not field.nonnull[0]:
         kinds.discard(NONE)
@@ -40,13 +39,13 @@ def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None
             return
     elif field.object is not None:
         if field.depth == 0:
-            if NONE not in kinds and all(plain[kind] for kind in kinds):
-                _objects(run, wave, field, field.object, numbers, values)
+            if NONE not in kinds and run.plain.all(kinds):
+                _objects(run, wave, field, numbers, values, kinds)
                 return
         elif (
             field.depth == 1
             and kinds <= LISTS
-            and _list_of_objects(run, wave, field, field.object, numbers, values)
+            and _list_of_objects(run, wave, field, numbers, values)
         ):
             return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
@@ -74,9 +73,10 @@ def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | 
 
 
 def _objects(
-    run: "Run", wave: Wave, field: FieldPlan, plan: ObjectPlan, numbers: list[int] | None, values: list[Any]
-) -> None:
-    child = Wave(plan, values, wave, field, parents=numbers)
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
+) -> None:  # fmt: skip
+    assert field.object is not None, "only called for objects"
+    child = Wave(field.object, values, wave, field, parents=numbers, kinds=kinds)
     run.program.enter(run, child)
     key, rows = field.key, wave.rows
     if numbers is None:
@@ -88,14 +88,15 @@ def _objects(
 
 
 def _list_of_objects(
-    run: "Run", wave: Wave, field: FieldPlan, plan: ObjectPlan, numbers: list[int] | None, values: list[Any]
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]
 ) -> bool:
+    assert field.object is not None, "only called for objects"
     items = list(values[0]) if len(values) == 1 else [item for value in values for item in value]
-    plain, kinds = run.plain, set(map(type, items))
-    if NONE in kinds or not all(plain[kind] for kind in kinds):
+    kinds = set(map(type, items))
+    if NONE in kinds or not run.plain.all(kinds):
         return False
     lengths = [len(value) for value in values]
-    child = Wave(plan, items, wave, field, parents=numbers, lengths=lengths)
+    child = Wave(field.object, items, wave, field, parents=numbers, lengths=lengths, kinds=kinds)
     if items:
         run.program.enter(run, child)
     key, rows, kids, start = field.key, wave.rows, child.rows, 0
@@ -141,11 +142,11 @@ def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", value
 def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
     """Go on with values that were waited for."""
     alive = run.failures.alive
-    here = [one for one in group if alive(wave, one.places[0], field)]
+    here = [one for one in group if alive(wave, one.place, field)]
     values = [one.value if one.error is None else one.error for one in here]
     if not values:
         return
-    places = [one.places[0] for one in here]
+    places = [one.place for one in here]
     if places[0][1]:
         cells(run, wave, field, places, values)
     else:
@@ -206,13 +207,13 @@ async def _collect(value: AsyncIterable[Any]) -> tuple[list[Any], Exception | No
 def _collected(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
     for one in group:
         if one.error is not None:
-            run.fail(wave, field, one.places[0], one.error)
+            run.fail(wave, field, one.place, one.error)
             continue
         items, error = one.value
         if error is not None:
-            run.fail(wave, field, one.places[0], error, late=len(items))
-        if run.failures.alive(wave, one.places[0], field):
-            _lists(run, wave, field, one.places, [items])
+            run.fail(wave, field, one.place, error, late=len(items))
+        if run.failures.alive(wave, one.place, field):
+            _lists(run, wave, field, [one.place], [items])
 
 
 def _leaves(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
@@ -241,19 +242,18 @@ def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
     except Exception as error:  # noqa: BLE001 - it belongs to the field
         complete(run, wave, field, numbers, [error] * len(sources))
         return
-    places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(sources)))]
-    run.wait(awaitable, wave, field, places, _batch_came)
+    run.wait(awaitable, wave, field, numbers if numbers is not None else range(len(sources)), _batch_came)
 
 
 def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
     for one in group:
         values = _values_of(one, field)
-        numbers = [number for number, _ in one.places]
+        numbers = cast("Sequence[int]", one.places)
         if run.failures.nulls:
-            kept = [i for i, place in enumerate(one.places) if run.failures.alive(wave, place, field)]
+            kept = [i for i, number in enumerate(numbers) if run.failures.alive(wave, (number, ()))]
             numbers, values = [numbers[i] for i in kept], [values[i] for i in kept]
         if values:
-            complete(run, wave, field, None if len(numbers) == len(wave.rows) else numbers, values)
+            complete(run, wave, field, None if len(numbers) == len(wave.rows) else list(numbers), values)
 
 
 def _values_of(one: "Waiting", field: FieldPlan) -> list[Any]:

@@ -15,7 +15,7 @@ from bff.execution.compiler.emit import Emitter
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, Request
 from bff.execution.compiler.read import fill, fill_either, read_field, resolve_each, row_of
 from bff.execution.compiler.runtime import Run, Wave
-from bff.execution.compiler.values import BAD, MappingTypes, PlainTypes
+from bff.execution.compiler.values import BAD, ObjectTypes, PlainTypes
 
 _HELPERS = {
     "BAD": BAD,
@@ -36,7 +36,7 @@ class Program:
         schema: For which it was made.
         root: The plan of its root.
         plain: Which types need no second look.
-        mappings: Which types are mappings.
+        object_types: Which types are no mappings.
         quick: Functions that coerce a plain value of a leaf field, by the field's number.
         source: The source text of its functions, for each time that some were added.
     """
@@ -44,7 +44,7 @@ class Program:
     def __init__(self, request: Request, options: Options, variables: VariableValues) -> None:
         self.schema = request.schema
         self.plain = PlainTypes()
-        self.mappings = MappingTypes()
+        self.object_types = ObjectTypes()
         self._planner = Planner(request, options, variables)
         self.root = self._planner.root()
         self._serial = request.operation.operation is OperationType.MUTATION

@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Run, Wave
 
 
+DICTS = {dict}
+
+
 def mappings(run: "Run", wave: "Wave") -> bool | None:
-    """Tell whether the objects of *wave* are all dicts (True), no mappings at all (False), or something else (None)."""
+    """Tell whether the objects of *wave* are all dicts (True), no mappings at all (False), or neither (None)."""
     if wave.mapping is Ellipsis:
-        kinds = set(map(type, wave.sources))
-        if kinds == {dict}:
+        kinds = wave.kinds if wave.kinds is not None else set(map(type, wave.sources))
+        if kinds == DICTS:
             wave.mapping = True
         else:
-            known = run.program.mappings
-            wave.mapping = None if any(known[kind] for kind in kinds) else False
+            wave.mapping = False if run.program.object_types.all(kinds) else None
     return cast("bool | None", wave.mapping)
 
 
@@ -92,8 +94,7 @@ def _read_all(run: "Run", wave: "Wave", field: FieldPlan) -> list[Any] | None:
             values = [getattr(source, name, None) for source in wave.sources]
     except Exception:  # noqa: BLE001 - it is raised again for the parent that it belongs to
         return None
-    plain = run.plain
-    return values if all(plain[kind] for kind in set(map(type, values))) else None
+    return values if run.plain.all(set(map(type, values))) else None
 
 
 def resolve_each(

@@ -13,7 +13,7 @@ from graphql.pyutils import Path
 
 from bff.execution.compiler.failures import Failures
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan
-from bff.execution.compiler.waiting import Then, Waiting, Work
+from bff.execution.compiler.waiting import Places, Then, Waiting, Work
 
 if TYPE_CHECKING:
     from bff.execution.compiler.load import Program
@@ -30,12 +30,13 @@ class Wave:
         rows: Their results so far, in the same order.
         parent: The wave that they are children of; None for the root.
         field: The field of the parent that they are values of.
+        kinds: The types of the sources, if they are known.
         mapping: Whether the sources are dicts; see `read.mappings`.
         cut: For objects that are lost, the index of the field whose failure was found first; later ones are not begun.
     """
 
     __slots__ = (
-        "_lengths", "_parents", "_paths", "_places", "cut", "field", "mapping", "parent", "plan", "rows", "sources",
+        "_lengths", "_parents", "_paths", "_places", "cut", "field", "kinds", "mapping", "parent", "plan", "rows", "sources",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +49,7 @@ class Wave:
         places: list[Place] | None = None,
         parents: list[int] | None = None,
         lengths: list[int] | None = None,
+        kinds: set[type] | None = None,
     ) -> None:
         self.plan = plan
         self.sources = sources
@@ -55,6 +57,7 @@ class Wave:
         self.parent = parent
         self.field = field
         self.cut: dict[int, int] | None = None
+        self.kinds = kinds
         self.mapping: Any = ...
         self._places = places
         self._parents = parents
@@ -196,14 +199,8 @@ class Run:
         """Note that the value of *field* at *place* failed; see `Failures.add`."""
         self.failures.add(wave, field, place, error, late)
 
-    def wait(
-        self,
-        awaitable: Awaitable[Any],
-        wave: Wave,
-        field: FieldPlan,
-        places: list[Place],
-        then: Then,
-        extra: Any = None,
+    def wait(  # noqa: PLR0917 - as `Waiting`
+        self, awaitable: Awaitable[Any], wave: Wave, field: FieldPlan, places: Places, then: Then, extra: Any = None
     ) -> None:
         """Wait for *awaitable*, then go on with *then*."""
         self.work.add(Waiting(awaitable, wave, field, places, then, extra))

@@ -36,9 +36,16 @@ INLINE: Final[dict[GraphQLLeafType, str]] = {
 
 
 class PlainTypes(dict[type, bool]):
-    """Whether values of a type are neither awaitable, callable, an exception nor Undefined; asked once per type."""
+    """Whether values of a type are neither awaitable, callable, an exception nor Undefined; asked once per type.
+
+    Attributes:
+        known: Types that are, so that many can be compared at once.
+    """
 
     LIMIT = 4096
+
+    def __init__(self) -> None:
+        self.known: set[type] = set()
 
     def __missing__(self, kind: type) -> bool:
         names = ("__await__", "__aiter__", "__call__")
@@ -48,18 +55,33 @@ class PlainTypes(dict[type, bool]):
         )
         if len(self) >= self.LIMIT:
             self.clear()
+            self.known.clear()
         self[kind] = plain
+        if plain:
+            self.known.add(kind)
         return plain
 
+    def all(self, kinds: set[type]) -> bool:
+        """Tell whether all of *kinds* are plain."""
+        return kinds <= self.known or all([self[kind] for kind in kinds])
 
-class MappingTypes(dict[type, bool]):
-    """Whether values of a type are mappings; asked once per type."""
 
-    def __missing__(self, kind: type) -> bool:
-        if len(self) >= PlainTypes.LIMIT:
-            self.clear()
-        found = self[kind] = issubclass(kind, Mapping)
-        return found
+class ObjectTypes:
+    """Knows types whose values are no mappings."""
+
+    def __init__(self) -> None:
+        self._known: set[type] = set()
+
+    def all(self, kinds: set[type]) -> bool:
+        """Tell whether none of *kinds* is a mapping."""
+        if kinds <= self._known:
+            return True
+        if any(issubclass(kind, Mapping) for kind in kinds):
+            return False
+        if len(self._known) >= PlainTypes.LIMIT:
+            self._known.clear()
+        self._known |= kinds
+        return True
 
 
 def quick_leaf(leaf: GraphQLLeafType, plain: PlainTypes, *, nonnull: bool) -> Callable[[Any], Any]:

@@ -2,8 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from graphql.pyutils import AbortSignal
 from graphql.pyutils import inspect as describe
@@ -17,6 +17,9 @@ Then = Callable[["Run", "Wave", FieldPlan, list["Waiting"]], None]
 """Goes on with what came at the same time for the same field."""
 
 
+Places = Union[list["Place"], Sequence[int]]
+
+
 class Waiting:
     """One awaitable, where its value belongs, and what comes then.
 
@@ -24,7 +27,7 @@ class Waiting:
         awaitable: As it was returned; begun when the run waits for the first time.
         wave: Of the parents.
         field: Whose values they are.
-        places: Where the values belong: one, or those of a whole batch.
+        places: Where its value belongs; for a batch the numbers of the parents.
         then: What to do with the value.
         extra: What else `then` needs.
         value: What came.
@@ -38,7 +41,7 @@ class Waiting:
         awaitable: Awaitable[Any],
         wave: "Wave",
         field: FieldPlan,
-        places: "list[Place]",
+        places: "Places",
         then: Then,
         extra: Any = None,
     ) -> None:
@@ -51,6 +54,17 @@ class Waiting:
         self.future: asyncio.Future[Any] | None = None
         self.value: Any = None
         self.error: Exception | None = None
+
+    @property
+    def place(self) -> "Place":
+        """Where its only value belongs; for a batch, its first one."""
+        first = self.places[0]
+        return (first, ()) if isinstance(first, int) else first
+
+    def is_wanted(self, alive: "Callable[[Wave, Place, FieldPlan], bool]") -> bool:
+        """Tell whether any of its values is still wanted."""
+        wave, field = self.wave, self.field
+        return any(alive(wave, (one, ()) if isinstance(one, int) else one, field) for one in self.places)
 
 
 class Work:
@@ -149,6 +163,9 @@ class Work:
     def take(self) -> list[list[Waiting]]:
         """Return what has come, grouped by field and kind; what was given up meanwhile is left out."""
         done, self._done = self._done, []
+        if len(done) == 1 and done[0].future is None and done[0] in self.waiting:
+            del self.waiting[done[0]]
+            return [done]
         groups: dict[Any, list[Waiting]] = {}
         for one in done:
             if one not in self.waiting:
@@ -156,14 +173,13 @@ class Work:
             del self.waiting[one]
             if one.future is not None:
                 self._read(one, one.future)
-            depth = len(one.places[0][1]) if one.places else 0
-            groups.setdefault((one.then, id(one.wave), one.field, depth), []).append(one)
+            groups.setdefault((one.then, id(one.wave), one.field, len(one.place[1])), []).append(one)
         return list(groups.values())
 
     def abandon(self, alive: "Callable[[Wave, Place, FieldPlan], bool]") -> None:
         """Give up what only concerns values that are no longer in the result."""
         for one in list(self.waiting):
-            if not any(alive(one.wave, place, one.field) for place in one.places):
+            if not one.is_wanted(alive):
                 self._drop(one)
 
     async def ended(self) -> None:
