@@ -191,9 +191,9 @@ def compile_time() -> None:
     variables = get_variable_values(schema, operation.variable_definitions, {})
     best = 1e9
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.process_time()
         program = CompiledOperation(schema, operation, fragments, Options(lambda _: None)).program(variables)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     lines = sum(text.count("\n") for text in program.source)
     print(f"compiling home.graphql: {best * 1e3:.2f} ms, {lines} lines")
 

@@ -8,6 +8,7 @@ from graphql.execution.executor import invalid_return_type_error
 
 from bff.execution.compiler.failures import put
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan
+from bff.execution.compiler.waiting import close
 
 if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Place, Run, Wave
@@ -20,9 +21,9 @@ def find_types(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]"
     assert abstract is not None, "only called for abstract types"
     resolve = abstract.resolve_type or run.type_resolver
     named: list[tuple[Place, Any, Any]] = []
-    for place, value in zip(places, values, strict=True):
+    for place, value, info in zip(places, values, _infos(run, wave, field, places), strict=True):
         try:
-            name = resolve(value, run.info(field, wave, place[0]), abstract)
+            name = resolve(value, info, abstract)
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             run.fail(wave, field, place, error)
             continue
@@ -42,9 +43,9 @@ def is_of_type(
         _wave(run, wave, field, plan, places, values)
         return
     good: list[tuple[Place, Any]] = []
-    for place, value in zip(places, values, strict=True):
+    for place, value, info in zip(places, values, _infos(run, wave, field, places), strict=True):
         try:
-            answer = ask(value, run.info(field, wave, place[0]))
+            answer = ask(value, info)
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             run.fail(wave, field, place, error)
             continue
@@ -55,6 +56,40 @@ def is_of_type(
         else:
             run.fail(wave, field, place, invalid_return_type_error(plan.type, value, field.details))
     _wave(run, wave, field, plan, [place for place, _ in good], [value for _, value in good])
+
+
+def all_are(
+    run: "Run", wave: "Wave", field: FieldPlan, plan: ObjectPlan, numbers: list[int], values: list[Any]
+) -> bool:
+    """Tell whether all *values*, one for each of the parents *numbers*, are at once known to be of the type of *plan*.
+
+    Where they are not, they are asked again one by one.
+    """
+    ask = plan.type.is_type_of
+    if ask is None:
+        return True
+    if plan.number in run.program.awaiting:
+        return False
+    distinct = list(dict.fromkeys(numbers))
+    infos = dict(zip(distinct, run.infos(field, wave, distinct), strict=True))
+    try:
+        for number, value in zip(numbers, values, strict=True):
+            answer: Any = ask(value, infos[number])
+            if answer is not True:
+                if run.is_awaitable(answer):
+                    run.program.awaiting.add(plan.number)
+                    close(answer)
+                return False
+    except Exception:  # noqa: BLE001 - it is raised again for the value that it belongs to
+        return False
+    return True
+
+
+def _infos(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]") -> list[Any]:
+    """Return what resolvers of *field* receive; items of one list share it."""
+    numbers = list(dict.fromkeys(number for number, _ in places))
+    infos = dict(zip(numbers, run.infos(field, wave, numbers), strict=True))
+    return [infos[number] for number, _ in places]
 
 
 def _wait(

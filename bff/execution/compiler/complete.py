@@ -3,18 +3,17 @@
 Each step first tries the common case for all values at once; what is unusual is looked at value by value.
 """
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import GraphQLError
 from graphql.execution import Executor
 from graphql.pyutils import Undefined, is_iterable
 
-from bff.execution.compiler.abstract import find_types, is_of_type
+from bff.execution.compiler.abstract import all_are, find_types, is_of_type
 from bff.execution.compiler.failures import put
-from bff.execution.compiler.plan import FieldPlan, ObjectPlan
+from bff.execution.compiler.plan import FieldPlan
 from bff.execution.compiler.runtime import Wave
-
 from bff.execution.compiler.values import BAD
 
 if TYPE_CHECKING:
@@ -37,16 +36,11 @@ def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None
     if field.leaf is not None:
         if _leaf_column(run, wave, field, numbers, values):
             return
-    elif field.object is not None:
+    elif field.object is not None and NONE not in kinds:
         if field.depth == 0:
-            if NONE not in kinds and run.plain.all(kinds):
-                _objects(run, wave, field, numbers, values, kinds)
+            if run.plain.all(kinds) and _objects(run, wave, field, numbers, values, kinds):
                 return
-        elif (
-            field.depth == 1
-            and kinds <= LISTS
-            and _list_of_objects(run, wave, field, numbers, values)
-        ):
+        elif field.depth == 1 and kinds <= LISTS and _list_of_objects(run, wave, field, numbers, values):
             return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
     cells(run, wave, field, places, values)
@@ -74,8 +68,12 @@ def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | 
 
 def _objects(
     run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
-) -> None:  # fmt: skip
+) -> bool:
     assert field.object is not None, "only called for objects"
+    if field.object.type.is_type_of is not None:
+        asked = numbers if numbers is not None else list(range(len(values)))
+        if not all_are(run, wave, field, field.object, asked, values):
+            return False
     child = Wave(field.object, values, wave, field, parents=numbers, kinds=kinds)
     run.program.enter(run, child)
     key, rows = field.key, wave.rows
@@ -85,6 +83,7 @@ def _objects(
     else:
         for number, kid in zip(numbers, child.rows, strict=True):
             rows[number][key] = kid
+    return True
 
 
 def _list_of_objects(
@@ -96,6 +95,11 @@ def _list_of_objects(
     if NONE in kinds or not run.plain.all(kinds):
         return False
     lengths = [len(value) for value in values]
+    if field.object.type.is_type_of is not None:
+        parents = numbers if numbers is not None else range(len(values))
+        asked = [number for number, length in zip(parents, lengths, strict=True) for _ in range(length)]
+        if not all_are(run, wave, field, field.object, asked, items):
+            return False
     child = Wave(field.object, items, wave, field, parents=numbers, lengths=lengths, kinds=kinds)
     if items:
         run.program.enter(run, child)
@@ -109,34 +113,21 @@ def _list_of_objects(
 def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: Sequence[Any]) -> None:
     """Complete *values* of any kind at *places*, all on the same level of lists."""
     level = len(places[0][1]) if places else 0
-    nonnull, is_list = field.nonnull[level], level < field.depth
     found: list[Place] = []
     present: list[Any] = []
     for place, value in zip(places, values, strict=True):
-        if value is None:
-            if nonnull:
-                run.fail(wave, field, place, _null(field))
-        elif isinstance(value, Exception):
+        if isinstance(value, Exception):
             run.fail(wave, field, place, value)
         elif not run.plain[type(value)] and run.is_awaitable(value):
             run.wait(value, wave, field, [place], resumed)
-        elif value is Undefined:
-            if nonnull:
-                run.fail(wave, field, place, _null(field))
-        else:
+        elif value is not None and value is not Undefined:
             found.append(place)
             present.append(value)
-    if not found:
-        return
-    if is_list:
-        _lists(run, wave, field, found, present)
-    elif field.leaf is not None:
-        _leaves(run, wave, field, found, present)
-    elif field.abstract is not None:
-        find_types(run, wave, field, found, present)
-    else:
-        (plan,) = field.objects.values()
-        is_of_type(run, wave, field, plan, found, present)
+        elif field.nonnull[level]:
+            run.fail(wave, field, place, _null(field))
+    if found:
+        step = _lists if level < field.depth else _INNERMOST[field.leaf is None, field.abstract is None]
+        step(run, wave, field, found, present)
 
 
 def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
@@ -156,6 +147,11 @@ def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") ->
 
 def _null(field: FieldPlan) -> TypeError:
     return TypeError(f"Cannot return null for non-nullable field {field.parent_type}.{field.nodes[0].name.value}.")
+
+
+def _concrete(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
+    assert field.object is not None, "only called for objects"
+    is_of_type(run, wave, field, field.object, places, values)
 
 
 def _lists(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
@@ -226,6 +222,14 @@ def _leaves(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", val
             run.fail(wave, field, place, error)
         else:
             put(wave.rows[place[0]], field, place[1], coerced)
+
+
+_INNERMOST: dict[tuple[bool, bool], Callable[..., None]] = {
+    (False, True): _leaves,
+    (True, False): find_types,
+    (True, True): _concrete,
+}
+"""Completes the innermost values of a field, by whether it is no leaf and not abstract."""
 
 
 def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:

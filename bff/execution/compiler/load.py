@@ -37,6 +37,7 @@ class Program:
         root: The plan of its root.
         plain: Which types need no second look.
         object_types: Which types are no mappings.
+        awaiting: Objects whose `is_type_of` has to be awaited, by number.
         quick: Functions that coerce a plain value of a leaf field, by the field's number.
         source: The source text of its functions, for each time that some were added.
     """
@@ -45,6 +46,7 @@ class Program:
         self.schema = request.schema
         self.plain = PlainTypes()
         self.object_types = ObjectTypes()
+        self.awaiting: set[int] = set()
         self._planner = Planner(request, options, variables)
         self.root = self._planner.root()
         self._serial = request.operation.operation is OperationType.MUTATION

@@ -81,7 +81,7 @@ class FieldPlan:
         leaf: The innermost type, if it is a scalar or enum.
         abstract: The innermost type, if it is an interface or union.
         objects: The innermost object types by name, with their fields; an abstract type may get more of them.
-        object: The innermost type, if it is an object type without `is_type_of`.
+        object: The innermost type, if it is an object type.
     """
 
     number: int
@@ -232,7 +232,7 @@ class Planner:
             leaf,
             abstract,
             objects,
-            objects[inner.name] if is_object_type(inner) and inner.is_type_of is None else None,
+            objects[inner.name] if is_object_type(inner) else None,
         )
 
     def _source(self, definition: GraphQLField, name: str) -> tuple[Source, str, BatchResolve | None]:

@@ -111,9 +111,9 @@ def resolve_each(
         return
     resolver, sources = run.resolver(resolve), wave.sources
     values: list[Any] = []
-    for number in indexes:
+    for number, info in zip(indexes, run.infos(field, wave, indexes), strict=True):
         try:
-            values.append(call(resolver, sources[number], run.info(field, wave, number), arguments))
+            values.append(call(resolver, sources[number], info, arguments))
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             values.append(error)
         except CancelledError:

@@ -4,10 +4,10 @@ A *wave* is all objects of one type at one position of the operation, wherever t
 a value of a field belongs: the number of the parent in its wave, and the index in each list around the value.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLError, GraphQLSchema
+from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.pyutils import Path
 
@@ -18,6 +18,7 @@ from bff.execution.compiler.waiting import Places, Then, Waiting, Work
 if TYPE_CHECKING:
     from bff.execution.compiler.load import Program
 
+_PATH = GraphQLResolveInfo._fields.index("path")
 Place = tuple[int, tuple[int, ...]]
 
 
@@ -178,6 +179,18 @@ class Run:
         path = Path(wave.path(number), field.key, field.parent_type.name)
         return self.make_info(field.definition, field.nodes, field.parent_type, path)
 
+    def infos(self, field: FieldPlan, wave: Wave, numbers: Sequence[int]) -> list[Any]:
+        """Return what the resolver of *field* receives for each of the objects *numbers*."""
+        if not numbers:
+            return []
+        first = self.info(field, wave, numbers[0])
+        kind = type(first)
+        if kind.__dictoffset__ or kind._fields[_PATH] != "path":
+            return [first, *(self.info(field, wave, number) for number in numbers[1:])]
+        head, tail, new = first[:_PATH], first[_PATH + 1 :], tuple.__new__
+        key, typename, path = field.key, field.parent_type.name, wave.path
+        return [new(kind, (*head, new(Path, (path(number), key, typename)), *tail)) for number in numbers]
+
     def arguments(self, field: FieldPlan) -> dict[str, Any]:
         """Return the coerced arguments of *field*, the same for all parents.
 
@@ -200,7 +213,13 @@ class Run:
         self.failures.add(wave, field, place, error, late)
 
     def wait(  # noqa: PLR0917 - as `Waiting`
-        self, awaitable: Awaitable[Any], wave: Wave, field: FieldPlan, places: Places, then: Then, extra: Any = None
+        self,
+        awaitable: Awaitable[Any],
+        wave: Wave,
+        field: FieldPlan,
+        places: Places,
+        then: Then,
+        extra: Any = None,
     ) -> None:
         """Wait for *awaitable*, then go on with *then*."""
         self.work.add(Waiting(awaitable, wave, field, places, then, extra))

@@ -213,7 +213,7 @@ class Work:
             if one not in self.waiting:
                 continue
             if self.aborted:
-                _close(one.awaitable)
+                close(one.awaitable)
                 self._failed(one, self.stopped(started=False))
                 continue
             try:
@@ -269,7 +269,7 @@ class Work:
         self.waiting.pop(one, None)
         future = one.future
         if future is None:
-            _close(one.awaitable)
+            close(one.awaitable)
             return
         users = self._begun.get(future, [])
         if one in users:
@@ -283,6 +283,7 @@ class Work:
                 future.exception()
 
 
-def _close(awaitable: Awaitable[Any]) -> None:
+def close(awaitable: Awaitable[Any]) -> None:
+    """Close a coroutine that will not be begun."""
     if inspect.iscoroutine(awaitable):
         awaitable.close()

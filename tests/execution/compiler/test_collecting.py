@@ -32,7 +32,7 @@ ROOT = {"a": "x", "b": 1, "name": "root", "class": "k", "from": 5, "box": BOX, "
         "{ a @skip(if: true) b @include(if: false) name @skip(if: false) @include(if: true) }",
         "{ a @skip(if: true) b a }",
         "{ ... @skip(if: true) { a } ...F @include(if: true) } fragment F on Query { b }",
-        "{ c d: c(n: 4) e: c(n: null) f: c(s: \"q\") }",
+        '{ c d: c(n: 4) e: c(n: null) f: c(s: "q") }',
     ],
 )  # fmt: skip
 def test_selections(same, query):

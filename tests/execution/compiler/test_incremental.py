@@ -7,8 +7,8 @@ import pytest
 from graphql import GraphQLError, build_schema, parse
 from graphql.execution import ExperimentalIncrementalExecutionResults
 
-from bff.execution.compiler import experimental_execute_incrementally as incrementally
 from bff.execution.compiler import execute
+from bff.execution.compiler import experimental_execute_incrementally as incrementally
 
 SCHEMA = build_schema("""
 directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
@@ -40,7 +40,7 @@ async def frames(function, query, **options):
     [
         "{ a slow box { n slow } numbers }",
         "{ a ... @defer { slow } }",
-        "{ a box { n ...F @defer(label: \"later\") } } fragment F on Box { slow }",
+        '{ a box { n ...F @defer(label: "later") } } fragment F on Box { slow }',
         "{ box { ... @defer { must } n } }",
         "{ numbers @stream(initialCount: 1) }",
         "query ($d: Boolean! = false) { a ... @defer(if: $d) { slow } numbers @stream(if: $d) }",

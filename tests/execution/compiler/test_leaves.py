@@ -8,12 +8,13 @@ import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
     specified_scalar_types,
 )
-from graphql import GraphQLList, GraphQLNonNull
 from graphql.pyutils import Undefined
 
 

@@ -97,9 +97,9 @@ class Plain:
 
 def test_a_result_is_a_list_of_its_own(oracle):
     """Who changes an answer must not change what it was made of."""
-    from bff.execution.compiler import execute  # noqa: PLC0415
-
     from graphql import parse  # noqa: PLC0415
+
+    from bff.execution.compiler import execute  # noqa: PLC0415
 
     ids = ["a", "b"]
     result = execute(SCHEMA, parse("{ id }"), {"id": ids})

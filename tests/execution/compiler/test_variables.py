@@ -28,7 +28,7 @@ for each in ("show", "must"):
     ("query", "variables"),
     [
         ("{ show }", None),
-        ("{ show(i: 1, d: 2, c: GREEN, p: {x: 1}, ps: [{x: 1, tags: [\"a\"]}], a: {b: [1]}) }", None),
+        ('{ show(i: 1, d: 2, c: GREEN, p: {x: 1}, ps: [{x: 1, tags: ["a"]}], a: {b: [1]}) }', None),
         ("{ show(i: null, d: null) }", None),
         ("query ($i: Int) { show(i: $i, d: $i) }", {}),
         ("query ($i: Int) { show(i: $i, d: $i) }", {"i": None}),
