@@ -34,7 +34,7 @@ def find_types(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]"
     _by_type(run, wave, field, named)
 
 
-def is_of_type(
+def is_of_type(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", wave: "Wave", field: FieldPlan, plan: ObjectPlan, places: "list[Place]", values: list[Any]
 ) -> None:
     """Ask `is_type_of` of the object type, where it has one, and make a wave of the values."""
@@ -58,10 +58,10 @@ def is_of_type(
     _wave(run, wave, field, plan, [place for place, _ in good], [value for _, value in good])
 
 
-def all_are(
+def all_are(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", wave: "Wave", field: FieldPlan, plan: ObjectPlan, numbers: list[int], values: list[Any]
 ) -> bool:
-    """Tell whether all *values*, one for each of the parents *numbers*, are at once known to be of the type of *plan*.
+    """Tell whether all *values*, one for each of the parents *numbers*, are at once known to be of *plan*'s type.
 
     Where they are not, they are asked again one by one.
     """
@@ -92,7 +92,7 @@ def _infos(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]") ->
     return [infos[number] for number, _ in places]
 
 
-def _wait(
+def _wait(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", awaitable: Any, wave: "Wave", field: FieldPlan, place: "Place", extra: Any, then: Any
 ) -> None:
     run.wait(awaitable, wave, field, [place], then, extra)
@@ -152,7 +152,7 @@ def _alive(run: "Run", wave: "Wave", field: FieldPlan, group: "list[Waiting]") -
     return [one for one in group if run.failures.alive(wave, one.place, field)]
 
 
-def _wave(
+def _wave(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", wave: "Wave", field: FieldPlan, plan: ObjectPlan, places: "list[Place]", values: list[Any]
 ) -> None:
     if not values:

@@ -66,7 +66,7 @@ def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | 
     return True
 
 
-def _objects(
+def _objects(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
 ) -> bool:
     assert field.object is not None, "only called for objects"

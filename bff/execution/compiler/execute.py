@@ -33,7 +33,7 @@ def no_batch(_: Any) -> None:
 class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc]  # a mixin for executors
     """Laid over an executor class of graphql-core: runs operations compiled.
 
-    What cannot be compiled, such as `@defer`, `@stream` or variables of fragments, runs as the class below does it.
+    What cannot be compiled, such as `@defer` or `@stream`, runs as the class below does it.
 
     Attributes:
         batch_of: Tells the batch form of a field.

@@ -59,7 +59,7 @@ class Failures:
             self._run.work.abandon(self.alive)
 
     def alive(self, wave: "Wave", place: "Place", field: FieldPlan | None = None) -> bool:
-        """Tell whether the object (with *field*: and the list around the value) at *place* is still in the result."""
+        """Tell whether the object at *place*, and with *field* the list around the value, is in the result."""
         number, indexes = place
         row = wave.rows[number]
         if wave.parent is None or wave.field is None:

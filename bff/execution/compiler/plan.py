@@ -38,7 +38,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import Visitor, visit
 
 BatchResolve = Callable[[list[Any], Any, dict[str, Any]], Awaitable[Sequence[Any]]]
-"""Resolves a field for many parents: `(parents, info of the first one, arguments)` to a value or exception each."""
+"""Resolves a field for many parents: `(parents, info of the first, arguments)` to a value or exception each."""
 
 BatchOf = Callable[[GraphQLField], BatchResolve | None]
 """Tells the batch form of a field, None where it has none."""

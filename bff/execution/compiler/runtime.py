@@ -1,7 +1,7 @@
 """What generated code works on: a wave of objects, and one run of a program.
 
-A *wave* is all objects of one type at one position of the operation, wherever their parents are. A *place* says where
-a value of a field belongs: the number of the parent in its wave, and the index in each list around the value.
+A *wave* is all objects of one type at one position of the operation, wherever their parents are. A *place* says
+where a value of a field belongs: the number of the parent in its wave, and the index in each list around it.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -33,11 +33,12 @@ class Wave:
         field: The field of the parent that they are values of.
         kinds: The types of the sources, if they are known.
         mapping: Whether the sources are dicts; see `read.mappings`.
-        cut: For objects that are lost, the index of the field whose failure was found first; later ones are not begun.
+        cut: For objects that are lost, the index of the first field that failed; later ones are not begun.
     """
 
     __slots__ = (
-        "_lengths", "_parents", "_paths", "_places", "cut", "field", "kinds", "mapping", "parent", "plan", "rows", "sources",
+        "_lengths", "_parents", "_paths", "_places", "cut", "field", "kinds", "mapping", "parent", "plan",
+        "rows", "sources",
     )  # fmt: skip
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Runs graphql-core and the compiled executor side by side, answers with the former, and tells where they differ."""
+"""Runs graphql-core and the compiled executor side by side and tells where they differ."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def answer_of(result: ExecutionResult) -> Answer:
     return result.data, sorted(errors, key=repr)
 
 
-def shadow(
+def shadow(  # noqa: PLR0917 - as `graphql.execute`
     schema: GraphQLSchema,
     document: DocumentNode,
     root_value: Any = None,
@@ -59,7 +59,7 @@ def shadow(
 ) -> ExecutionResult | Awaitable[ExecutionResult]:
     """Execute with graphql-core; queries are executed compiled too, and differences reported.
 
-    Resolvers of a query run twice, so it suits queries that change nothing. A mutation runs once, with graphql-core.
+    Resolvers of a query run twice, so it suits queries that change nothing. Mutations run once.
 
     Args:
         schema: As for `graphql.execute`.

@@ -63,7 +63,7 @@ class PlainTypes(dict[type, bool]):
 
     def all(self, kinds: set[type]) -> bool:
         """Tell whether all of *kinds* are plain."""
-        return kinds <= self.known or all([self[kind] for kind in kinds])
+        return kinds <= self.known or all(map(self.__getitem__, kinds))
 
 
 class ObjectTypes:

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from graphql.pyutils import AbortSignal
 from graphql.pyutils import inspect as describe
@@ -17,7 +17,7 @@ Then = Callable[["Run", "Wave", FieldPlan, list["Waiting"]], None]
 """Goes on with what came at the same time for the same field."""
 
 
-Places = Union[list["Place"], Sequence[int]]
+Places: TypeAlias = "list[Place] | Sequence[int]"
 
 
 class Waiting:
@@ -36,7 +36,7 @@ class Waiting:
 
     __slots__ = ("awaitable", "error", "extra", "field", "future", "places", "then", "value", "wave")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - by position, as one is made for every awaitable
         self,
         awaitable: Awaitable[Any],
         wave: "Wave",

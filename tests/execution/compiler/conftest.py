@@ -74,7 +74,7 @@ def answer(result):
 
 
 def both(schema, query, root=None, **options):
-    """Return our result, after comparing it with graphql-core's; *root* is a function that makes the root value."""
+    """Return our result, after comparing it with graphql-core's; *root* may be a function that makes it."""
     document = parse(query)
     assert validate(schema, document) == []
     make = root if callable(root) else lambda: root

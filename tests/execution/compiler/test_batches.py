@@ -9,7 +9,8 @@ from bff.execution.compiler import compiled_executor, execute
 
 SCHEMA = build_schema("""
 type Query { posts: [Post!] post: Post nested: [[Post]] strict: [Post!]! }
-type Post { id: Int user(upper: Boolean = false): User must: User! name: String! tags: [String!] friends: [User!]! fails: Int! slow: Int }
+type Post { id: Int user(upper: Boolean = false): User must: User! name: String! tags: [String!] friends: [User!]!
+            fails: Int! slow: Int }
 type User { id: Int name: String posts: [Post!] }
 """)
 POSTS = [{"id": i, "name": f"p{i}"} for i in range(4)]

@@ -69,7 +69,8 @@ def test_what_resolvers_receive(oracle):
             assert isinstance(info, GraphQLResolveInfo)
             seen.setdefault(function, []).append(
                 (
-                    info.path.as_list(), info.path.typename, info.field_name, [n.loc.start for n in info.field_nodes],
+                    info.path.as_list(), info.path.typename, info.field_name,
+                    [n.loc.start for n in info.field_nodes],
                     str(info.return_type), str(info.parent_type), info.schema is SCHEMA, list(info.fragments),
                     info.root_value, info.operation.name.value, info.variable_values.coerced, info.context,
                     info.is_awaitable(1), info.abort_signal, len(info.async_helpers),

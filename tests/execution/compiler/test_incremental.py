@@ -1,4 +1,4 @@
-"""`@defer` and `@stream` run on graphql-core's own executor, with the same answers; everything else is compiled."""
+"""`@defer` and `@stream` run on graphql-core's own executor, with the same answers."""
 
 import asyncio
 

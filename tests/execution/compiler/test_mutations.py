@@ -17,7 +17,7 @@ class Book:
     def __init__(self):
         self.log = []
 
-    async def set(self, _info, n):
+    async def put(self, _info, n):
         self.log.append(f"begin {n}")
         await asyncio.sleep(10 - n)
         self.log.append(f"end {n}")
@@ -25,7 +25,7 @@ class Book:
             raise ValueError("five")
         return Box(self, n)
 
-    must = set
+    must = set = put
 
     def now(self, _info, n):
         self.log.append(f"now {n}")

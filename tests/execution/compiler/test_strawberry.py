@@ -60,7 +60,7 @@ class Query:
         return [Cat(id="1", color=Color.GREEN), Dog(id="2", name="d")]
 
     @strawberry.field
-    async def either(self, dog: bool) -> Annotated[Cat | Dog, strawberry.union("Either")]:
+    async def either(self, dog: bool) -> Annotated[Cat | Dog, strawberry.union("Either")]:  # noqa: FBT001 - an argument of the schema
         await asyncio.sleep(0)
         return Dog(id="3", name="either") if dog else Cat(id="4", color=Color.RED, lives=9)
 
