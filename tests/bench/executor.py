@@ -61,7 +61,7 @@ def tree(depth: int) -> Any:
 
 SCHEMA = build_schema("""
 type Query { posts: [Post!]! rows: [Row!]! dicts: [Row!]! tree: Tree }
-type Post { id: ID! title: String! user: User }
+type Post { id: ID! title: String! user: User alone: User }
 type User { id: ID! name: String! }
 type Row { a: String! b: String! c: String! d: String e: String f: String g: String! h: String!
            i: Int! j: Int! x: Float! y: Boolean! }
@@ -93,6 +93,7 @@ def prepare(schema: GraphQLSchema) -> None:
     fields["dicts"].resolve = lambda *_: DICTS
     fields["tree"].resolve = lambda *_: TREE
     schema.type_map["Post"].fields["user"].resolve = user
+    schema.type_map["Post"].fields["alone"].resolve = user
 
 
 def hand_posts() -> Any:
@@ -141,6 +142,7 @@ for _ in range(8):
     NESTED = f"name left {{ {NESTED} }} right {{ {NESTED} }}"
 CASES = {
     "posts, joined": ("{ posts { id title user { id name } } }", hand_posts),
+    "posts, each alone": ("{ posts { id title user: alone { id name } } }", hand_posts),
     "2,000 x 12": (f"{{ rows {{ {FIELDS} }} }}", hand_rows),
     "2,000 x 12 dicts": (f"{{ dicts {{ {FIELDS} }} }}", hand_dicts),
     "tree of 255": (f"{{ tree {{ {NESTED} }} }}", hand_tree),

@@ -9,6 +9,7 @@ import graphql
 from graphql import ExecutionResult, GraphQLResolveInfo, GraphQLSchema, OperationType
 from graphql.execution import AbortedGraphQLExecutionError, Executor, default_field_resolver
 from graphql.execution.incremental import IncrementalExecutor
+from graphql.type import GraphQLResolveInfoHelpers
 
 from bff.execution.compiler.cache import Operations
 from bff.execution.compiler.load import Program
@@ -28,6 +29,18 @@ KEY = "bff.execution.compiler"
 
 def no_batch(_: Any) -> None:
     """Stand for a field's batch form where there is none."""
+
+
+class _Background:
+    """What `info.async_helpers` needs of an executor; no way back to it, so that no cycle keeps it alive."""
+
+    gather_async_work = Executor.gather_async_work
+    settle_in_background = Executor.settle_in_background
+    track_async_work = Executor.track_async_work
+
+    def __init__(self, executor: Executor[Any]) -> None:
+        self.background_futures = executor.background_futures
+        self.is_awaitable = executor.is_awaitable
 
 
 class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc]  # a mixin for executors
@@ -84,6 +97,8 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
 
     def run_of(self, program: Program, work: Work) -> Run:
         """Return a run of *program* with what this executor was built with."""
+        background: Any = _Background(self)
+        self.async_helpers = GraphQLResolveInfoHelpers(background.gather_async_work, background.track_async_work)
         return Run(
             program,
             self.variable_values,

@@ -13,16 +13,24 @@ from graphql.error import located_error
 from bff.execution.compiler.plan import FieldPlan
 
 if TYPE_CHECKING:
-    from bff.execution.compiler.runtime import Place, Run, Wave
+    from bff.execution.compiler.runtime import Place, Wave
+    from bff.execution.compiler.waiting import Work
 
 
 class Failures:
-    """Collects the failures of one *run* and makes the nulls."""
+    """Collects the failures of one run and makes the nulls.
 
-    __slots__ = ("_burst", "_run", "errors", "nulls")
+    Attributes:
+        data: The row of the root, None when a failure has taken it.
+        errors: What was told so far.
+        nulls: How many times a null went beyond the value that failed.
+    """
 
-    def __init__(self, run: "Run") -> None:
-        self._run = run
+    __slots__ = ("_burst", "_work", "data", "errors", "nulls")
+
+    def __init__(self, work: "Work") -> None:
+        self._work = work
+        self.data: dict[str, Any] | None = None
         self._burst: list[tuple[tuple[int, ...], Wave, FieldPlan, Place, Exception]] = []
         self.errors: list[GraphQLError] = []
         self.nulls = 0
@@ -56,14 +64,14 @@ class Failures:
         for _, wave, field, place, error in burst:
             self._apply(wave, field, place, error)
         if self.nulls > before:
-            self._run.work.abandon(self.alive)
+            self._work.abandon(self.alive)
 
     def alive(self, wave: "Wave", place: "Place", field: FieldPlan | None = None) -> bool:
         """Tell whether the object at *place*, and with *field* the list around the value, is in the result."""
         number, indexes = place
         row = wave.rows[number]
         if wave.parent is None or wave.field is None:
-            held = self._run.data is row
+            held = self.data is row
         else:
             above = wave.places[number]
             held = self.alive(wave.parent, above) and _at(wave.parent.rows[above[0]], wave.field, above[1]) is row
@@ -88,7 +96,7 @@ class Failures:
         if level >= 0:
             _put(wave.rows[number], field, indexes[:level], None)
         elif wave.parent is None or wave.field is None:
-            self._run.data = None
+            self.data = None
         else:
             self._make_null(wave.parent, wave.field, wave.places[number])
 

@@ -127,7 +127,6 @@ class Run:
 
     __slots__ = (
         "_arguments",
-        "data",
         "failures",
         "hide_suggestions",
         "is_async_iterable",
@@ -169,9 +168,8 @@ class Run:
         self.resolver = resolver
         self.type_resolver = type_resolver
         self.hide_suggestions = hide_suggestions
-        self.data: Any = None
         self.root = Wave(program.root, [root_value])
-        self.failures = Failures(self)
+        self.failures = Failures(work)
         self.serial: Iterator[Any] | None = None
         self._arguments: dict[int, dict[str, Any]] = {}
 
@@ -229,7 +227,7 @@ class Run:
         """Run as far as it goes without waiting."""
         root = self.root
         self.program.begin(self)
-        self.data = root.rows[0]
+        self.failures.data = root.rows[0]
         self.failures.settle()
         if self.serial is not None:
             self.advance()
@@ -273,6 +271,11 @@ class Run:
             first = group[0]
             first.then(self, first.wave, first.field, group)
         self.failures.settle()
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """The result so far."""
+        return self.failures.data
 
     @property
     def errors(self) -> list[GraphQLError]:

@@ -186,6 +186,7 @@ class Work:
         """Wait until what was given up has ended."""
         if self._signal_task is not None:
             self._signal_task.cancel()
+            self._given_up.append(self._signal_task)
         if self._given_up:
             await asyncio.gather(*self._given_up, return_exceptions=True)
 

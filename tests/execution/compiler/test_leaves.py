@@ -44,7 +44,8 @@ LEAVES = [
 VALUES = [
     None, 0, 1, -1, 7, 2**31 - 1, 2**31, -(2**31) - 1, 10**30, 1.0, 1.5, float("inf"), float("nan"), -0.0,
     True, False,
-        "", "1", "1.5", "b", "g", "x", "undefined", "none", b"b", [], [1], {}, (1, 2), Color.RED, Color.GREEN, Text(),
+    "", "1", "1.5", "b", "g", "x", "undefined", "none", b"b", [], [1], {}, (1, 2), Color.RED, Color.GREEN,
+    Text(),
     Decimal("1.5"), Decimal(3), dt.date(2020, 1, 1), Undefined, ValueError("v"), lambda _info: 1,
 ]  # fmt: skip
 
