@@ -1,10 +1,12 @@
 """The one place that constructs and connects things."""
 
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -12,6 +14,10 @@ from uuid import uuid4
 from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.trace import TracerProvider
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 import bff.web
 from bff.clock import SystemClock
@@ -27,8 +33,9 @@ from bff.server.ports import ASGIApp, Receive, Scope, Send
 from bff.server.run import Service
 from bff.settings import Settings, load_schema
 from bff.telemetry.fanout import fan_out
-from bff.telemetry.logs import JsonLogs
+from bff.telemetry.logs import JsonLogs, StandardLogs
 from bff.telemetry.spans import operation_spans, record_on_span
+from bff.telemetry.tracing import open_tracing
 from bff.upstream.client import open_upstreams
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
@@ -49,7 +56,9 @@ def build(settings: Settings) -> Service:
     operations = operations_of(policies, development=settings.development)
     clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load, guards nothing
     logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
+    logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
     notify = fan_out(logs, record_on_span)
+    tracing = open_tracing(os.environ)
 
     def transport(limits: Limits) -> Transport:
         return open_transport(limits, clock=clock, rng=rng)
@@ -58,7 +67,7 @@ def build(settings: Settings) -> Service:
         policies.upstreams, operations, open_transport=transport, clock=clock, rng=rng, notify=notify
     )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
-    spans = operation_spans(trace.get_tracer("bff"))
+    spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing))
     engine = Engine(schema, upstreams, operations, desk=desk, clock=clock, notify=notify, span=spans)
     lifecycle = Lifecycle(clock)
     endpoint = GraphQLEndpoint(
@@ -77,10 +86,12 @@ def build(settings: Settings) -> Service:
         yield
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
+        if tracing is not None:
+            tracing.shutdown()
 
     return Service(
-        app=Front(endpoint, instrumented(lifespan=lifespan)),
-        admin=admin_app(Health(lifecycle, clock=clock)),
+        app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
+        admin=admin_app(Health(lifecycle, clock=clock), tracing),
         lifecycle=lifecycle,
         notify=notify,
     )
@@ -129,16 +140,24 @@ def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | 
     return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets)
 
 
-def instrumented(**options: object) -> FastAPI:
+def instrumented(tracing: TracerProvider | None, **options: object) -> FastAPI:
     """Return a FastAPI app that traces its routes, without a span for each message of a request."""
     app = FastAPI(title="bff", docs_url=None, redoc_url=None, openapi_url=None, **options)  # type: ignore[arg-type]  # passed on as given
-    FastAPIInstrumentor.instrument_app(app, exclude_spans=["receive", "send"])
+    app.add_exception_handler(HTTPException, problem)
+    FastAPIInstrumentor.instrument_app(app, tracer_provider=tracing, exclude_spans=["receive", "send"])
     return app
 
 
-def admin_app(health: ASGIApp) -> FastAPI:
+async def problem(_request: Request, error: Exception) -> Response:
+    """Return what FastAPI refuses in the form of all other failures (PD-9)."""
+    assert isinstance(error, HTTPException)
+    content = {"type": "about:blank", "title": HTTPStatus(error.status_code).phrase, "status": error.status_code}
+    return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")
+
+
+def admin_app(health: ASGIApp, tracing: TracerProvider | None) -> FastAPI:
     """Return the app of the admin port."""
-    app = instrumented()
+    app = instrumented(tracing)
     app.mount("/", health)
     return app
 

@@ -7,12 +7,13 @@ To add one, write the file and put it into `build`.
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 
 from bff.cli import check, demo, policies, schema, serve
-from bff.cli.output import UNUSABLE, Unusable, example
+from bff.cli.output import UNUSABLE, Unusable, example, say
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -31,6 +32,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         context_settings=_SETTINGS,
     )
+    app.callback(invoke_without_command=True)(options)
     app.command("serve", epilog=example("bff serve --schema schema:schema --port 8000"))(serve.serve)
     app.command("demo", epilog=example("bff demo"))(demo.demo)
     command = "bff check --schema schema:schema --policies policies --operations schema/operations"
@@ -38,6 +40,15 @@ def build() -> typer.Typer:
     app.add_typer(policies.app, name="policies")
     app.add_typer(schema.app, name="schema")
     return app
+
+
+def options(
+    version: Annotated[bool | None, typer.Option("--version", help="Print the version.")] = None,
+) -> None:
+    """Answer to the options of `bff` itself."""
+    if version:
+        say(f"bff {metadata.version('bff')}")
+        raise typer.Exit
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

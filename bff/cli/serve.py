@@ -98,7 +98,12 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
     from bff.app import build, operations_of  # noqa: PLC0415 - slow to import
     from bff.cli.project import import_schema  # noqa: PLC0415
     from bff.server.run import Address, serve  # noqa: PLC0415
+    from bff.telemetry.tracing import UnknownExporter, require_known_exporter  # noqa: PLC0415
 
+    try:
+        require_known_exporter(os.environ)
+    except UnknownExporter as error:
+        raise Unusable(str(error)) from error
     import_schema(settings.schema_name)
     policies = valid_policies(settings)
 

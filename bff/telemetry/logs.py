@@ -39,13 +39,38 @@ class JsonLogs:
     def __call__(self, event: Event) -> None:
         """Write the line for *event*, if it deserves one."""
         level, fields = _line(event)
-        if level < self._level and not isinstance(event, ErrorTold):
-            return
+        if level >= self._level or isinstance(event, ErrorTold):
+            self.write(level, fields)
+
+    def write(self, level: int, fields: dict[str, Any]) -> None:
+        """Write one line with *fields*, redacted, under the trace that is current."""
         time = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds")
         line = {"time": time, "level": logging.getLevelName(level).lower(), **fields, **_trace()}
         text = json.dumps({key: _safe(value) for key, value in line.items() if value is not None}, default=str)
         self._stream.write(text + "\n")
         self._stream.flush()
+
+
+class StandardLogs(logging.Handler):
+    """Writes what libraries log as the same kind of lines, redacted as well."""
+
+    def __init__(self, logs: JsonLogs) -> None:
+        super().__init__(logging.WARNING)
+        self._logs = logs
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line for *record*."""
+        error = record.exc_info[1] if record.exc_info else None
+        self._logs.write(
+            record.levelno,
+            {
+                "event": "log",
+                "logger": record.name,
+                "detail": record.getMessage(),
+                "exception": _text(error) if error else None,
+                "stack": _stack(error) if error else None,
+            },
+        )
 
 
 def _line(event: Event) -> tuple[int, dict[str, Any]]:

@@ -33,22 +33,22 @@ class Bff:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._errors = []
+        self.errors = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         line = self.process.stdout.readline()
         found = READY.search(line)
-        assert found, f"bff did not start: {line}{''.join(self._errors)}"
+        assert found, f"bff did not start: {line}{''.join(self.errors)}"
         self.url, self.admin = found[1], found[2]
         self.client = httpx.Client(base_url=self.url, headers=CUSTOMER, timeout=30)
 
     def _read(self):
-        self._errors.extend(self.process.stderr)
+        self.errors.extend(self.process.stderr)
 
     @property
     def log(self):
         """What it has written to standard error, one JSON object a line."""
-        return [json.loads(line) for line in list(self._errors) if line.startswith("{")]
+        return [json.loads(line) for line in list(self.errors) if line.startswith("{")]
 
     def ask(self, query, variables=None, **headers):
         return self.client.post("/graphql", json={"query": query, "variables": variables or {}}, headers=headers)
