@@ -133,7 +133,7 @@ def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", value
 def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
     """Go on with values that were waited for."""
     alive = run.failures.alive
-    here = [one for one in group if alive(wave, one.place, field)]
+    here = [one for one in group if alive(wave, one.place, field)] if run.failures.nulls else group
     values = [one.value if one.error is None else one.error for one in here]
     if not values:
         return

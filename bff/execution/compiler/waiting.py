@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from graphql.pyutils import AbortSignal
@@ -126,6 +127,8 @@ class Work:
 
     def begin(self, awaitable: Awaitable[Any]) -> "asyncio.Future[Any]":
         """Begin *awaitable*."""
+        if type(awaitable) is CoroutineType:
+            return asyncio.get_running_loop().create_task(awaitable)
         return asyncio.ensure_future(awaitable)
 
     def give_up(self, future: "asyncio.Future[Any]") -> None:
@@ -210,10 +213,11 @@ class Work:
 
     def _begin_fresh(self) -> None:
         fresh, self._fresh = self._fresh, []
+        aborted = self.aborted
         for one in fresh:
             if one not in self.waiting:
                 continue
-            if self.aborted:
+            if aborted:
                 close(one.awaitable)
                 self._failed(one, self.stopped(started=False))
                 continue
