@@ -1,14 +1,15 @@
 """Each value that is in force, and where it comes from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
 
 from bff.policy.document import Located, Mark, Path, key_text
 from bff.policy.load import PolicySet
-from bff.policy.render import field_as_yaml, model_in
+from bff.policy.render import entry_in, field_as_yaml, model_in
+from bff.policy.resilience import Part
 
 DEFAULT = "default"
 """Origin of a value that no file states."""
@@ -54,11 +55,45 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
     return list(_values(model, model.model_dump(mode="json"), document or Located({}, Mark("")), ()))
 
 
+def effective_for(policies: PolicySet, upstream: str, endpoint: str) -> list[Effective]:
+    """Return every value that is in force for *endpoint* of *upstream*, with the origin that decided it.
+
+    What the endpoint says goes before what its group says, and that before what the upstream says; keys are those
+    of an upstream.
+
+    Raises:
+        KeyError: There is no such upstream. An endpoint that no policy names has the upstream's values.
+    """
+    policy = policies.upstreams[upstream]
+    document = policies.documents.get(f"upstreams/{upstream}") or Located({}, Mark(""))
+    chain = policy.chain(endpoint)
+    parts: list[Path] = [("endpoints", endpoint)]
+    parts += [("groups", name) for name, group in policy.groups.items() if endpoint in group.endpoints]
+    sections = {"timeouts": chain.timeouts, "retry": chain.retry, "hedge": chain.hedge, "breaker": chain.breaker}
+    whole = policy.model_copy(update=sections)
+    return [
+        next((replace(one, origin=origin) for part in parts if (origin := _stated(document, part, one.key))), one)
+        for one in _values(whole, whole.model_dump(mode="json"), document, ())
+        if one.key.partition(".")[0] not in {"groups", "endpoints"}
+    ]
+
+
+def _stated(document: Located, part: Path, key: str) -> str | None:
+    found = document.find((*part, *key.split(".")))
+    at = found and (found.key_at or found.at)
+    return f"{at.file}:{at.line}" if at else None
+
+
 def _values(model: BaseModel, dumped: dict[str, Any], document: Located, path: Path) -> Iterator[Effective]:
     for name, field in type(model).model_fields.items():
         key, value = (*path, name), getattr(model, name)
+        if isinstance(model, Part) and name not in model.model_fields_set:
+            continue
         if model_in(field.annotation):
             yield from _values(value, dumped[name], document, key)
+        elif isinstance(value, dict) and value and entry_in(field.annotation):
+            for entry, inner in value.items():
+                yield from _values(inner, dumped[name][entry], document, (*key, entry))
         elif isinstance(value, dict) and value:
             for entry in value:
                 text = field_as_yaml(field, value[entry])

@@ -8,7 +8,6 @@ from typing_extensions import TypeForm
 from bff.context import Context, Operation
 from bff.upstream.decode import BatchDecoder
 from bff.upstream.endpoint import Endpoint
-from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import Loader
 from bff.upstream.template import query_string, wire_text
 
@@ -100,9 +99,4 @@ class Batch(Batching[T]):
     ) -> Sequence[T | None | Exception]:
         target = self.template.expand(arguments)
         target += query_string([(self.ids, keys)]).replace("?", "&" if "?" in target else "?", 1)
-        call = self.call(operation, target, {}, None)
-        response = await operation.upstreams[self.upstream.name].send(call, operation)
-        try:
-            return self._decode(response, keys)
-        except UpstreamError as error:
-            raise self.named(error) from error.__cause__
+        return await self.fetch(operation, target, {}, None, lambda response: self._decode(response, keys))

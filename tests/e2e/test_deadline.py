@@ -42,7 +42,7 @@ class Mutation:
 schema = strawberry.Schema(Query, Mutation)
 """
 HASTE = {"x-request-timeout-ms": "300"}
-TEN_SECONDS = "timeouts: {total: 10s, attempt: 10s, read_idle: 10s, write_idle: 10s}"
+TEN_SECONDS = "timeouts: {total: 10s, attempt: 10s, read_idle: 10s, write_idle: 10s}\nbreaker: {window: 20s}"
 
 
 @pytest.fixture

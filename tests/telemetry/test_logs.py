@@ -9,13 +9,25 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from bff.codes import Code
-from bff.events import AttemptFinished, ErrorTold, OperationFinished
+from bff.events import (
+    AttemptFinished,
+    BreakerChanged,
+    ErrorTold,
+    GateClosed,
+    GateOpened,
+    HealthChanged,
+    HostEjected,
+    HostReturned,
+    OperationFinished,
+)
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs
 from bff.telemetry.redaction import redact
+from bff.upstream.message import Origin
 from bff.upstream.outcome import Outcome
 
-ATTEMPT = AttemptFinished("catalog", "dishes", "http://127.0.0.1:9102", Outcome.OK, 0.0123, 200, "r1")
+ORIGIN = Origin("http", "127.0.0.1", 9102)
+ATTEMPT = AttemptFinished("catalog", "dishes", ORIGIN, Outcome.OK, 0.0123, 200, "r1")
 OPERATION = OperationFinished("r1", "Screen", "query", 0.5, 1, 0)
 
 
@@ -87,6 +99,39 @@ def test_attempts_and_operations_are_for_debugging():
     assert (operation["event"], operation["name"], operation["errors"]) == ("operation", "Screen", 1)
 
 
+def test_cb_16_a_breaker_that_opens_is_a_warning_with_its_numbers():
+    """Whoever is on call reads from one line what was left alone, why, and for how long."""
+    opened = BreakerChanged("catalog", "search", "closed", "open", "failure_rate", 0.5, 0.1, 24, 5.1)
+    closed = BreakerChanged("catalog", "search", "half_open", "closed", "probes", -1.0, -1.0, 0, 0.0)
+
+    first, second = lines(opened, closed)
+
+    del first["time"]
+    assert first == {
+        "level": "warning",
+        "event": "breaker",
+        "upstream": "catalog",
+        "group": "search",
+        "from": "closed",
+        "to": "open",
+        "cause": "failure_rate",
+        "failure_rate": 0.5,
+        "slow_rate": 0.1,
+        "calls": 24,
+        "open_ms": 5100,
+    }
+    assert (second["level"], second["to"], "open_ms" in second) == ("info", "closed", False)
+
+
+def test_a_gate_is_told_when_it_closes_and_when_it_opens():
+    closed = GateClosed("catalog", "default", ORIGIN, 30.0, "retry_after")
+
+    first, second = lines(closed, GateOpened("catalog", "default", ORIGIN, "time"))
+
+    assert (first["level"], first["origin"], first["closed_ms"]) == ("warning", str(ORIGIN), 30_000)
+    assert (second["level"], second["to"], "closed_ms" in second) == ("info", "open", False)
+
+
 def test_an_event_is_one_line_whatever_it_holds():
     (line,) = lines(error_told(detail="one\ntwo\u2028three"))
 
@@ -151,3 +196,24 @@ def test_a_listener_that_fails_harms_nobody():
     fan_out(fails, heard.append, fails)(ATTEMPT)
 
     assert heard == [ATTEMPT]
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "words"),
+    [
+        (
+            HostEjected("catalog", "http://h:1", "consecutive", 10.0, 1),
+            "warning",
+            {"to": "ejected", "ejected_ms": 10000},
+        ),
+        (HostReturned("catalog", "http://h:1"), "info", {"to": "returned"}),
+        (HealthChanged("catalog", "http://h:1", "unhealthy", "status 500"), "warning", {"to": "unhealthy"}),
+        (HealthChanged("catalog", "http://h:1", "draining", "status 503"), "info", {"to": "draining"}),
+    ],
+)
+def test_what_happens_to_a_host_is_told(event, level, words):
+    """LB-5: draining is meant so and wakes nobody."""
+    (line,) = lines(event)
+
+    assert line["level"] == level
+    assert words.items() <= line.items()

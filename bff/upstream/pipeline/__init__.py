@@ -1,17 +1,51 @@
 """The way of one call: stages around a transport, outermost first (PL-1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from bff.upstream.pipeline.call import Call, Handler, Stage
 
-__all__ = ["ORDER", "Call", "Handler", "Stage", "build"]
+__all__ = ["ORDER", "SETTINGS", "STAGES", "Call", "Handler", "Stage", "build", "stage_of"]
 
 ORDER = (
     "deadline",  # bounds everything below it, sleeps included
-    "balance",  # every attempt picks its host anew
+    "retry",  # above the pick of a host, so that every attempt picks anew
+    "hedge",  # as retry; below it, so that a call has one hedge however often it is repeated
+    "fanout",  # sees attempts, and waits before anything is held
+    "balance",  # above what is known of one host
+    "gate",  # a host that asked for silence costs no permission and no permit
+    "breaker",  # an open breaker ends the attempt before it waits for a permit
+    "bulkhead",  # inside retry, so that a pause between attempts holds no permit
 )
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
+
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "deadline": ("timeouts.total",),
+    "retry": ("retry",),
+    "hedge": ("hedge",),
+    "balance": ("hosts", "balance", "outlier", "health", "slow_start"),
+    "gate": ("retry.gate_max",),
+    "breaker": ("breaker",),
+    "bulkhead": ("bulkhead", "codel", "adaptive", "timeouts.queue"),
+    "attempt": ("timeouts.attempt", "forward"),
+    "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
+}
+"""Which policy keys a stage goes by: a key, or a section; the longest that fits a key decides."""
+
+
+STAGES = (*ORDER, "attempt", "transport")
+"""Everything that a call passes, outermost first."""
+
+
+def stage_of(key: str) -> str | None:
+    """Return the stage that goes by the policy key *key*, such as `retry.attempts`; None where none does."""
+    names = key.split(".")
+    for length in range(len(names), 0, -1):
+        prefix = ".".join(names[:length])
+        for stage, settings in SETTINGS.items():
+            if prefix in settings:
+                return stage
+    return None
 
 
 def build(stages: Sequence[Stage], transport: Handler) -> Handler:
