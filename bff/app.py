@@ -22,7 +22,9 @@ from starlette.responses import JSONResponse, Response
 import bff.web
 from bff.clock import SystemClock
 from bff.errors import ErrorDesk
+from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine
+from bff.execution.strawberry_schema import run_of
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
 from bff.server.graphiql import GraphiQL, read_tabs
@@ -69,7 +71,17 @@ def build(settings: Settings) -> Service:
     )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
     spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing))
-    engine = Engine(schema, upstreams, operations, desk=desk, clock=clock, notify=notify, span=spans)
+    runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
+    engine = Engine(
+        schema,
+        upstreams,
+        operations,
+        desk=desk,
+        clock=clock,
+        notify=notify,
+        span=spans,
+        run=runs(schema, hide_suggestions=operations.introspection == "deny"),
+    )
     lifecycle = Lifecycle(clock)
     endpoint = GraphQLEndpoint(
         engine,

@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -62,6 +62,9 @@ class Settings(BaseModel):
 
     development: bool = False
     """Opens introspection and GraphiQL whatever the policies say; never set it in production."""
+
+    executor: Literal["compiled", "interpreted"] = "compiled"
+    """How operations run: compiled to Python, once each, or by graphql-core's interpreter, as a way back."""
 
     verbose: bool = False
     """Logs every attempt and every operation, not only what went wrong."""

@@ -2,29 +2,18 @@
 
 import json
 import logging
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from opentelemetry import trace
 
-from bff.codes import Code
-from bff.events import (
-    AttemptFinished,
-    BreakerChanged,
-    ErrorTold,
-    Event,
-    GateClosed,
-    GateOpened,
-    OperationFinished,
-)
+from bff.events import ErrorTold, Event
 from bff.telemetry.redaction import redact
+from bff.telemetry.wording import is_loud, line_of, stack_of, text_of
 
 _LONGEST = 8_000
 """Characters of one value in a line; a stack of a deep recursion has no end worth reading."""
-
-_OURS = frozenset({Code.INTERNAL_SERVER_ERROR})
 
 
 class JsonLogs:
@@ -46,7 +35,10 @@ class JsonLogs:
 
     def __call__(self, event: Event) -> None:
         """Write the line for *event*, if it deserves one."""
-        level, fields = _line(event)
+        # Most events come with every call: their words are not even looked for.
+        if self._level > logging.DEBUG and not is_loud(event):
+            return
+        level, fields = line_of(event)
         if level >= self._level or isinstance(event, ErrorTold):
             self.write(level, fields)
 
@@ -75,99 +67,10 @@ class StandardLogs(logging.Handler):
                 "event": "log",
                 "logger": record.name,
                 "detail": record.getMessage(),
-                "exception": _text(error) if error else None,
-                "stack": _stack(error) if error else None,
+                "exception": text_of(error) if error else None,
+                "stack": stack_of(error) if error else None,
             },
         )
-
-
-def _line(event: Event) -> tuple[int, dict[str, Any]]:
-    if isinstance(event, ErrorTold):
-        return _level_of(event), {
-            "event": "error",
-            "error_id": event.error_id,
-            "request_id": event.request_id,
-            "code": event.code.value,
-            "path": None if event.path is None else ".".join(map(str, event.path)),
-            "upstream": event.upstream,
-            "detail": event.detail,
-            "exception": None if event.exception is None else _text(event.exception),
-            "stack": _stack(event.exception) if event.exception and event.code in _OURS else None,
-        }
-    if isinstance(event, AttemptFinished):
-        return logging.DEBUG, {
-            "event": "attempt",
-            "request_id": event.request_id,
-            "upstream": event.upstream,
-            "endpoint": event.endpoint,
-            "origin": str(event.origin),
-            "attempt": event.attempt,
-            "outcome": event.outcome.value,
-            "status": event.status,
-            "ms": round(event.seconds * 1000, 3),
-        }
-    if isinstance(event, OperationFinished):
-        return logging.DEBUG, {
-            "event": "operation",
-            "request_id": event.request_id,
-            "name": event.name,
-            "kind": event.kind,
-            "ms": round(event.seconds * 1000, 3),
-            "errors": event.errors,
-            "degraded": event.degraded,
-        }
-    if isinstance(event, BreakerChanged):
-        return _of_breaker(event)
-    if isinstance(event, GateClosed | GateOpened):
-        return _of_gate(event)
-    return logging.DEBUG, {"event": type(event).__name__, "detail": repr(event)}
-
-
-def _of_breaker(event: BreakerChanged) -> tuple[int, dict[str, Any]]:
-    """A service that is left alone is worth a look at night; one that is well again is worth knowing."""
-    level = logging.WARNING if event.after in {"open", "forced_open"} else logging.INFO
-    return level, {
-        "event": "breaker",
-        "upstream": event.upstream,
-        "group": event.group,
-        "from": event.before,
-        "to": event.after,
-        "cause": event.cause,
-        "failure_rate": round(event.failure_rate, 3),
-        "slow_rate": round(event.slow_rate, 3),
-        "calls": event.calls,
-        "open_ms": round(event.seconds * 1000) or None,
-    }
-
-
-def _of_gate(event: GateClosed | GateOpened) -> tuple[int, dict[str, Any]]:
-    closed = isinstance(event, GateClosed)
-    return logging.WARNING if closed else logging.INFO, {
-        "event": "gate",
-        "upstream": event.upstream,
-        "group": event.group,
-        "origin": str(event.origin),
-        "to": "closed" if closed else "open",
-        "cause": event.cause,
-        "closed_ms": round(event.seconds * 1000) if isinstance(event, GateClosed) else None,
-    }
-
-
-def _level_of(event: ErrorTold) -> int:
-    if event.code in _OURS:
-        return logging.ERROR
-    return logging.WARNING if event.path is not None else logging.INFO
-
-
-def _text(exception: BaseException) -> str:
-    return f"{type(exception).__name__}: {exception}"
-
-
-def _stack(exception: BaseException) -> str | None:
-    # Only asked for where the fault is ours: that a service failed is not explained by our own frames.
-    if exception.__traceback__ is None and exception.__cause__ is None:
-        return None
-    return "".join(traceback.format_exception(exception))
 
 
 def _trace() -> dict[str, str]:

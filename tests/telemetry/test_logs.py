@@ -9,7 +9,17 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from bff.codes import Code
-from bff.events import AttemptFinished, BreakerChanged, ErrorTold, GateClosed, GateOpened, OperationFinished
+from bff.events import (
+    AttemptFinished,
+    BreakerChanged,
+    ErrorTold,
+    GateClosed,
+    GateOpened,
+    HealthChanged,
+    HostEjected,
+    HostReturned,
+    OperationFinished,
+)
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs
 from bff.telemetry.redaction import redact
@@ -186,3 +196,24 @@ def test_a_listener_that_fails_harms_nobody():
     fan_out(fails, heard.append, fails)(ATTEMPT)
 
     assert heard == [ATTEMPT]
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "words"),
+    [
+        (
+            HostEjected("catalog", "http://h:1", "consecutive", 10.0, 1),
+            "warning",
+            {"to": "ejected", "ejected_ms": 10000},
+        ),
+        (HostReturned("catalog", "http://h:1"), "info", {"to": "returned"}),
+        (HealthChanged("catalog", "http://h:1", "unhealthy", "status 500"), "warning", {"to": "unhealthy"}),
+        (HealthChanged("catalog", "http://h:1", "draining", "status 503"), "info", {"to": "draining"}),
+    ],
+)
+def test_what_happens_to_a_host_is_told(event, level, words):
+    """LB-5: draining is meant so and wakes nobody."""
+    (line,) = lines(event)
+
+    assert line["level"] == level
+    assert words.items() <= line.items()
