@@ -176,7 +176,7 @@ class Clients:
         load, now = self._load, self._loop.time
         started = now()
         operation = Operation(str(number), Deadline(started + seconds, self._clock), _NOBODY, kind=self._kind)
-        call = self._prepare(operation)
+        call = self._prepare(operation, key)
         note = self._note
         note(Began(started, load.service, replica, number, operation.deadline.at, load.safe, load.keyed))
         outcome, phase = Outcome.OK.value, None
@@ -193,7 +193,7 @@ class Clients:
             note(Ended(now(), load.service, replica, number, outcome, phase))
             del self._running[number]
 
-    def _prepare(self, operation: Operation) -> Call:
+    def _prepare(self, operation: Operation, key: int) -> Call:
         load = self._load
         headers = {"accept": "application/json"}
         if load.keyed:
@@ -202,7 +202,7 @@ class Clients:
             upstream=load.service,
             endpoint=load.endpoint,
             method="GET" if load.safe else "POST",
-            target="/things",
+            target=f"/things/{operation.request_id if key < 0 else key}",
             headers=headers,
             body=None if load.safe else b"{}",
             safe=load.safe,

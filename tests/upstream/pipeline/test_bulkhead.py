@@ -317,6 +317,26 @@ async def test_ac4_the_limit_follows_what_the_service_can_take(make_call):
     await stage.close()
 
 
+@pytest.mark.parametrize(
+    ("ran", "phase", "blamed"), [(0.1, "operation", False), (1.7, "operation", True), (2.0, "attempt", True)]
+)
+async def test_ac4_a_client_in_a_hurry_does_not_lower_the_limit(make_call, ran, phase, blamed):
+    """CB-9 for the limiter: with a fifth of such clients the limit of a healthy service fell to its minimum."""
+    clock, events = VirtualClock(), []
+    policy = UpstreamPolicy.model_validate({"hosts": ["https://a"], "adaptive": {"enabled": True}})
+    stage = bulkhead_of(policy, clock=clock, notify=events.append)
+
+    async def send(call):
+        await clock.sleep(ran)
+        raise UpstreamError(Outcome.READ_TIMEOUT, "too late", phase=phase)
+
+    for _ in range(10):
+        with pytest.raises(UpstreamError):
+            await clock.run(stage(make_call(), send))
+
+    assert (stage.permits.limit < 20) is blamed
+
+
 @pytest.mark.parametrize("rate", [2000, 4000])
 async def test_bh4_under_twice_the_load_all_permits_work_and_hardly_anybody_is_late(make_call, rate):
     """Ten permits of 10 ms each serve 1000 calls a second; those beyond are told so within 5 ms."""

@@ -15,6 +15,7 @@ from bff.upstream.pipeline.call import Call
 from bff.upstream.pipeline.hedge import Hedge
 from bff.upstream.pipeline.latency import RecentLatency
 
+OK = Response(200, {}, b"")
 HOSTS = [Origin("http", "a", 80), Origin("http", "b", 80)]
 
 
@@ -123,6 +124,39 @@ async def test_hg_4_a_failure_that_another_host_may_not_have_hedges_at_once():
 
     assert (await bench.run()).body == b"1"
     assert bench.sends[1][2] == bench.sends[0][2]
+
+
+async def test_hg_4_of_two_that_end_in_the_same_moment_the_usable_one_wins():
+    """What is done at once comes as a set, in which a failure must not hide an answer."""
+    for _ in range(20):
+        bench, both, arrived = Bench(), asyncio.Event(), asyncio.Event()
+
+        async def send(call, both=both, arrived=arrived):
+            if call.tried:
+                arrived.set()
+            await both.wait()
+            if not call.tried:
+                raise UpstreamError(Outcome.BAD_PAYLOAD, "no good")
+            return OK
+
+        async def run(bench=bench, send=send):
+            return await bench.stage(bench.new(), _setting_origin(send))
+
+        task = asyncio.ensure_future(run())
+        await bench.clock.advance(0.1)
+        await arrived.wait()
+        both.set()
+
+        assert await task is OK
+        assert bench.told == [True]
+
+
+def _setting_origin(send):
+    async def handler(call):
+        call.origin = next(host for host in HOSTS if host not in call.tried)
+        return await send(call)
+
+    return handler
 
 
 async def test_hg_4_a_failure_for_good_ends_all():
