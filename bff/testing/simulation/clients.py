@@ -41,16 +41,14 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """What answers instead of the service: a store that all replicas share.
+    """What answers instead of the service: a store in front of all replicas, outside their pipelines.
 
     Attributes:
-        keys: What can be asked for, each as often as the others.
         ttl: Seconds for which an answer is kept, up to a tenth less by chance.
         wiped: When it loses everything, in seconds after the start of the world.
         filled: Share of the keys that it has an answer for at the start, of any age.
     """
 
-    keys: int
     ttl: float
     wiped: Sequence[float] = ()
     filled: float = 0.0
@@ -68,7 +66,8 @@ class Load:
         keyed: Whether they carry an idempotency key.
         deadline: Shortest and longest time of an operation, in seconds.
         leavers: Share of clients that go away, at some moment of the first second.
-        cache: What saves calls; None for no cache.
+        keys: How many things can be asked for, each as often as the others; 0: every call asks for another one.
+        cache: What saves calls; None for no cache. It needs `keys`.
     """
 
     service: str
@@ -78,6 +77,7 @@ class Load:
     keyed: bool = False
     deadline: tuple[float, float] = (10.0, 10.0)
     leavers: float = 0.0
+    keys: int = 0
     cache: Cache | None = None
 
 
@@ -131,7 +131,7 @@ class Clients:
 
     def _warm(self, cache: Cache) -> None:
         """Fill *cache* as it would be after a long time."""
-        for key in range(cache.keys):
+        for key in range(self._load.keys):
             if self._random() < cache.filled:
                 self._fresh_until[key] = self._start + cache.ttl * self._random()
         for wipe in cache.wiped:
@@ -160,11 +160,9 @@ class Clients:
         replica = int(random() * len(self._clients))
         shortest, longest = load.deadline
         seconds = shortest + (longest - shortest) * random() if longest > shortest else shortest
-        key = -1
-        if load.cache is not None:
-            key = int(random() * load.cache.keys)
-            if self._fresh_until.get(key, 0.0) > self._loop.time():
-                return
+        key = int(random() * load.keys) if load.keys else -1
+        if load.cache is not None and self._fresh_until.get(key, 0.0) > self._loop.time():
+            return
         number = self._next
         self._next = number + 1
         task = self._loop.create_task(self._call(number, replica, seconds, key))
@@ -182,8 +180,8 @@ class Clients:
         outcome, phase = Outcome.OK.value, None
         try:
             await self._clients[replica].send(call, operation)
-            if key >= 0:
-                self._fill(key)
+            if load.cache is not None:
+                self._fill(key, load.cache)
         except UpstreamError as error:
             outcome, phase = error.outcome.value, error.phase
         except asyncio.CancelledError:
@@ -210,9 +208,8 @@ class Clients:
             deadline=operation.deadline.at,
         )
 
-    def _fill(self, key: int) -> None:
-        assert self._load.cache is not None
-        ttl = self._load.cache.ttl * (1 - 0.1 * self._random())
+    def _fill(self, key: int, cache: Cache) -> None:
+        ttl = cache.ttl * (1 - 0.1 * self._random())
         self._fresh_until[key] = self._loop.time() + ttl
 
 

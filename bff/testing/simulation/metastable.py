@@ -73,8 +73,8 @@ def world(
         queue=int(_SERVICE.queue * scale),
     )
     rate = _RATE * scale
-    cache = Cache(keys=int(rate * _KEPT), ttl=_KEPT, wiped=(BEFORE + OUTAGE,), filled=0.5)
-    load = Load(service.name, Rate.steady(rate), cache=cache)
+    cache = Cache(ttl=_KEPT, wiped=(BEFORE + OUTAGE,), filled=0.5)
+    load = Load(service.name, Rate.steady(rate), keys=int(rate * _KEPT), cache=cache)
     return World(
         seed,
         (service,),

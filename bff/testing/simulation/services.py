@@ -15,7 +15,6 @@ from bff.upstream.message import Origin, Request, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
 
-_ANSWER = Response(200, {"content-type": "application/json"}, b"{}")
 _FULL = Response(503, {}, b"")
 _CHECK = -1
 """The number of a request that belongs to no call: a health check."""
@@ -31,6 +30,7 @@ class Service:
         workers: Requests that one host works on at once.
         seconds: Mean time that a worker needs; the shortest is half of it, the rest is exponential.
         queue: Requests that wait in one host; more are answered with 503 at once.
+        cache_control: What its answers say about keeping them; "" for nothing.
     """
 
     name: str
@@ -38,11 +38,17 @@ class Service:
     workers: int = 16
     seconds: float = 0.02
     queue: int = 1000
+    cache_control: str = ""
 
     @property
     def capacity(self) -> float:
         """Requests a second that all hosts together can answer."""
         return self.hosts * self.workers / self.seconds
+
+    def answer(self) -> Response:
+        """Return what it says when all is well."""
+        kept = {"cache-control": self.cache_control} if self.cache_control else {}
+        return Response(200, {"content-type": "application/json", **kept}, b"{}")
 
     def origin(self, host: int) -> Origin:
         """Return where *host* listens."""
@@ -81,6 +87,7 @@ class Host:
     def __init__(self, service: Service, number: int, *, loop: VirtualLoop, rng: Random, log: Log) -> None:
         self.faults: list[Fault] = []
         self.well = -inf
+        self._good = service.answer()
         self._service = service
         self._number = number
         self._loop = loop
@@ -173,7 +180,7 @@ class Host:
         self._busy -= 1
         if exchange.arrived < self._recovered:
             self.well = self._loop.time()
-        self._answer(exchange, _ANSWER)
+        self._answer(exchange, self._good)
         if self._queue:
             self._work(self._queue.popleft())
 
