@@ -5,12 +5,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from bff.clock import Clock
 from bff.context import Deadline, Operation, OperationKind
 from bff.testing.simulation.log import Began, Ended, Log
 from bff.testing.simulation.virtual_loop import VirtualLoop
 from bff.upstream.client import Upstreams
+from bff.upstream.declare import Upstream
+from bff.upstream.endpoint import Endpoint
 from bff.upstream.errors import UpstreamError
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call
@@ -111,6 +114,7 @@ class Clients:
         self.asked = 0
         self._load = load
         self._clients = [upstreams[load.service] for upstreams in replicas]
+        self._endpoint = _endpoint(load)
         self._next = number * 1_000_000_000
         self._loop = loop
         self._clock = clock
@@ -192,25 +196,21 @@ class Clients:
             del self._running[number]
 
     def _prepare(self, operation: Operation, key: int) -> Call:
-        load = self._load
-        headers = {"accept": "application/json"}
-        if load.keyed:
-            headers["idempotency-key"] = operation.request_id
-        return Call(
-            upstream=load.service,
-            endpoint=load.endpoint,
-            method="GET" if load.safe else "POST",
-            target=f"/things/{operation.request_id if key < 0 else key}",
-            headers=headers,
-            body=None if load.safe else b"{}",
-            safe=load.safe,
-            request_id=operation.request_id,
-            deadline=operation.deadline.at,
-        )
+        headers = {"idempotency-key": operation.request_id} if self._load.keyed else {}
+        target = f"/things/{operation.request_id if key < 0 else key}"
+        return self._endpoint.call(operation, target, headers, None if self._load.safe else b"{}")
 
     def _fill(self, key: int, cache: Cache) -> None:
         ttl = cache.ttl * (1 - 0.1 * self._random())
         self._fresh_until[key] = self._loop.time() + ttl
+
+
+def _endpoint(load: Load) -> Endpoint[Any]:
+    """Return the real endpoint that makes the calls of *load*."""
+    upstream = Upstream(load.service)
+    if load.safe:
+        return upstream.get("/things/{thing}", returns=Any, name=load.endpoint)
+    return upstream.post("/things/{thing}", returns=Any, name=load.endpoint)
 
 
 _NOBODY = Upstreams({})
