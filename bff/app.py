@@ -3,18 +3,17 @@
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from random import Random
-from uuid import uuid4
 
 from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-from opentelemetry.trace import TracerProvider
+from opentelemetry.trace import ProxyTracerProvider, TracerProvider
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,7 +22,7 @@ import bff.web
 from bff.clock import SystemClock
 from bff.errors import ErrorDesk
 from bff.execution.compiled import compiled_run_of
-from bff.execution.engine import Engine
+from bff.execution.engine import Engine, no_span
 from bff.execution.strawberry_schema import run_of
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
@@ -57,7 +56,8 @@ def build(settings: Settings) -> Service:
     schema = load_schema(settings.schema_name)
     policies = policies_of(settings)
     operations = operations_of(policies, development=settings.development)
-    clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load, guards nothing
+    clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
+    new_id = new_ids(rng)
     logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
     logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
     notify = fan_out(logs, record_on_span)
@@ -70,7 +70,9 @@ def build(settings: Settings) -> Service:
         policies.upstreams, operations, open_transport=transport, clock=clock, rng=rng, notify=notify
     )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
-    spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing))
+    # With nobody listening even an empty span costs a tenth of a small request.
+    listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
+    spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
     runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
     engine = Engine(
         schema,
@@ -177,6 +179,6 @@ def admin_app(health: ASGIApp, tracing: TracerProvider | None) -> FastAPI:
     return app
 
 
-def new_id() -> str:
-    """Return an id that no other request or error has."""
-    return uuid4().hex
+def new_ids(rng: Random) -> Callable[[], str]:
+    """Return a function that makes ids which no other request or error has: 128 random bits in hexadecimal."""
+    return lambda: f"{rng.getrandbits(128):032x}"
