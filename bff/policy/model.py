@@ -4,44 +4,16 @@ One YAML key = one field here = one term everywhere else. Values and rules come 
 A field's docstring is its entry in the reference page and in editors.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field
 
+from bff.policy.base import Count, Pause, Policy, Switch, Timeout, whole_milliseconds
 from bff.policy.names import Alias, FileReference, Header, Host, OperationName, is_plaintext_to_elsewhere
-from bff.policy.problem import Clash, Clashes
+from bff.policy.problem import Clash
 from bff.policy.units import Duration, Size, bytes_of, format_duration
-
-Count = Annotated[int, Strict()]
-"""A whole number; neither `"3"` nor `3.0` nor `true` is one."""
-
-Switch = Annotated[bool, Strict()]
-"""`true` or `false`; YAML 1.2 knows no `yes` and `on`."""
-
-Timeout = Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=1))]
-"""A time that nobody waits longer than; no time at all would refuse every call."""
-
-Pause = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=10))]
-"""A time that passes anyway; it may be none at all."""
-
-
-class Policy(BaseModel):
-    """Base of all policies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    def clashes(self) -> Iterable[Clash]:
-        """Return the values that do not go together; a policy that has any is refused."""
-        return ()
-
-    @model_validator(mode="after")
-    def _goes_together(self) -> Self:
-        clashes = tuple(self.clashes())
-        if clashes:
-            raise Clashes(clashes)
-        return self
 
 
 class Timeouts(Policy):
@@ -82,7 +54,7 @@ class Timeouts(Policy):
                 yield Clash(
                     ((name,), ("attempt",)),
                     f"{name} {format_duration(part)} must be shorter than attempt {attempt}, which contains it",
-                    format_duration(_whole_milliseconds(self.attempt / 4)),
+                    format_duration(whole_milliseconds(self.attempt / 4)),
                 )
 
 
@@ -300,8 +272,3 @@ class OperationsPolicy(Policy):
                     f"{format_duration(self.min_attempt_time)} use it up",
                     format_duration((self.deadline_reserve + self.min_attempt_time) * 10),
                 )
-
-
-def _whole_milliseconds(span: timedelta) -> timedelta:
-    one = timedelta(milliseconds=1)
-    return max(one, span // one * one)

@@ -1,11 +1,14 @@
 """One call on its way through the pipeline."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from bff.upstream.errors import Phase
 from bff.upstream.message import Origin, Response
+
+UNDECODED: Any = object()
+"""The value of a call whose response nobody has decoded yet."""
 
 
 @dataclass(slots=True)
@@ -22,6 +25,13 @@ class Call:
         limited_by: Whose time `deadline` is: the operation's, or the policy's for one call.
         origin: Where it goes, once a host is picked.
         prefix: The picked host's path prefix.
+        attempt: Number of the send under way, from 1; told to the service (RT-7).
+        tried: Hosts that an earlier attempt of this call went to; the next one avoids them (RT-10).
+        repeatable: Whether it may be sent again at all; not when our own caller already repeats (RT-7).
+        refused_once: Whether the service has refused the stream before; it does so for free only once (RT-5).
+        decode: Makes a value of a response, so that an unusable payload counts as this attempt's outcome (CB-10).
+        value: What `decode` made; `UNDECODED` where the response came from elsewhere, such as a cache.
+        seconds: How long the last attempt took, from its start to the last byte.
     """
 
     upstream: str
@@ -37,7 +47,23 @@ class Call:
     origin: Origin | None = None
     prefix: str = ""
     attempt: int = 1
+    tried: tuple[Origin, ...] = ()
+    repeatable: bool = True
+    refused_once: bool = False
+    decode: Callable[[Response], Any] | None = None
+    value: Any = UNDECODED
+    seconds: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it carries a key by which the service recognises a repetition."""
+        return "idempotency-key" in self.headers
+
+    def twin(self) -> "Call":
+        """Return the same call for a second send beside this one, which goes to another host (HG-1)."""
+        tried = self.tried if self.origin is None else (*self.tried, self.origin)
+        return replace(self, attempt=self.attempt + 1, tried=tried, headers=dict(self.headers))
 
 
 Handler = Callable[[Call], Awaitable[Response]]
