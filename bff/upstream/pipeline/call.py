@@ -2,13 +2,36 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from bff.context import ANONYMOUS, Principal
 from bff.upstream.errors import Phase
 from bff.upstream.message import Origin, Response
 
+if TYPE_CHECKING:
+    from bff.upstream.cache.lookup import Lookup
+
 UNDECODED: Any = object()
 """The value of a call whose response nobody has decoded yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a batch falls into its keys, so that each can be kept on its own.
+
+    Attributes:
+        keys: What is asked for, as text.
+        target: Path and query without the keys.
+        body: The body without the keys.
+        narrow: Returns target, body and decoder of the same batch for fewer keys.
+        items: Returns the JSON of each key that the response holds; raises `UpstreamError` where it is unusable.
+    """
+
+    keys: tuple[str, ...]
+    target: str
+    body: bytes | None
+    narrow: Callable[["Call", tuple[str, ...]], "Call"]
+    items: Callable[[Response], dict[str, bytes]]
 
 
 @dataclass(slots=True)
@@ -32,6 +55,11 @@ class Call:
         decode: Makes a value of a response, so that an unusable payload counts as this attempt's outcome (CB-10).
         value: What `decode` made; `UNDECODED` where the response came from elsewhere, such as a cache.
         seconds: How long the last attempt took, from its start to the last byte.
+        principal: In whose name it is made.
+        cacheable: Whether its answer may be kept: a GET, or a query that says so (CA-1).
+        split: How it falls into keys, where it is a batch.
+        alternate: Fetches the same from elsewhere, where the endpoint names another source.
+        lookup: What the cache knew of it before it was sent.
     """
 
     upstream: str
@@ -54,6 +82,11 @@ class Call:
     value: Any = UNDECODED
     seconds: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
+    principal: Principal = ANONYMOUS
+    cacheable: bool = False
+    split: Split | None = None
+    alternate: Callable[["Call"], Awaitable[Response]] | None = None
+    lookup: "Lookup | None" = None
 
     @property
     def keyed(self) -> bool:

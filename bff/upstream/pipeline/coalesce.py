@@ -1,0 +1,155 @@
+"""Equal calls under way at the same time are made once, across operations (CA-12, DL-3)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bff.clock import Clock
+from bff.events import Coalesced, Notify
+from bff.policy.caching import Cache as CachePolicy
+from bff.policy.caching import CacheRules, rules_for
+from bff.upstream.cache.keys import NOISE
+from bff.upstream.errors import UpstreamError
+from bff.upstream.message import Response
+from bff.upstream.outcome import Outcome
+from bff.upstream.pipeline.call import Call, Handler
+
+Rescue = Callable[[Call, UpstreamError], Response | None]
+"""Finds a stand-in for one waiter whose own time was up, None where there is none."""
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """One call under way and how many wait for it; `until` is when its leader's time is up."""
+
+    task: "asyncio.Task[Response]"
+    until: float
+    waiters: int = 0
+
+
+class Coalesce:
+    """Position 3: one live call for all who ask the same at the same time.
+
+    What may change the answer is in the key: endpoint, method, target, body, who asks, and every header that
+    travels on but the tracing ones. The call runs in a task of its own: it survives waiters that leave and ends with
+    the last. Nobody joins a call that began before a change which passed through here.
+
+    Args:
+        policy: Says for which endpoints not to.
+        total: Longest call, in seconds.
+        reserve: Kept of an operation's time, in seconds.
+        clock: Tells the time.
+        notify: Told of calls that were not made.
+        rescue: Finds a stand-in for a waiter whose time is up before the call's.
+    """
+
+    def __init__(
+        self, policy: CachePolicy, *, total: float, reserve: float, clock: Clock, notify: Notify, rescue: Rescue
+    ) -> None:
+        self._total = total
+        self._reserve = reserve
+        self._clock = clock
+        self._notify = notify
+        self._rescue = rescue
+        self._rules = lru_cache(maxsize=None)(lambda endpoint: rules_for(policy, endpoint))
+        self._joinable: dict[object, _Flight] = {}
+        self._tasks: set[asyncio.Task[Response]] = set()
+
+    async def __call__(self, call: Call, send: Handler) -> Response:
+        """Make *call*, or wait for the equal one that is under way."""
+        rules: CacheRules = self._rules(call.endpoint)
+        if not call.cacheable:
+            return await self._alone(call, send)
+        if not rules.coalesce or rules.scope == "off":
+            return await send(call)
+        key, until = _key(call), call.deadline
+        flight = self._joinable.get(key)
+        if flight is None or not self._suits(flight, until):
+            flight = self._start(key, call, send)
+            return await self._result(flight, call, until, leads=True)
+        self._notify(Coalesced(call.upstream, call.endpoint))
+        try:
+            return await self._result(flight, call, until - self._reserve, leads=False)
+        except UpstreamError as error:
+            if error.phase == "operation" and self._joinable.get(key) is not flight and self._has_time(until):
+                return await self(call, send)
+            raise
+
+    async def _alone(self, call: Call, send: Handler) -> Response:
+        self._joinable.clear()
+        try:
+            return await send(call)
+        finally:
+            self._joinable.clear()
+
+    def _suits(self, flight: _Flight, until: float) -> bool:
+        """Return whether *flight* lasts as long as a call of one's own would."""
+        return until <= flight.until or flight.until >= self._clock.now() + self._total
+
+    def _has_time(self, until: float) -> bool:
+        return self._clock.now() + self._reserve < until
+
+    def _start(self, key: object, call: Call, send: Handler) -> _Flight:
+        task = asyncio.ensure_future(send(call))
+        assert isinstance(task, asyncio.Task)
+        flight = _Flight(task, call.deadline)
+        self._joinable[key] = flight
+        self._tasks.add(task)
+
+        def ended(done: "asyncio.Task[Response]") -> None:
+            self._tasks.discard(done)
+            if self._joinable.get(key) is flight:
+                del self._joinable[key]
+            if not done.cancelled():
+                done.exception()
+
+        task.add_done_callback(ended)
+        return flight
+
+    async def _result(self, flight: _Flight, call: Call, until: float, *, leads: bool) -> Response:
+        flight.waiters += 1
+        try:
+            await asyncio.wait([flight.task], timeout=max(0.0, until - self._clock.now()))
+        finally:
+            flight.waiters -= 1
+            if not flight.waiters:
+                self._abandon(flight)
+        if not flight.task.done() or (flight.task.cancelled() and self._clock.now() >= until):
+            return self._left_behind(call)
+        if flight.task.cancelled():
+            raise UpstreamError(Outcome.RESET, "the call that was waited for was cancelled")
+        error = flight.task.exception()
+        if error is None:
+            return flight.task.result()
+        if leads or not isinstance(error, UpstreamError):
+            raise error
+        raise error.fresh()
+
+    def _abandon(self, flight: _Flight) -> None:
+        if flight.task.done():
+            return
+        for key, one in list(self._joinable.items()):
+            if one is flight:
+                del self._joinable[key]
+        flight.task.cancel()
+
+    def _left_behind(self, call: Call) -> Response:
+        error = UpstreamError(Outcome.READ_TIMEOUT, "the operation's time was up first", phase="operation")
+        found = self._rescue(call, error)
+        if found is None:
+            raise error
+        return found
+
+    async def close(self) -> None:
+        """End calls under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def _key(call: Call) -> object:
+    headers = tuple(sorted([pair for pair in call.headers.items() if pair[0] not in NOISE]))
+    return (call.endpoint, call.method, call.target, call.body, call.principal, headers)
