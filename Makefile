@@ -40,7 +40,7 @@ types: $(VENV)/.ready ## Check types
 
 unit: $(VENV)/.ready bff/web/dist/.built browser ## Run all tests
 	$(call say,Tests)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 wheel: $(VENV)/.ready bff/web/dist/.built ## Build the wheel and test its installed copy
 	$(call say,Wheel)

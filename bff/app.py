@@ -102,7 +102,7 @@ class Front:
 
 
 def policies_of(settings: Settings) -> PolicySet:
-    """Return the policies that *settings* name; all defaults where none are named and there is no `policies` folder.
+    """Return the policies that *settings* name; all defaults where they name none and there is no `policies`.
 
     Raises:
         PolicyError: They are not valid.
@@ -112,7 +112,7 @@ def policies_of(settings: Settings) -> PolicySet:
 
 
 def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy:
-    """Return the operations policy in force; development opens the schema and GraphiQL, and ends without delay."""
+    """Return the operations policy in force; development opens schema and GraphiQL, and ends without delay."""
     operations = policies.operations
     if not development:
         return operations

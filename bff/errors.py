@@ -41,7 +41,7 @@ _REFUSALS = frozenset(
 
 _WORDS = {
     Code.UPSTREAM_ERROR: "{} failed.",
-    Code.UPSTREAM_UNAVAILABLE: "{} cannot be reached at the moment.",
+    Code.UPSTREAM_UNAVAILABLE: "{} is not available at the moment.",
     Code.UPSTREAM_TIMEOUT: "{} did not answer in time.",
     Code.UPSTREAM_THROTTLED: "{} asks for fewer calls.",
     Code.UPSTREAM_OVERLOADED: "Too many calls to {} are already waiting.",

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from bff.codes import Code
+from bff.upstream.message import Origin
 from bff.upstream.outcome import Outcome
 
 
@@ -18,11 +20,125 @@ class AttemptFinished(Event):
 
     upstream: str
     endpoint: str
-    origin: str
+    origin: Origin | None
     outcome: Outcome
     seconds: float
     status: int | None
     request_id: str
+    attempt: int = 1
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying(Event):
+    """A call is sent again after `delay` seconds because of `reason`; the budget still allows `balance` more."""
+
+    upstream: str
+    endpoint: str
+    request_id: str
+    attempt: int
+    delay: float
+    reason: Outcome
+    balance: float
+
+
+Suppression = Literal["budget", "deadline", "replay_buffer", "caller_repeats", "retry_after"]
+"""Why a call that may be sent again was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySuppressed(Event):
+    """A call that might have been sent again was not (RT-4); `outcome` is what its client reads."""
+
+    upstream: str
+    endpoint: str
+    request_id: str
+    reason: Suppression
+    outcome: Outcome
+    balance: float
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeFinished(Event):
+    """A second send was made `delay` seconds after the first; `won` when its answer was used."""
+
+    upstream: str
+    endpoint: str
+    request_id: str
+    delay: float
+    won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GateClosed(Event):
+    """A host asked for silence and is left alone for `seconds` (RT-6, CB-8)."""
+
+    upstream: str
+    group: str
+    origin: Origin
+    seconds: float
+    cause: Literal["retry_after", "throttled_share"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateOpened(Event):
+    """A host that asked for silence is called again."""
+
+    upstream: str
+    group: str
+    origin: Origin
+    cause: Literal["success", "time"]
+
+
+BreakerState = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
+"""States of a circuit breaker (CB-1)."""
+
+BreakerCause = Literal[
+    "failure_rate", "slow_rate", "consecutive_failures", "open_time_over", "probes", "forced", "reset", "settings"
+]
+"""Why a circuit breaker changed its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged(Event):
+    """A circuit breaker changed its state (CB-16).
+
+    Attributes:
+        failure_rate: Share of failed calls in the window, -1 below the minimum of calls.
+        slow_rate: Share of slow calls, likewise.
+        calls: Calls in the window.
+        seconds: How long it stays open; 0 for other states.
+    """
+
+    upstream: str
+    group: str
+    before: BreakerState
+    after: BreakerState
+    cause: BreakerCause
+    failure_rate: float
+    slow_rate: float
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRefused(Event):
+    """A call was not made because the circuit breaker does not permit it."""
+
+    upstream: str
+    group: str
+    endpoint: str
+    request_id: str
+    state: BreakerState
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerProbed(Event):
+    """A probe of a half-open circuit breaker started or ended; one that expires counts as nothing (CB-6)."""
+
+    upstream: str
+    group: str
+    result: Literal["started", "succeeded", "failed", "returned", "expired"]
 
 
 @dataclass(frozen=True, slots=True)

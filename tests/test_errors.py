@@ -84,7 +84,7 @@ def test_every_outcome_has_words(desk, outcome):
 def test_a_service_without_a_name_is_some_service(desk):
     error = worded(desk, UpstreamError(Outcome.CONNECT, CANARY))
 
-    assert error["message"] == "A service cannot be reached at the moment."
+    assert error["message"] == "A service is not available at the moment."
     assert "upstream" not in error["extensions"]
 
 
@@ -146,7 +146,11 @@ def test_an_argument_that_does_not_fit_is_the_clients_mistake(desk):
 def test_the_deadline_says_which_timer_it_was(desk):
     extensions = worded(desk, OperationStopped(started=True))["extensions"]
 
-    assert (extensions["code"], extensions["phase"], extensions["retryable"]) == ("DEADLINE_EXCEEDED", "operation", True)
+    assert (extensions["code"], extensions["phase"], extensions["retryable"]) == (
+        "DEADLINE_EXCEEDED",
+        "operation",
+        True,
+    )
 
 
 def test_errors_beyond_the_limit_are_counted(desk, told):

@@ -22,7 +22,7 @@ AdminHostOption = Annotated[
 AdminPortOption = Annotated[int | None, typer.Option(help="Admin port: health; 8001. Also BFF_ADMIN_PORT.")]
 
 
-def serve(
+def serve(  # noqa: PLR0917 - typer reads options from parameters
     schema: SchemaOption = None,
     policies: PoliciesOption = None,
     operations: OperationsOption = None,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLSchema, OperationDefinitionNode
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
 
-from bff.clock import Clock
+from bff.clock import Clock, SystemClock
 from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
-from bff.errors import ErrorDesk, degradations
+from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
@@ -134,7 +134,7 @@ class Engine:
         if kind == "subscription":
             raise refused(Code.BAD_REQUEST, "A subscription needs a transport that can carry many answers.")
         name = node.name.value if node.name else None
-        deadline = self._deadline(name, ingress.deadline)
+        deadline = self._deadline(name, ingress)
         _in_time(deadline)
         operation = Operation(
             ingress.request_id,
@@ -147,12 +147,11 @@ class Engine:
         )
         return _Accepted(request, document, node, operation)
 
-    def _deadline(self, name: str | None, given: Deadline) -> Deadline:
-        own = self._policy.deadlines.get(name) if name else None
-        if own is None:
-            return given
-        shorter = Deadline.after(own.total_seconds(), given.clock)
-        return min(given, shorter, key=lambda deadline: deadline.at)
+    def _deadline(self, name: str | None, ingress: Ingress) -> Deadline:
+        given = ingress.deadline
+        seconds = self._policy.deadlines.get(name or "", self._policy.deadline).total_seconds()
+        at = (given.clock.now() if ingress.arrived is None else ingress.arrived) + seconds
+        return given if given.at <= at else Deadline(at, given.clock)
 
     async def _attended(self, accepted: _Accepted) -> Answer:
         """Run a mutation so that it survives a leaving client once it has reached a service."""
@@ -171,7 +170,7 @@ class Engine:
         operation = accepted.operation
         started = self._clock.now()
         with self._span(operation):
-            outcome = await self._outcome(accepted)
+            outcome = await self._whatever_happens(accepted)
             body: dict[str, Any] = {"data": outcome.data}
             errors = one_error_for_each_null(outcome.data, outcome.errors)
             if errors:
@@ -189,6 +188,21 @@ class Engine:
                 )
             )
         return Answer(body, kind=operation.kind, degraded=bool(operation.degraded))
+
+    async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
+        """Return the outcome, also where something other than a field failed, such as a schema extension."""
+        try:
+            return await self._outcome(accepted)
+        except Refused:
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            error: Exception = ResolverCancelled()
+        except Exception as caught:  # noqa: BLE001 - whatever it is, the client gets an answer
+            error = caught
+        return Outcome(None, [GraphQLError(str(error), original_error=error)])
 
     async def _outcome(self, accepted: _Accepted) -> Outcome:
         context = Context(accepted.operation)
@@ -226,16 +240,25 @@ class Engine:
 
 async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight) -> Outcome:
     """Return *result*, which is whole, or what is there of it when *deadline* passes."""
-
-    async def stop() -> None:
-        await deadline.clock.sleep(max(0.0, deadline.remaining()))
-        flight.stop()
-
-    alarm = asyncio.create_task(stop())
+    alarm = _set_alarm(deadline, flight)
     try:
         return await result
     finally:
         alarm.cancel()
+        if isinstance(alarm, asyncio.Task):
+            await asyncio.wait({alarm})
+
+
+def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+    seconds = max(0.0, deadline.remaining())
+    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
+        return asyncio.get_running_loop().call_later(seconds, flight.stop)
+
+    async def stop() -> None:
+        await deadline.clock.sleep(seconds)
+        flight.stop()
+
+    return asyncio.create_task(stop())
 
 
 def _text(request: GraphQLRequest) -> str:

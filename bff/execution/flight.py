@@ -140,6 +140,7 @@ class Flight:
                 left = {task for task in left if not task.done()}
         finally:
             alarm.cancel()
+            await asyncio.wait({alarm})
         return left
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:

@@ -24,7 +24,9 @@ class Ingress:
 
     Attributes:
         request_id: Names the request in answers, logs and spans.
-        deadline: The server's or the client's, whichever ends first; a policy for this operation may shorten it.
+        deadline: The longest that policy allows any operation, or the client's, whichever ends first; the
+            operation's own by policy may end sooner.
+        arrived: When the request came, on the clock of `deadline`; None for now.
         headers: Names in lower case.
         safe_method: Whether only queries may run (HTTP GET).
     """
@@ -34,6 +36,7 @@ class Ingress:
     principal: Principal = ANONYMOUS
     headers: Mapping[str, str] = field(default_factory=dict)
     safe_method: bool = False
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

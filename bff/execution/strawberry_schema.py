@@ -35,7 +35,7 @@ def graphql_schema_of(schema: BaseSchema | GraphQLSchema) -> GraphQLSchema:
     found = schema if isinstance(schema, GraphQLSchema) else schema._schema  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry has no public way to it
     if found.get_directive("defer") or found.get_directive("stream"):
         raise UnsupportedSchema(
-            "incremental delivery (@defer, @stream) is not supported: take it out of the schema"
+            "@defer and @stream are not supported: take incremental delivery out of the schema's config"
         )
     assert isinstance(found, GraphQLSchema)
     return found
@@ -70,9 +70,9 @@ def run_of(schema: BaseSchema | GraphQLSchema, *, hide_suggestions: bool) -> Run
 def around_of(schema: BaseSchema | GraphQLSchema) -> Around | None:
     """Return what runs the extensions of *schema* around each operation, None where it has none.
 
-    `resolve`, `on_operation`, `on_execute` and custom directives work. `on_parse` and `on_validate` cannot, because
-    documents are parsed and validated once for many operations, nor `get_results`, because the answer's extensions
-    are ours; an extension that needs one of the first two is refused.
+    `resolve`, `on_operation`, `on_execute` and custom directives work. `on_parse` and `on_validate` cannot,
+    because documents are parsed and validated once for many operations: an extension with one of them is refused.
+    `get_results` is not asked, because the answer's extensions are ours.
 
     Raises:
         UnsupportedSchema: An extension would silently not do its work.

@@ -9,8 +9,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bff.policy.document import Located, Mark, Path, key_text
+from bff.policy.hosts import KEYED_TAG, PLAIN_TAG
 from bff.policy.problem import Clashes, Problem, Refused
-from bff.policy.render import as_yaml, field_as_yaml, model_in, paths_of
+from bff.policy.render import as_yaml, entry_in, field_as_yaml, model_in, paths_of
 
 _SYNONYMS = {
     "url": "hosts",
@@ -25,6 +26,7 @@ _MODEL_ERRORS = frozenset({"model_type", "dict_type", "model_attributes_type"})
 _LIST_ERRORS = frozenset({"tuple_type", "list_type", "frozen_set_type", "set_type"})
 
 
+_TAGS = frozenset({PLAIN_TAG, KEYED_TAG})
 _Words = tuple[str, str | None]
 """What is wrong, and the value to write instead."""
 
@@ -58,12 +60,12 @@ class _Explainer:
         self._elsewhere = elsewhere
 
     def problems(self, details: ErrorDetails) -> Iterator[Problem]:
-        path: Path = tuple(details["loc"])
+        path: Path = tuple(step for step in details["loc"] if step not in _TAGS)
         cause = details.get("ctx", {}).get("error")
         if isinstance(cause, Clashes):
             for clash in cause.clashes:
                 keys = [(*path, *key) for key in clash.keys]
-                write = self._line(keys[0], clash.write) if clash.write else None
+                write = self._new_line(keys[0], clash.write) if clash.write else None
                 yield self._problem(keys[0], clash.what, at=self._first_written(keys), write=write)
         elif isinstance(cause, Refused):
             yield self._refused(path, cause)
@@ -100,7 +102,8 @@ class _Explainer:
             if value and isinstance(value.value, str) and self._takes_a_list((*section, nearest)):
                 text = f"[{text}]"
             return self._problem(path, what, at=at, nearest=nearest, write=f"{nearest}: {text}")
-        moved = next((known for known, _ in paths_of(self._model) if known[-1] == word), None)
+        paths = (known for known, _ in paths_of(self._model) if "NAME" not in known)
+        moved = next((known for known in paths if known[-1] == word), None)
         if moved:
             return self._problem(path, what, at=at, nearest=key_text(moved), write=_nested(moved, text))
         return self._problem(path, f"{what}; keys here are {', '.join(here)}", at=at)
@@ -186,16 +189,20 @@ class _Explainer:
         return field is not None and get_origin(field.annotation) in {tuple, list, frozenset}
 
     def _field(self, path: Path) -> FieldInfo | None:
-        keys = [step for step in path if isinstance(step, str)]
-        model = self._model_at(tuple(keys[:-1]))
-        if model and keys:
-            return model.model_fields.get(keys[-1])
-        return None
+        while path and isinstance(path[-1], int):
+            path = path[:-1]
+        model = self._model_at(path[:-1])
+        return model.model_fields.get(str(path[-1])) if model and path else None
 
     def _model_at(self, path: Path) -> type[BaseModel] | None:
         model: type[BaseModel] | None = self._model
+        field: FieldInfo | None = None
         for step in path:
-            field = model.model_fields.get(str(step)) if model else None
+            if isinstance(step, int) or _is_named(field):
+                model = entry_in(field.annotation) if field else None
+                field = None
+                continue
+            field = model.model_fields.get(step) if model else None
             model = model_in(field.annotation) if field else None
         return model
 
@@ -221,6 +228,13 @@ class _Explainer:
     def _line(path: Path, value: str) -> str:
         return f"- {value}" if isinstance(path[-1], int) else f"{path[-1]}: {value}"
 
+    def _new_line(self, path: Path, value: str) -> str:
+        """Return the line to write, with the sections that the file does not have yet."""
+        depth = len(path) - 1
+        while depth > 0 and self._document.find(path[:depth]) is None:
+            depth -= 1
+        return self._line(path, value) if depth == len(path) - 1 else _nested(tuple(map(str, path[depth:])), value)
+
     def _key_mark(self, path: Path) -> Mark:
         found = self._document.find(path)
         return (found.key_at or found.at) if found else Mark(self._document.at.file)
@@ -244,6 +258,11 @@ class _Explainer:
             found = self._document.find(path)
             at = found.at if found and found.value is not None else self._key_mark(path if found else path[:-1])
         return Problem(at.file, at.line, at.column, key_text(path), what, nearest=nearest, write=write)
+
+
+def _is_named(field: FieldInfo | None) -> bool:
+    """Return whether what is below *field* are names with keys below them."""
+    return field is not None and get_origin(field.annotation) is dict and entry_in(field.annotation) is not None
 
 
 def _follows(details: ErrorDetails, errors: list[ErrorDetails]) -> bool:

@@ -9,9 +9,10 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from bff.policy.base import Policy
 from bff.policy.document import MAX_BYTES, Located, Mark, merge, parse
 from bff.policy.explain import explain
-from bff.policy.model import OperationsPolicy, Policy, UpstreamDefaults, UpstreamPolicy
+from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.problem import PolicyError, Problem
 from bff.policy.units import format_duration
 

@@ -10,52 +10,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bff.policy.base import Count, Pause, Policy, Switch, Timeout, whole_milliseconds
-from bff.policy.names import Alias, FileReference, Header, Host, OperationName, is_plaintext_to_elsewhere
+from bff.policy.base import Count, Pause, Policy, Switch, Timeout
+from bff.policy.chain import Chain, EndpointPart, Group, NameOfPart, grouping_clashes
+from bff.policy.hosts import (
+    AdaptiveConcurrency,
+    Balance,
+    Bulkhead,
+    Codel,
+    HealthCheck,
+    HostEntry,
+    HostKeys,
+    OutlierEjection,
+    SlowStart,
+    hosts_clash,
+    places_of,
+)
+from bff.policy.names import Alias, FileReference, Header, OperationName, is_plaintext_to_elsewhere
 from bff.policy.problem import Clash
+from bff.policy.resilience import Breaker, Hedge, Retry, Timeouts
 from bff.policy.units import Duration, Size, bytes_of, format_duration
-
-
-class Timeouts(Policy):
-    """How long each part of a call may take (DL-6)."""
-
-    total: Timeout = timedelta(seconds=5)
-    """One call with everything in it; never longer than what is left of the operation."""
-
-    attempt: Timeout = timedelta(seconds=2)
-    """One try, from connecting to the last byte of the body."""
-
-    connect: Timeout = timedelta(milliseconds=500)
-    """TCP and TLS handshake together."""
-
-    dns: Timeout = timedelta(seconds=1)
-    """Finding the address of a host in DNS."""
-
-    write_idle: Timeout = timedelta(seconds=2)
-    """Longest pause while sending."""
-
-    read_idle: Timeout = timedelta(seconds=2)
-    """Longest pause while receiving, the wait for the first byte included."""
-
-    queue: Timeout = timedelta(milliseconds=100)
-    """Longest wait for a free connection; then the call fails as UPSTREAM_OVERLOADED."""
-
-    def clashes(self) -> Iterator[Clash]:
-        """Refuse times that others make unreachable."""
-        total, attempt = format_duration(self.total), format_duration(self.attempt)
-        if self.attempt > self.total:
-            yield Clash(
-                (("attempt",), ("total",)),
-                f"attempt {attempt} exceeds total {total}: no try could ever use its time",
-                total,
-            )
-        for name, part in (("connect", self.connect), ("queue", self.queue)):
-            if part >= self.attempt:
-                yield Clash(
-                    ((name,), ("attempt",)),
-                    f"{name} {format_duration(part)} must be shorter than attempt {attempt}, which contains it",
-                    format_duration(whole_milliseconds(self.attempt / 4)),
-                )
 
 
 class Pool(Policy):
@@ -122,26 +95,69 @@ class UpstreamDefaults(Policy):
     forward: Forward = Forward()
     """Which of the client's headers travel on."""
 
+    retry: Retry = Retry()
+    """When and how patiently a failed call is sent again."""
+
+    hedge: Hedge = Hedge()
+    """A second send to another host when the first is slower than usual."""
+
+    breaker: Breaker = Breaker()
+    """When the service is left alone, and for how long."""
+
+    balance: Balance = Balance()
+    """Which host an attempt goes to."""
+
+    outlier: OutlierEjection = OutlierEjection()
+    """When a host that fails is left alone for a while."""
+
+    health: HealthCheck = HealthCheck()
+    """Asks hosts how they are."""
+
+    slow_start: SlowStart = SlowStart()
+    """How fast a host that comes back gets its calls again."""
+
+    bulkhead: Bulkhead = Bulkhead()
+    """How many attempts may run at once."""
+
+    codel: Codel = Codel()
+    """When waiting calls are refused early."""
+
+    adaptive: AdaptiveConcurrency = AdaptiveConcurrency()
+    """Finds out how many attempts the service can take at once."""
+
 
 class Address(Policy):
     """Where a service is."""
 
     hosts: Annotated[
-        tuple[Host, ...], Field(min_length=1, max_length=100, examples=[["https://catalog.internal:8443"]])
+        tuple[HostEntry, ...], Field(min_length=1, max_length=100, examples=[["https://catalog.internal:8443"]])
     ]
-    """Base URLs, used in turn. `http://` is accepted for loopback only, unless `plaintext` says why it is safe."""
+    """Base URLs, or `url` with `zone`, `weight`, `priority`. `http://` is accepted for loopback only, unless
+    `plaintext` says why it is safe."""
 
     alias: Alias | None = None
     """Name that clients see in errors; the upstream's own name when absent."""
+
+    groups: dict[NameOfPart, Group] = Field(default_factory=dict)
+    """Endpoints that succeed and fail together, each group with a breaker of its own, by name (CB-11)."""
+
+    endpoints: dict[NameOfPart, EndpointPart] = Field(default_factory=dict)
+    """What is different for single endpoints, by their name."""
 
 
 class UpstreamPolicy(UpstreamDefaults, Address):
     """How one service is called: `policies/upstreams/NAME.yaml`."""
 
+    @property
+    def places(self) -> tuple[HostKeys, ...]:
+        """The hosts, each with all its keys."""
+        return places_of(self.hosts)
+
     def clashes(self) -> Iterator[Clash]:
-        """Refuse hosts that are named twice, or reached unencrypted for no given reason."""
-        for index, host in enumerate(self.hosts):
-            if host in self.hosts[:index]:
+        """Refuse hosts named twice or reached unencrypted for no given reason, and a pool that is too small."""
+        urls = [place.url for place in self.places]
+        for index, host in enumerate(urls):
+            if host in urls[:index]:
                 yield Clash((("hosts", index),), f"host {host!r} is named twice", None)
             if self.plaintext is None and is_plaintext_to_elsewhere(host):
                 yield Clash(
@@ -150,6 +166,30 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                     "`plaintext` why it is safe",
                     f"https{host.removeprefix('http')}",
                 )
+        yield from grouping_clashes(self.chain(None), self.groups, self.endpoints, hosts=len(urls))
+        yield from hosts_clash(self.hosts, self.balance.zone, self.outlier.percent)
+        most, connections = self.bulkhead.max_concurrency, self.pool.max_connections
+        if "max_concurrency" in self.bulkhead.model_fields_set and most > connections:
+            yield Clash(
+                (("bulkhead", "max_concurrency"), ("pool", "max_connections")),
+                f"max_concurrency {most} exceeds max_connections {connections}: calls would wait for a connection "
+                "instead of their turn",
+                str(self.concurrency),
+            )
+
+    def chain(self, endpoint: str | None) -> Chain:
+        """Return what is in force for *endpoint*; None for those that no group and no override names."""
+        chain = Chain("default", self.timeouts, self.retry, self.hedge, self.breaker)
+        for name, group in self.groups.items():
+            if endpoint in group.endpoints:
+                chain = chain.narrowed(group, name)
+        part = self.endpoints.get(endpoint) if endpoint else None
+        return chain.narrowed(part) if part else chain
+
+    @property
+    def concurrency(self) -> int:
+        """Attempts that may run at once: what the bulkhead says, with a tenth of the pool to spare (BH-2)."""
+        return max(1, min(self.bulkhead.max_concurrency, self.pool.max_connections * 10 // 11))
 
 
 class DocumentLimits(Policy):
@@ -212,7 +252,8 @@ class OperationsPolicy(Policy):
     """Time for one operation; when it is up, what is there is returned."""
 
     deadline_max: Timeout = timedelta(seconds=30)
-    """Longest time that a client may ask for with `x-request-timeout-ms`; a longer wish is cut to it."""
+    """Longest deadline that any operation may have. Clients may ask for less than their operation's deadline with
+    `x-request-timeout-ms`, never for more."""
 
     deadline_reserve: Pause = timedelta(milliseconds=50)
     """Kept of the deadline for putting the answer together (DL-4)."""
@@ -220,8 +261,13 @@ class OperationsPolicy(Policy):
     min_attempt_time: Pause = timedelta(milliseconds=10)
     """No call starts with less time than this left (DL-4)."""
 
-    deadlines: dict[OperationName, Timeout] = {}
+<<<<<<< HEAD
+    deadlines: dict[OperationName, Timeout] = Field(default_factory=dict)
     """Deadline of single operations, by their name; all others have `deadline`."""
+=======
+    deadlines: dict[OperationName, Timeout] = {}
+    """Deadline of single operations, by their name, shorter or longer than `deadline`, which all others have."""
+>>>>>>> main
 
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""

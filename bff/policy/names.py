@@ -147,6 +147,17 @@ def check_operation_name(name: str) -> str:
     return name
 
 
+def check_part_name(name: str) -> str:
+    """Return *name*, that of an endpoint or of an endpoint group.
+
+    Raises:
+        Refused: Not what Python code could call it.
+    """
+    if not _NAME.fullmatch(name):
+        raise Refused(f"{name!r} is not the name of an endpoint or group: letters, digits and _, no digit first")
+    return name
+
+
 Host = Annotated[str, AfterValidator(check_host)]
 """Base URL of a service; see `check_host`."""
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bff.policy.render import field_as_yaml, model_in, paths_of
+from bff.policy.render import entry_in, field_as_yaml, model_in, paths_of
+from bff.policy.resilience import Part
 from bff.policy.schema import KINDS
 from bff.policy.units import format_size
 
@@ -27,7 +28,13 @@ No file is needed: what none states has its default. Unknown keys are errors. Du
 `5m`, `24h`, `7d`, sizes `512B`, `256KiB`, `8MiB`. `bff policies show NAME` says what is in force, and from where.
 """
 _BOUNDS = (("gt", "more than"), ("ge", "at least"), ("le", "at most"), ("lt", "less than"))
-_WORDS: dict[Any, str] = {str: "text", int: "whole number", bool: "`true` or `false`", timedelta: "duration"}
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "`true` or `false`",
+    timedelta: "duration",
+}
 
 
 def page() -> str:
@@ -49,11 +56,16 @@ def _section(kind: str) -> Iterator[str]:
         return
     yield from _table(model)
     for path, field in paths_of(model):
-        inner = model_in(field.annotation)
+        inner, entry = model_in(field.annotation), entry_in(field.annotation)
+        inner = inner or entry
         if inner:
-            yield f"### `{'.'.join(path)}`\n"
+            yield f"### `{'.'.join(path)}{_entry_sign(field) if entry else ''}`\n"
             yield f"{_sentence(inner)}\n"
             yield from _table(inner)
+
+
+def _entry_sign(field: FieldInfo) -> str:
+    return ".NAME" if get_origin(field.annotation) is dict else "[]"
 
 
 def _table(model: type[BaseModel]) -> Iterator[str]:
@@ -63,7 +75,7 @@ def _table(model: type[BaseModel]) -> Iterator[str]:
         if model_in(field.annotation):
             yield f"| `{name}` | keys | | {_cell(field.description)} |"
         else:
-            yield f"| `{name}` | {_cell(allowed(field))} | {_default(field)} | {_cell(field.description)} |"
+            yield f"| `{name}` | {_cell(allowed(field))} | {_default(model, field)} | {_cell(field.description)} |"
     yield ""
 
 
@@ -81,6 +93,8 @@ def allowed(field: FieldInfo) -> str:
 
 def _kind(annotation: Any) -> str:
     origin, parts = get_origin(annotation), get_args(annotation)
+    if entry_in(annotation):
+        return "mapping of names to keys" if origin is dict else "list of text or keys"
     if origin is Literal:
         return ", ".join(f"`{part}`" for part in parts)
     if origin in {Union, UnionType}:
@@ -97,7 +111,9 @@ def _bare(annotation: Any) -> Any:
     return getattr(annotation, "__origin__", annotation)
 
 
-def _default(field: FieldInfo) -> str:
+def _default(model: type[BaseModel], field: FieldInfo) -> str:
+    if issubclass(model, Part) and not field.is_required():
+        return "as the upstream"
     if field.is_required():
         return "needed"
     value = field.get_default(call_default_factory=True)

@@ -50,6 +50,20 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
+def entry_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that an entry of the list or mapping *annotation* may be, None where there is none."""
+    return _model_among(get_args(annotation)) if get_origin(annotation) in {tuple, dict} else None
+
+
+def _model_among(annotations: tuple[Any, ...]) -> type[BaseModel] | None:
+    for annotation in annotations:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return annotation
+        if found := _model_among(get_args(annotation)):
+            return found
+    return None
+
+
 def paths_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Return every key of *model* with its path, in the order of declaration, sections before what is in them."""
     for name, field in model.model_fields.items():
@@ -57,6 +71,8 @@ def paths_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tup
         inner = model_in(field.annotation)
         if inner:
             yield from paths_of(inner, (*path, name))
+        elif get_origin(field.annotation) is dict and (inner := entry_in(field.annotation)):
+            yield from paths_of(inner, (*path, name, "NAME"))
 
 
 def _mapping(entries: dict[str, str]) -> str:

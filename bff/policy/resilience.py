@@ -1,15 +1,16 @@
-"""What happens when a call fails: `retry`, `hedge` and `breaker` of an upstream.
+"""How long a call may take, and what happens when it fails: `timeouts`, `retry`, `hedge`, `breaker`.
 
-The rules over several keys that need the timeouts too are in `bff.policy.model`.
+Each has a partial twin for endpoint groups and single endpoints; rules over several of them are in
+`bff.policy.chain`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from bff.policy.base import Count, Pause, Policy, Switch, Timeout
+from bff.policy.base import Count, Pause, Policy, Switch, Timeout, whole_milliseconds
 from bff.policy.problem import Clash, Refused
 from bff.policy.units import Duration, Share, Size, bytes_of, format_duration
 
@@ -38,6 +39,48 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         entry.pop("default", None)
 
 
+class Timeouts(Policy):
+    """How long each part of a call may take (DL-6)."""
+
+    total: Timeout = timedelta(seconds=5)
+    """One call with everything in it; never longer than what is left of the operation."""
+
+    attempt: Timeout = timedelta(seconds=2)
+    """One try, from connecting to the last byte of the body."""
+
+    connect: Timeout = timedelta(milliseconds=500)
+    """TCP and TLS handshake together."""
+
+    dns: Timeout = timedelta(seconds=1)
+    """Finding the address of a host in DNS."""
+
+    write_idle: Timeout = timedelta(seconds=2)
+    """Longest pause while sending."""
+
+    read_idle: Timeout = timedelta(seconds=2)
+    """Longest pause while receiving, the wait for the first byte included."""
+
+    queue: Timeout = timedelta(milliseconds=100)
+    """Longest wait for a free connection; then the call fails as UPSTREAM_OVERLOADED."""
+
+    def clashes(self) -> Iterator[Clash]:
+        """Refuse times that others make unreachable."""
+        total, attempt = format_duration(self.total), format_duration(self.attempt)
+        if self.attempt > self.total:
+            yield Clash(
+                (("attempt",), ("total",)),
+                f"attempt {attempt} exceeds total {total}: no try could ever use its time",
+                total,
+            )
+        for name, part in (("connect", self.connect), ("queue", self.queue)):
+            if part >= self.attempt:
+                yield Clash(
+                    ((name,), ("attempt",)),
+                    f"{name} {format_duration(part)} must be shorter than attempt {attempt}, which contains it",
+                    format_duration(whole_milliseconds(self.attempt / 4)),
+                )
+
+
 class Budget(Policy):
     """How much load repeating may add, for each upstream and worker (RT-3)."""
 
@@ -55,7 +98,7 @@ class RetryRules(Policy):
     """When and how patiently a failed call is sent again (RT-1)."""
 
     attempts: Annotated[Count, Field(ge=1, le=5)] = 2
-    """Sends in all, the first one included; 1 turns repeating off. Unsafe calls repeat only what was never sent."""
+    """Sends in all, the first included; 1 turns repeating off. Unsafe calls repeat only what was never sent."""
 
     first_delay: Pause = timedelta(milliseconds=25)
     """Longest pause before the first repetition; each further one doubles it (RT-2)."""
@@ -67,10 +110,10 @@ class RetryRules(Policy):
     """`full`: evenly from nothing to the longest pause; `decorrelated`: up to three times the pause before."""
 
     statuses: frozenset[Status] = frozenset({408, 425, 429, 502, 503, 504})
-    """Statuses that may be repeated, where the call may. 500 is not among them: it is as a rule a bug, not a mood."""
+    """Statuses that are repeated, where the call may be; 500 is not among them, for it is as a rule a bug."""
 
     keyed: Switch = True
-    """Whether an unsafe call that carries `idempotency-key` counts as repeatable; off where the service ignores it."""
+    """Whether an unsafe call with `idempotency-key` may be repeated; off where the service ignores the key."""
 
     retry_after_max_wait: Pause = timedelta(seconds=1)
     """Longest `Retry-After` that a call waits for; a longer one is told to the client (RT-6)."""
@@ -118,7 +161,7 @@ class Breaker(Policy):
     """When a failing service is left alone, and for how long; one for each endpoint group and worker (CB-11)."""
 
     mode: Literal["enforced", "metrics_only", "forced_open", "disabled"] = "enforced"
-    """`metrics_only` counts and never refuses, to try values out; `forced_open` refuses all; `disabled` does nothing."""
+    """`metrics_only` counts and never refuses, to try values out; `forced_open` refuses all calls."""
 
     window: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=10))] = timedelta(seconds=10)
     """How far back calls count, in ten buckets (CB-2)."""
@@ -178,13 +221,17 @@ class Breaker(Policy):
             )
 
 
-class _Part(Policy):
+class Part(Policy):
     """Base of what a group or an endpoint says differently: what it does not say is as in the upstream."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
+    def clashes(self) -> Iterator[Clash]:
+        """Leave all comparisons to the whole that this becomes a part of."""
+        yield from ()
 
-class CallTimeouts(_Part):
+
+class PartialTimeouts(Part):
     """Times of a group's or endpoint's calls; those of connections are the upstream's."""
 
     total: Timeout | None = None
@@ -194,32 +241,25 @@ class CallTimeouts(_Part):
     """One try, from connecting to the last byte of the body."""
 
 
-class PartialRetry(_Part, RetryRules):
+class PartialRetry(Part, RetryRules):
     """What a group or endpoint repeats differently; the budget is one for the whole upstream."""
 
-    def clashes(self) -> Iterator[Clash]:
-        """Leave the order of pauses to the whole that this is a part of."""
-        yield from ()
 
-
-class PartialHedge(_Part, Hedge):
+class PartialHedge(Part, Hedge):
     """What a group or endpoint hedges differently."""
 
 
-class PartialBreaker(_Part, Breaker):
+class PartialBreaker(Part, Breaker):
     """What a group's breaker does differently."""
 
-    def clashes(self) -> Iterator[Clash]:
-        """Leave the comparison to the whole that this is a part of."""
-        yield from ()
+
+P = TypeVar("P", bound=Policy)
 
 
-def override(base: Policy, part: Policy | None) -> Any:
-    """Return *base* with what *part* says put over it; both hold keys of the same names.
+def override(base: P, part: Part) -> P:
+    """Return *base* with what *part* says put over it.
 
     The result is not validated again: ask its `clashes`.
     """
-    if part is None or not part.model_fields_set:
-        return base
-    said: Mapping[str, Any] = {name: getattr(part, name) for name in part.model_fields_set}
-    return base.model_copy(update={name: value for name, value in said.items() if value is not None})
+    said = {name: getattr(part, name) for name in part.model_fields_set}
+    return base.model_copy(update=said) if said else base

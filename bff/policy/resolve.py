@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from bff.policy.document import Located, Mark, Path, key_text
 from bff.policy.load import PolicySet
-from bff.policy.render import field_as_yaml, model_in
+from bff.policy.render import entry_in, field_as_yaml, model_in
+from bff.policy.resilience import Part
 
 DEFAULT = "default"
 """Origin of a value that no file states."""
@@ -57,8 +58,13 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
 def _values(model: BaseModel, dumped: dict[str, Any], document: Located, path: Path) -> Iterator[Effective]:
     for name, field in type(model).model_fields.items():
         key, value = (*path, name), getattr(model, name)
+        if isinstance(model, Part) and name not in model.model_fields_set:
+            continue
         if model_in(field.annotation):
             yield from _values(value, dumped[name], document, key)
+        elif isinstance(value, dict) and value and entry_in(field.annotation):
+            for entry, inner in value.items():
+                yield from _values(inner, dumped[name][entry], document, (*key, entry))
         elif isinstance(value, dict) and value:
             for entry in value:
                 text = field_as_yaml(field, value[entry])

@@ -6,7 +6,7 @@ from bff.server.ports import Receive
 from bff.server.refusal import Refusal
 
 
-class Disconnected(Exception):  # noqa: N818 - nobody is left to call it an error
+class Disconnected(Exception):
     """The client went away before its request was complete."""
 
 

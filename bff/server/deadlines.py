@@ -87,9 +87,13 @@ class RejectionGuard:
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """A request's deadline, and the server's own where the client asked for less."""
+    """A request's deadline, when it arrived, and the server's own deadline where the client asked for less.
+
+    Which operation it is, and so the deadline that policy gives it, is found out later by the engine.
+    """
 
     deadline: Deadline
+    arrived: float
     servers: Deadline | None = None
     header: str = ""
 
@@ -98,7 +102,6 @@ class Deadlines:
     """Gives each request its deadline."""
 
     def __init__(self, policy: OperationsPolicy, clock: Clock, notify: Notify) -> None:
-        self._default = policy.deadline.total_seconds()
         self._longest = policy.deadline_max.total_seconds()
         self._clock = clock
         self._notify = notify
@@ -109,13 +112,12 @@ class Deadlines:
         now = self._clock.now()
         self._guard.count(now)
         if MILLISECONDS not in headers.raw and GRPC not in headers.raw:
-            return Allotment(Deadline(now + self._default, self._clock))
+            return Allotment(Deadline(now + self._longest, self._clock), now)
         hint, header = self._hint(headers, request_id)
-        granted = min(self._default, hint, self._longest)
-        server = Deadline(now + self._default, self._clock)
-        if granted >= self._default:
-            return Allotment(server)
-        return Allotment(Deadline(now + granted, self._clock), server, header)
+        server = Deadline(now + self._longest, self._clock)
+        if hint >= self._longest:
+            return Allotment(server, now)
+        return Allotment(Deadline(now + hint, self._clock), now, server, header)
 
     def enforce(self, allotment: Allotment, request_id: str) -> Deadline | None:
         """Return the deadline to work under, None when the request is too late to be worth any work (DL-11)."""

@@ -118,8 +118,18 @@ def _request(wire: _Wire) -> GraphQLRequest:
     return GraphQLRequest(query, wire.operationName or None, wire.variables or None, extensions)
 
 
-def _parts(wire: _Wire) -> dict[str, Any]:
-    return {name: value for name in _NAMES if (value := getattr(wire, name)) is not msgspec.UNSET}
+def _parts(wire: _Wire) -> list[Any]:
+    """Return everything in *wire*, the names of its members included."""
+    parts: list[Any] = []
+    if wire.query is not msgspec.UNSET:
+        parts += ("query", wire.query)
+    if wire.operationName is not msgspec.UNSET:
+        parts += ("operationName", wire.operationName)
+    if wire.variables is not msgspec.UNSET:
+        parts += ("variables", wire.variables)
+    if wire.extensions is not msgspec.UNSET:
+        parts += ("extensions", wire.extensions)
+    return parts
 
 
 def _check_names(body: bytes, value: Any) -> None:
@@ -147,12 +157,13 @@ def _strings(value: Any) -> int:
     for _ in range(MAX_NESTING):
         below: list[Any] = []
         for item in level:
-            if isinstance(item, str):
+            kind = type(item)
+            if kind is str:
                 count += 1
-            elif isinstance(item, dict):
+            elif kind is dict:
                 count += len(item)
                 below += item.values()
-            elif isinstance(item, list):
+            elif kind is list:
                 below += item
         if not below:
             return count

@@ -19,8 +19,8 @@ _WIDE: Final = 6
 async def encode(body: Any, at_once: int = AT_ONCE) -> list[bytes]:
     """Return *body* as JSON, in pieces to be sent one after the other.
 
-    A body of more than about *at_once* bytes is encoded slice by slice, and other tasks run in between. A thread would not help: the encoder
-    keeps the interpreter's lock.
+    A body of more than about *at_once* bytes is encoded slice by slice, and other tasks run in between. A thread
+    would not help: the encoder keeps the interpreter's lock.
 
     Raises:
         TypeError: Something in it is not JSON-ready.
@@ -42,16 +42,26 @@ def estimate(value: Any, depth: int = 0) -> int:
     kind = type(value)
     if kind is str:
         return len(value) + 2
+    if depth > _DEEPEST or not value:
+        return _GUESS
     if kind is dict:
-        if depth > _DEEPEST:
-            return _GUESS
-        return sum([len(name) + 4 + estimate(item, depth + 1) for name, item in value.items()])
-    if kind is list and value:
-        if depth > _DEEPEST:
-            return _GUESS
-        size = len(value)
-        sample = (value[0], value[size // 2], value[-1]) if size > 1 and depth < _WIDE else (value[size // 2],)
-        return size * (1 + max([estimate(item, depth + 1) for item in sample]))
+        size = 0
+        for name, item in value.items():
+            size += len(name) + 4
+            inner = type(item)
+            if inner is str:
+                size += len(item) + 2
+            elif inner is dict or inner is list:
+                size += estimate(item, depth + 1)
+            else:
+                size += _GUESS
+        return size
+    if kind is list:
+        count = len(value)
+        if count == 1 or depth >= _WIDE:
+            return count * (1 + estimate(value[count // 2], depth + 1))
+        sample = (value[0], value[count // 2], value[-1])
+        return count * (1 + max([estimate(item, depth + 1) for item in sample]))
     return _GUESS
 
 

@@ -127,7 +127,13 @@ class GraphQLEndpoint:
     async def _reply(self, exchange: Exchange) -> Reply:
         allotment, request_id = exchange.allotment, exchange.request_id
         safe = exchange.scope["method"] == "GET"
-        ingress = Ingress(request_id, allotment.deadline, headers=exchange.headers, safe_method=safe)
+        ingress = Ingress(
+            request_id,
+            allotment.deadline,
+            headers=exchange.headers,
+            safe_method=safe,
+            arrived=allotment.arrived,
+        )
         try:
             request = await self._intake.take(exchange)
             deadline = self._in_time(allotment, request_id)

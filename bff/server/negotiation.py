@@ -91,6 +91,8 @@ def is_json_utf8(content_type: str | None) -> bool:
     """Whether a body of *content_type* is `application/json` in UTF-8, which is assumed where nothing is said."""
     if content_type is None:
         return False
+    if content_type == JSON:
+        return True
     media, *parameters = content_type.split(";")
     if media.strip().lower() != JSON:
         return False

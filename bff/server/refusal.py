@@ -6,7 +6,7 @@ from bff.server.statuses import STATUSES, Statuses
 HeaderList = tuple[tuple[bytes, bytes], ...]
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
+class Refusal(Exception):
     """The request is answered with *code* and *message*.
 
     Attributes:

@@ -34,7 +34,7 @@ class Service:
 
 
 Build = Callable[[], Service]
-"""Makes the service; several workers need it picklable: a module-level function, or a `functools.partial` of one."""
+"""Makes the service; several workers need it picklable: a module's function, or a `functools.partial` of one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ def supervise(
 ) -> int:
     """Run *count* workers until a signal, restart those that crash, and return the exit code.
 
-    A worker that dies before all have been ready once ends everything: what cannot start will not start later. From
-    then on replacements wait a second, then twice as long for each further crash.
+    A worker that dies before all have been ready once ends everything: what cannot start now will not later. After
+    that, replacements wait a second, then twice as long for each further crash.
     """
     crew = _Crew(build, sockets, policy, announce, count)
     for _ in range(count):

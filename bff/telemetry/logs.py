@@ -59,7 +59,7 @@ def _line(event: Event) -> tuple[int, dict[str, Any]]:
             "upstream": event.upstream,
             "detail": event.detail,
             "exception": None if event.exception is None else _text(event.exception),
-            "stack": None if event.exception is None else _stack(event.exception),
+            "stack": _stack(event.exception) if event.exception and event.code in _OURS else None,
         }
     if isinstance(event, AttemptFinished):
         return logging.DEBUG, {
@@ -67,7 +67,8 @@ def _line(event: Event) -> tuple[int, dict[str, Any]]:
             "request_id": event.request_id,
             "upstream": event.upstream,
             "endpoint": event.endpoint,
-            "origin": event.origin,
+            "origin": str(event.origin),
+            "attempt": event.attempt,
             "outcome": event.outcome.value,
             "status": event.status,
             "ms": round(event.seconds * 1000, 3),
@@ -96,6 +97,7 @@ def _text(exception: BaseException) -> str:
 
 
 def _stack(exception: BaseException) -> str | None:
+    # Only asked for where the fault is ours: that a service failed is not explained by our own frames.
     if exception.__traceback__ is None and exception.__cause__ is None:
         return None
     return "".join(traceback.format_exception(exception))

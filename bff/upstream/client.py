@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from bff.clock import Clock
 from bff.events import Notify
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.upstream.assemble import Pipelines, World, assemble
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
-from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
-from bff.upstream.pipeline.attempt import Attempt
-from bff.upstream.pipeline.balance import Balance, Host
-from bff.upstream.pipeline.deadline import Deadline
+from bff.upstream.pipeline import Call
 from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
@@ -30,12 +28,15 @@ class Client:
 
     Attributes:
         alias: The name that clients see.
+        pipelines: The ways of its calls, with the breakers and the budget on them.
     """
 
-    def __init__(self, name: str, policy: UpstreamPolicy, handler: Handler, transport: Transport) -> None:
+    def __init__(self, name: str, policy: UpstreamPolicy, pipelines: Pipelines, transport: Transport) -> None:
         self.name = name
         self.alias = policy.alias or name
-        self._handler = handler
+        self.pipelines = pipelines
+        self._default = pipelines.default
+        self._special = pipelines.special
         self._transport = transport
         self._forward = tuple(sorted(policy.forward.headers))
 
@@ -50,10 +51,12 @@ class Client:
             if name in inbound:
                 call.headers.setdefault(name, inbound[name])
         call.headers["x-request-id"] = operation.request_id
+        if "x-attempt-count" in inbound:
+            call.repeatable = not _is_repetition(inbound["x-attempt-count"])
         if operation.kind == "mutation" and not call.safe:
             operation.dispatched = True
         try:
-            return await self._handler(call)
+            return await self._special.get(call.endpoint, self._default)(call)
         except UpstreamError as error:
             error.upstream, error.endpoint = self.name, call.endpoint
             raise
@@ -111,22 +114,17 @@ def open_upstreams(
     notify: Notify,
 ) -> Upstreams:
     """Return clients for all upstreams that *policies* describe; no connection is made before the first call."""
+    world = World(clock, rng, notify)
     clients = {}
     for name, policy in policies.items():
         transport = open_transport(limits_of(policy))
-        times = policy.timeouts
-        stages: dict[str, Stage] = {
-            "deadline": Deadline(
-                times.total.total_seconds(),
-                reserve=operations.deadline_reserve.total_seconds(),
-                min_attempt_time=operations.min_attempt_time.total_seconds(),
-                clock=clock,
-            ),
-            "balance": Balance([Host.parse(url) for url in policy.hosts], rng),
-        }
-        attempt = Attempt(transport, times.attempt.total_seconds(), clock=clock, notify=notify)
-        clients[name] = Client(name, policy, build([stages[stage] for stage in ORDER], attempt), transport)
+        clients[name] = Client(name, policy, assemble(name, policy, operations, transport, world), transport)
     return Upstreams(clients)
+
+
+def _is_repetition(attempts: str) -> bool:
+    """Whether our caller sends for the second time at least, so that another repetition would multiply (RT-7)."""
+    return attempts.isascii() and attempts.isdigit() and attempts.strip("0") not in {"", "1"}
 
 
 def limits_of(policy: UpstreamPolicy) -> Limits:

@@ -4,7 +4,7 @@ Resolvers call it, the executor batches it, policies configure it, tests fake it
 made at import time; everything that lives (connections, loaders, time) comes with the `Context` of a call.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
@@ -15,14 +15,17 @@ from bff.upstream.client import SAFE_METHODS
 from bff.upstream.decode import decoder_of
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import Loader
+from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call
+from bff.upstream.pipeline.call import UNDECODED
 from bff.upstream.template import Template
 
 if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class UndeclaredCall(Exception):
@@ -92,6 +95,31 @@ class Endpoint(Generic[T]):
         if self not in context.calls:
             raise UndeclaredCall(self, context.resolver)
         return context.operation
+
+    async def fetch(
+        self,
+        operation: Operation,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        decode: Callable[[Response], V],
+    ) -> V:
+        """Return what *decode* makes of the service's response to these parts, sent on behalf of *operation*.
+
+        The call carries *decode*, so that an unusable payload counts as a failure of the attempt (CB-10).
+
+        Raises:
+            UpstreamError: There is no usable answer; it names this endpoint.
+        """
+        call = self.call(operation, target, headers, body)
+        call.decode = decode
+        response = await operation.upstreams[self.upstream.name].send(call, operation)
+        if call.value is not UNDECODED:
+            return cast("V", call.value)
+        try:
+            return decode(response)
+        except UpstreamError as error:
+            raise self.named(error) from error.__cause__
 
     def call(self, operation: Operation, target: str, headers: Mapping[str, str], body: bytes | None) -> Call:
         """Return the call that sends these parts on behalf of *operation*."""
@@ -176,17 +204,12 @@ class Single(Endpoint[T]):
         return Loader(fetch, name=str(self), max_keys=1)
 
     async def _send(self, operation: Operation, target: str, headers: Mapping[str, str], body: bytes | None) -> T:
-        call = self.call(operation, target, headers, body)
         try:
-            response = await operation.upstreams[self.upstream.name].send(call, operation)
+            return await self.fetch(operation, target, headers, body, self._decode)
         except UpstreamError as error:
             if error.outcome is Outcome.NOT_FOUND and self._decode.optional:
                 return cast("T", self._decode.nothing())
             raise
-        try:
-            return self._decode(response)
-        except UpstreamError as error:
-            raise self.named(error) from error.__cause__
 
     def _encode(self, body: object) -> bytes | None:
         if self._body is None and body is None:

@@ -25,6 +25,8 @@ class UpstreamError(Exception):
         upstream: Name of the upstream, "" until the client has added it.
         endpoint: Name of the endpoint, "" until the client has added it.
         body: The start of what the service answered, for the log.
+        state: That of the circuit breaker which refused the call, where one did (CB-13).
+        suppressed: Why a call that might have been sent again was not, such as `budget` (RT-4).
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class UpstreamError(Exception):
         upstream: str = "",
         endpoint: str = "",
         body: bytes = b"",
+        state: str | None = None,
+        suppressed: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.outcome = outcome
@@ -50,12 +54,15 @@ class UpstreamError(Exception):
         self.upstream = upstream
         self.endpoint = endpoint
         self.body = body
+        self.state = state
+        self.suppressed = suppressed
 
     def __str__(self) -> str:
         """Return one line for a log."""
         where = f"{self.upstream}.{self.endpoint}: " if self.upstream else ""
         phase = f" in phase {self.phase}" if self.phase else ""
-        return f"{where}{self.outcome}{phase}: {self.detail}"
+        again = f" (not sent again: {self.suppressed})" if self.suppressed else ""
+        return f"{where}{self.outcome}{phase}: {self.detail}{again}"
 
     @property
     def code(self) -> Code:
@@ -80,6 +87,8 @@ class UpstreamError(Exception):
             upstream=self.upstream,
             endpoint=self.endpoint,
             body=self.body,
+            state=self.state,
+            suppressed=self.suppressed,
         )
         copy.__cause__ = self.__cause__
         return copy

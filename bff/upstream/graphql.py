@@ -1,6 +1,6 @@
 """Endpoints of services that speak GraphQL themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -10,13 +10,13 @@ from bff.context import Context, Operation
 from bff.upstream.batch import Batching, Key
 from bff.upstream.decode import BatchDecoder, GraphQLDecoder
 from bff.upstream.endpoint import Endpoint
-from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 
 if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class GraphQLCall(Endpoint[T]):
@@ -43,11 +43,7 @@ class GraphQLCall(Endpoint[T]):
         Raises:
             UpstreamError: There is no usable answer; errors of the service are among the causes.
         """
-        operation = self.admit(context)
-        try:
-            return self._decode(await post_document(self, operation, self.document, variables))
-        except UpstreamError as error:
-            raise self.named(error) from error.__cause__
+        return await post_document(self, self.admit(context), self.document, variables, self._decode)
 
 
 class GraphQLBatch(Batching[T]):
@@ -75,19 +71,21 @@ class GraphQLBatch(Batching[T]):
     async def _fetch(
         self, operation: Operation, keys: list[Key], arguments: dict[str, object]
     ) -> Sequence[T | None | Exception]:
+        def decode(response: Response) -> Sequence[T | None | Exception]:
+            return self._match.match(self._decode(response), keys)
+
         variables = {**arguments, self.ids: keys}
-        try:
-            items = self._decode(await post_document(self, operation, self.document, variables))
-            return self._match.match(items, keys)
-        except UpstreamError as error:
-            raise self.named(error) from error.__cause__
+        return await post_document(self, operation, self.document, variables, decode)
 
 
 async def post_document(
-    endpoint: Endpoint[Any], operation: Operation, document: str, variables: Mapping[str, object]
-) -> Response:
-    """Return the response of *endpoint*'s service to *document*."""
+    endpoint: Endpoint[Any],
+    operation: Operation,
+    document: str,
+    variables: Mapping[str, object],
+    decode: Callable[[Response], V],
+) -> V:
+    """Return what *decode* makes of the response of *endpoint*'s service to *document*."""
     body = msgspec.json.encode({"query": document, "variables": variables})
     accept = {"accept": "application/graphql-response+json, application/json;q=0.9"}
-    call = endpoint.call(operation, endpoint.template.expand({}), accept, body)
-    return await operation.upstreams[endpoint.upstream.name].send(call, operation)
+    return await endpoint.fetch(operation, endpoint.template.expand({}), accept, body, decode)

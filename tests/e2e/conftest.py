@@ -61,8 +61,9 @@ class Bff:
     def close(self):
         """Stop it by SIGTERM, and once more so that it does not wait; return its exit code."""
         self.client.close()
-        self.process.terminate()
-        self.process.terminate()
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.terminate()
         code = self.process.wait(30)
         self._reader.join(5)
         self.process.stdout.close()
@@ -113,8 +114,7 @@ def start_bff():
 
     yield start
     for one in started:
-        if one.process.poll() is None:
-            one.close()
+        one.close()
 
 
 @pytest.fixture

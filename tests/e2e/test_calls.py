@@ -4,9 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("e2e")
+from graphql import build_client_schema, get_introspection_query
 
 ROOT = Path(__file__).parents[2]
 BATCH_OF_DISHES = 100
@@ -43,6 +41,14 @@ def sum_by_path(services):
     for member in services.urls:
         made.update(services.stats(member)["arrivals"])
     return made
+
+
+def test_the_schema_can_be_explored_within_the_shipped_limits(bff):
+    """GraphiQL's documentation and completion live on this query."""
+    answer = bff.ask(get_introspection_query(input_value_deprecation=True)).json()
+
+    assert "errors" not in answer
+    assert build_client_schema(answer["data"]).query_type.name == "Query"
 
 
 def test_the_operations_of_the_app_are_all_answered_whole(bff, healed):

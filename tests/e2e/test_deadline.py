@@ -10,8 +10,6 @@ import pytest
 from bff.testing import FakeUpstream, Fault
 from bff.testing.fault_kinds import HangBeforeHeaders, Latency
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 APPLICATION = """
 import msgspec, strawberry
 from bff import Context, Upstream, field, resolver
@@ -44,7 +42,7 @@ class Mutation:
 schema = strawberry.Schema(Query, Mutation)
 """
 HASTE = {"x-request-timeout-ms": "300"}
-TEN_SECONDS = "timeouts: {total: 10s, attempt: 10s, read_idle: 10s, write_idle: 10s}"
+TEN_SECONDS = "timeouts: {total: 10s, attempt: 10s, read_idle: 10s, write_idle: 10s}\nbreaker: {window: 20s}"
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 PARTS = {
     "accounts": {"me"},
     "catalog": {"restaurants"},

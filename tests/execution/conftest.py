@@ -4,6 +4,7 @@ import asyncio
 from itertools import count
 
 import pytest
+from graphql import build_schema
 from jsonschema import Draft202012Validator
 
 from bff.context import Deadline
@@ -103,3 +104,80 @@ def codes():
         }
 
     return read
+
+
+class Book:
+    """What happened in resolvers."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.begun = []
+        self.cancelled = []
+        self.ended = []
+
+    async def work(self, name, seconds, value="done"):
+        self.begun.append(name)
+        try:
+            await self.clock.sleep(seconds)
+        except asyncio.CancelledError:
+            self.cancelled.append(name)
+            raise
+        self.ended.append(name)
+        return value
+
+
+SDL = """
+type Query { fast: String  slow: String  slower: String  must: String!  box: Box  boxes: [Box]  strict: [Box!]
+             numbers: [Int!]  cancels: String  cancelsNow: String  sync: String  stream: [Int]  me: String }
+type Box { name: String  slow: String  must: String!  box: Box }
+type Mutation { first: String  second: String  third: String!  place: Box  refuse: String }
+type Subscription { tick: Int }
+"""
+
+
+@pytest.fixture
+def made(world):
+    """Return a function that makes a world and the book of its resolvers."""
+
+    def make(clock=None, **options):
+        schema = build_schema(SDL)
+        it = world(schema, clock=clock or VirtualClock(), **options)
+        book = Book(it.clock)
+
+        def resolves(path, function):
+            kind, name = path.split(".")
+            schema.type_map[kind].fields[name].resolve = function
+
+        resolves("Query.fast", lambda *_: book.work("fast", 1))
+        resolves("Query.slow", lambda *_: book.work("slow", 60))
+        resolves("Query.slower", lambda *_: book.work("slower", 90))
+        resolves("Query.must", lambda *_: book.work("must", 60))
+        resolves("Query.sync", lambda *_: "at once")
+        resolves("Query.box", lambda *_: {"name": "b"})
+        resolves("Query.boxes", lambda *_: [{"name": "1"}, {"name": "2"}])
+        resolves("Query.strict", lambda *_: [{"name": "1"}, {"name": "2"}])
+        resolves("Query.numbers", lambda *_: [book.work("number", 1, 1), book.work("late number", 60, 2)])
+        resolves("Query.me", lambda _, info: info.context.principal.subject)
+        resolves("Box.slow", lambda *_: book.work("box slow", 60))
+        resolves("Box.must", lambda *_: book.work("box must", 60))
+        resolves("Mutation.first", lambda *_: book.work("first", 4))
+        resolves("Mutation.second", lambda *_: book.work("second", 4))
+        resolves("Mutation.third", lambda *_: book.work("third", 4))
+
+        async def cancels(*_):
+            raise asyncio.CancelledError
+
+        def cancels_now(*_):
+            raise asyncio.CancelledError
+
+        async def stream(*_):
+            yield 1
+            await book.work("stream", 60)
+            yield 2
+
+        resolves("Query.cancels", cancels)
+        resolves("Query.cancelsNow", cancels_now)
+        resolves("Query.stream", stream)
+        return it, book, resolves
+
+    return make

@@ -137,7 +137,9 @@ class Reference:
         data, failures = {}, {}
         for one in self.fields:
             if one.key in parent.fields:
-                data[one.key], failed = self.complete(parent.fields[one.key], one, one.marks, (*path, one.key), depth)
+                data[one.key], failed = self.complete(
+                    parent.fields[one.key], one, one.marks, (*path, one.key), depth
+                )
                 failures |= failed
         return (None, failures) if failures else (data, {})
 
@@ -189,6 +191,44 @@ def document(fields):
     return " ".join([body, *dict.fromkeys(fragments)])
 
 
+class Giver:
+    """Gives out values as resolvers and lists do: at once or later, or not at all."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def field(self, value):
+        return self.at_once(value) if value.delay is None else self.later(value)
+
+    def item(self, value):
+        if value.delay is not None:
+            return Later(lambda: self.later(value))
+        return self.failure(value) or self.content(value)
+
+    def at_once(self, value):
+        if error := self.failure(value):
+            raise error
+        return self.content(value)
+
+    async def later(self, value):
+        await self.clock.sleep(100 if value.fate == "hangs" else value.delay)
+        return self.at_once(value)
+
+    def failure(self, value):
+        return {
+            "raises": ValueError("a bug"),
+            "upstream": UpstreamError(Outcome.CONNECT, "no route", upstream="catalog"),
+            "cancelled": asyncio.CancelledError(),
+        }.get(value.fate)
+
+    def content(self, value):
+        if value.fate == "null":
+            return None
+        if value.items is not None:
+            return [self.item(item) for item in value.items]
+        return 1 if value.leaf else value
+
+
 def executable(fields, root_of, clock):
     sdl = " ".join(one.sdl for one in fields)
     schema = build_schema(
@@ -196,35 +236,10 @@ def executable(fields, root_of, clock):
         f"type O implements I {{ {sdl} }} type P implements I {{ {sdl} }}"
     )
 
-    def failure(value):
-        return {
-            "raises": ValueError("a bug"),
-            "upstream": UpstreamError(Outcome.CONNECT, "no route", upstream="catalog"),
-            "cancelled": asyncio.CancelledError(),
-        }.get(value.fate)
-
-    def content(value):
-        if value.fate == "null":
-            return None
-        if value.items is not None:
-            return [item_of(item) for item in value.items]
-        return 1 if value.leaf else value
-
-    async def later(value):
-        await clock.sleep(100 if value.fate == "hangs" else value.delay)
-        return at_once(value)
-
-    def at_once(value):
-        if error := failure(value):
-            raise error
-        return content(value)
-
-    def item_of(value):
-        return Later(lambda: later(value)) if value.delay is not None else failure(value) or content(value)
+    give = Giver(clock)
 
     def resolve(parent, info):
-        value = (parent or root_of(info)).fields[info.path.key]
-        return at_once(value) if value.delay is None else later(value)
+        return give.field((parent or root_of(info)).fields[info.path.key])
 
     for kind in ("Query", "O", "P"):
         for one in schema.type_map[kind].fields.values():
@@ -238,7 +253,7 @@ def run(fields, roots):
     ids = count()
 
     async def ask():
-        clock = VirtualClock(turns=25)
+        clock = VirtualClock(turns=80)
         desk = ErrorDesk(ignore, new_id=lambda: str(next(ids)), alias=str, max_errors=1000)
         schema = executable(fields, lambda info: roots[int(info.context.operation.request_id)], clock)
         engine = Engine(schema, None, POLICY, desk=desk, clock=clock, notify=ignore)

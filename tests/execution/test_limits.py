@@ -40,7 +40,7 @@ def test_what_is_counted(text, measure_name, expected):
     assert getattr(count(text), measure_name) == expected
 
 
-@pytest.mark.parametrize("text", ["{a{...F}} fragment F on T{b{__schema{x}}}", "{__type(name:\"A\"){name}}"])
+@pytest.mark.parametrize("text", ["{a{...F}} fragment F on T{b{__schema{x}}}", '{__type(name:"A"){name}}'])
 def test_introspection_is_found_through_fragments(text):
     assert count(text).introspects
     assert not count("{a __typename}").introspects

@@ -12,7 +12,12 @@ POSITIONS = {
     "nullable item": ("x: [Int]", "{ o { x y } }", {"o": {"x": [1, None], "y": 1}}, ["o", "x", 1]),
     "non-null item": ("x: [Int!]", "{ o { x y } }", {"o": {"x": None, "y": 1}}, ["o", "x", 1]),
     "non-null item, non-null list": ("x: [Int!]!", "{ o { x y } }", {"o": None}, ["o", "x", 1]),
-    "item of a list in a list": ("x: [[Int!]]", "{ o { x y } }", {"o": {"x": [[1], None], "y": 1}}, ["o", "x", 1, 0]),
+    "item of a list in a list": (
+        "x: [[Int!]]",
+        "{ o { x y } }",
+        {"o": {"x": [[1], None], "y": 1}},
+        ["o", "x", 1, 0],
+    ),
     "nullable root": ("x: Int", "{ x y }", {"x": None, "y": 1}, ["x"]),
     "non-null root": ("x: Int!", "{ x y }", None, ["x"]),
     "alias of a non-null root": ("x: Int!", "{ z: x y }", None, ["z"]),
@@ -48,7 +53,6 @@ async def test_what_becomes_null_and_what_is_told(world, position, fault):
             import asyncio  # noqa: PLC0415 - one fault needs it
 
             raise asyncio.CancelledError
-        return None
 
     def value(*_):
         if "[[" in declared:

@@ -43,7 +43,7 @@ def main() -> None:
     names = zipfile.ZipFile(wheel).namelist()
     roots = {name.split("/")[0] for name in names}
     assert {root for root in roots if not root.endswith(".dist-info")} == {"bff"}, roots
-    for needed in ("bff/py.typed", "bff/web/dist/.built", "bff/contract/error-v1.schema.json"):
+    for needed in ("bff/py.typed", "bff/web/dist/manifest.json", "bff/contract/error-v1.schema.json"):
         assert needed in names, f"{needed} is not in the wheel"
     assert not [name for name in names if "node_modules" in name or "/src/" in name]
 

@@ -93,7 +93,7 @@ def test_every_problem_of_every_file_is_told_at_once(write):
 def test_a_mistake_in_the_defaults_is_told_once(write):
     """Eight upstreams must not say it eight times more."""
     directory = write(
-        {"defaults.yaml": "timeouts:\n  atempt: 1s\nretry: {}\n"}
+        {"defaults.yaml": "timeouts:\n  atempt: 1s\nagain: {}\n"}
         | {f"upstreams/{name}.yaml": HOSTS for name in ("a", "b", "c")}
     )
 

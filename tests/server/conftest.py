@@ -98,10 +98,16 @@ class Edge:
             writer.write(data)
             return await asyncio.wait_for(reader.read(-1), 10)
 
+    async def busy(self) -> None:
+        """Wait until something is in flight."""
+        async with asyncio.timeout(5):
+            while not self.lifecycle.in_flight:  # noqa: ASYNC110 - the first look is all that is needed
+                await asyncio.sleep(0.005)
+
     async def idle(self, seconds: float = 5) -> None:
         """Wait until nothing is in flight."""
         async with asyncio.timeout(seconds):
-            while self.lifecycle.in_flight or self.server.server_state.tasks:
+            while self.lifecycle.in_flight or self.server.server_state.tasks:  # noqa: ASYNC110 - uvicorn has no event
                 await asyncio.sleep(0.005)
 
 
@@ -127,7 +133,7 @@ def edge():
         port = listening.getsockname()[1]
         server = Server(app, lifespan=False, on_tick=lifecycle.beat)
         running = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.001)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             try:
@@ -136,7 +142,7 @@ def edge():
                 await client.aclose()
                 server.close()
                 async with asyncio.timeout(5):
-                    while server.server_state.connections or server.server_state.tasks:
+                    while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 - no event
                         await asyncio.sleep(0.001)
                 running.cancel()
                 await asyncio.wait([running])
@@ -174,7 +180,7 @@ class Replica:
 
 @pytest.fixture
 def replica():
-    """A function that starts `replica.py` in a process of its own; whatever is left of them is killed at the end."""
+    """A function that starts `replica.py` in a process of its own; what is left of them is killed."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> Replica:

@@ -1,6 +1,6 @@
 """A server process for tests: a tiny schema on graphql-core behind the real edge.
 
-python tests/server/replica.py --port 0 --admin-port 0 [--workers N] [--delay 200ms] [--timeout 2s] [--mode classic]
+python replica.py --port 0 --admin-port 0 [--workers N] [--delay 200ms] [--timeout 2s] [--mode classic]
 """
 
 import argparse

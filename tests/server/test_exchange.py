@@ -33,14 +33,13 @@ class Endless:
 async def test_a_client_that_leaves_cancels_its_operation_within_250_ms(edge, wait):
     """DL-9: whether it leaves before or after somebody watches."""
     operation = Endless()
-    async with edge(operation) as running:
-        async with running.socket() as (_, writer):
-            writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY)
-            await operation.running.wait()
-            await asyncio.sleep(wait)
-            left_at = time.monotonic()
-            writer.transport.abort()
-            await running.idle()
+    async with edge(operation) as running, running.socket() as (_, writer):
+        writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY)
+        await operation.running.wait()
+        await asyncio.sleep(wait)
+        left_at = time.monotonic()
+        writer.transport.abort()
+        await running.idle()
 
     assert operation.cancelled_at - left_at < 0.25
     assert running.events == [ExchangeStopped("r1", "client left")]
@@ -88,19 +87,18 @@ async def test_an_engine_that_finishes_a_mutation_anyway_is_waited_for(edge):
             finished.set()
         return Answer({"data": {"placed": True}})
 
-    async with edge(stubborn) as running:
-        async with running.socket() as (_, writer):
-            writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY)
-            await started.wait()
-            writer.transport.abort()
-            await running.idle()
+    async with edge(stubborn) as running, running.socket() as (_, writer):
+        writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY)
+        await started.wait()
+        writer.transport.abort()
+        await running.idle()
 
     assert finished.is_set()
     assert running.events == [ExchangeStopped("r1", "client left")]
 
 
 async def test_a_body_that_never_comes_is_answered_at_the_deadline(edge, operations):
-    async with edge(policy=operations(deadline="300ms")) as running:
+    async with edge(policy=operations(deadline="300ms", deadline_max="300ms")) as running:
         answer = await running.raw(HEAD + b"content-length: 100\r\n\r\n{")
 
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -109,12 +107,11 @@ async def test_a_body_that_never_comes_is_answered_at_the_deadline(edge, operati
 
 
 async def test_a_client_that_leaves_within_its_body_is_forgotten(edge):
-    async with edge() as running:
-        async with running.socket() as (_, writer):
-            writer.write(HEAD + b"content-length: 100\r\n\r\n{")
-            await asyncio.sleep(0.02)
-            writer.transport.abort()
-            await running.idle()
+    async with edge() as running, running.socket() as (_, writer):
+        writer.write(HEAD + b"content-length: 100\r\n\r\n{")
+        await asyncio.sleep(0.02)
+        writer.transport.abort()
+        await running.idle()
 
     assert not running.engine.requests
     assert not running.engine.refused
@@ -177,24 +174,24 @@ async def test_a_large_answer_arrives_whole(edge):
 async def test_a_reader_that_stalls_frees_its_slot(edge):
     """Fault 34: what waits for it in memory is bounded, and it is given up after the write timeout."""
     patience = Patience(write=0.3)
-    async with edge(large, patience=patience) as running:
-        async with running.socket(receive_buffer=4096) as (_, writer):
-            writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY)
-            while not running.lifecycle.in_flight:
-                await asyncio.sleep(0.005)
-            writer.transport.pause_reading()
-            [connection] = running.server.server_state.connections
-            await asyncio.sleep(0.1)
-            assert connection.transport.get_write_buffer_size() <= 128 * 1024
-            await running.idle()
-            connection.transport.abort()
+    async with edge(large, patience=patience) as running, running.socket(receive_buffer=4096) as (_, writer):
+        writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY)
+        await running.busy()
+        writer.transport.pause_reading()
+        [connection] = running.server.server_state.connections
+        await asyncio.sleep(0.1)
+        assert connection.transport.get_write_buffer_size() <= 128 * 1024
+        await running.idle()
+        connection.transport.abort()
 
     assert running.events == [ExchangeStopped("r1", "stalled reader")]
 
 
 async def test_an_engine_that_forgets_the_deadline_is_ended(edge, operations):
     operation = Endless()
-    async with edge(operation, operations(deadline="200ms"), patience=Patience(overdue=0.1)) as running:
+    async with edge(
+        operation, operations(deadline="200ms", deadline_max="200ms"), patience=Patience(overdue=0.1)
+    ) as running:
         answer = await running.post()
 
     assert (answer.status_code, running.engine.refused[0][0]) == (504, Code.DEADLINE_EXCEEDED)
@@ -230,8 +227,7 @@ async def test_an_operation_cut_short_by_the_end_of_the_process_says_so(edge, op
 async def test_a_body_cut_short_by_the_end_of_the_process_says_so(edge):
     async with edge() as running, running.socket() as (reader, writer):
         writer.write(HEAD + b"content-length: 100\r\n\r\n{")
-        while not running.lifecycle.in_flight:
-            await asyncio.sleep(0.005)
+        await running.busy()
         running.lifecycle.stop()
         answer = await reader.read(-1)
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -48,11 +47,11 @@ def audits():
         HOME.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=HOME.parent) as folder:
             install = [*run_npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder]
-            done = subprocess.run([*install, *PACKAGES], capture_output=True, text=True)
+            done = subprocess.run([*install, *PACKAGES], capture_output=True, text=True, check=False)
             if done.returncode:
                 pytest.fail(f"npm could not install {PACKAGES[0]}; is a registry reachable? {done.stderr[-300:]}")
             if not HOME.exists():
-                os.rename(folder, HOME)
+                Path(folder).rename(HOME)
                 Path(folder).mkdir()
     return HOME, run_node
 
@@ -64,6 +63,7 @@ def run(audits, url):
         [*run_node, "--input-type=module", "--eval", script, url],
         capture_output=True,
         text=True,
+        check=False,
         cwd=home,
         timeout=60,
     )

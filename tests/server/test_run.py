@@ -61,17 +61,16 @@ def test_a_draining_process_serves_on_while_readiness_says_no(replica, number):
 
 
 def test_idle_connections_are_closed_and_busy_ones_finish(replica):
-    server = replica("--delay", "100ms")
+    server = replica("--delay", "500ms")
     with socket.create_connection(("127.0.0.1", server.port)) as idle, ThreadPoolExecutor() as pool:
         idle.settimeout(10)
         idle.sendall(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n")
         assert idle.recv(1000)
-        busy = pool.submit(server.ask, "{ slow(ms: 800) }")
+        busy = pool.submit(server.ask, "{ slow(ms: 3000) }")
         time.sleep(0.2)
         server.signal()
-        started = time.monotonic()
         assert idle.recv(1000) == b""
-        assert time.monotonic() - started < 0.7
+        assert not busy.done()
         assert refused(server.url)
 
         assert busy.result().json() == {"data": {"slow": "slept"}}
@@ -79,7 +78,7 @@ def test_idle_connections_are_closed_and_busy_ones_finish(replica):
 
 
 def test_what_outlasts_the_drain_gets_a_last_error(replica):
-    server = replica("--delay", "50ms", "--timeout", "200ms")
+    server = replica("--delay", "500ms", "--timeout", "200ms")
     with ThreadPoolExecutor() as pool:
         busy = pool.submit(server.ask, "{ slow(ms: 60000) }", timeout=30)
         time.sleep(0.3)
@@ -109,7 +108,12 @@ def run_replica(*options):
     script = Path(__file__).with_name("replica.py")
     environment = {**os.environ, "PYTHONPATH": str(script.parents[2])}
     return subprocess.run(
-        [sys.executable, str(script), *options], capture_output=True, text=True, timeout=30, env=environment
+        [sys.executable, str(script), *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=environment,
+        check=False,
     )
 
 
@@ -129,12 +133,12 @@ def test_workers_that_cannot_start_end_everything():
 
 
 def test_several_workers_share_the_port_and_end_together(replica):
-    server = replica("--workers", "2", "--delay", "100ms")
+    server = replica("--workers", "2", "--delay", "500ms")
     seen = set()
     until(lambda: seen.add(server.ask("{ process }").json()["data"]["process"]) or len(seen) == 2)
 
     with ThreadPoolExecutor() as pool:
-        busy = [pool.submit(server.ask, "{ slow(ms: 600) }") for _ in range(4)]
+        busy = [pool.submit(server.ask, "{ slow(ms: 1500) }") for _ in range(4)]
         time.sleep(0.2)
         server.signal()
         assert [answer.result().json() for answer in busy] == [{"data": {"slow": "slept"}}] * 4
@@ -204,8 +208,8 @@ class Balancer:
         return self.ready[self.turn % len(self.ready)]
 
 
-async def load(balancer, seconds, rate=50):
-    """Return the outcomes of *rate* requests a second of 200 ms each."""
+async def load(balancer, over, rate=50):
+    """Send *rate* requests a second of 200 ms each until *over*; return their outcomes."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=60)
     async with httpx.AsyncClient(limits=limits, timeout=10) as client:
 
@@ -217,7 +221,7 @@ async def load(balancer, seconds, rate=50):
             return answer.json().get("data")
 
         tasks = []
-        for _ in range(int(seconds * rate)):
+        while not over.is_set():
             tasks.append(asyncio.create_task(ask()))
             await asyncio.sleep(1 / rate)
         return await asyncio.gather(*tasks)
@@ -230,16 +234,21 @@ def test_a_rolling_restart_loses_no_request(replica):
     balancer = Balancer([replica(*options) for _ in range(3)])
     with ThreadPoolExecutor() as pool:
         watching = pool.submit(balancer.watch)
-        outcomes = pool.submit(asyncio.run, load(balancer, 7))
-        for index, old in enumerate(tuple(balancer.replicas)):
-            fresh = replica(*options)
-            balancer.replicas.append(fresh)
-            until(lambda fresh=fresh: fresh in balancer.ready)
-            old.signal()
-            assert old.process.wait(10) == 0, index
-            balancer.replicas.remove(old)
+        restarted = threading.Event()
+        outcomes = pool.submit(asyncio.run, load(balancer, restarted))
+        try:
+            for old in tuple(balancer.replicas):
+                fresh = replica(*options)
+                balancer.replicas.append(fresh)
+                until(lambda fresh=fresh: fresh in balancer.ready)
+                old.signal()
+                assert old.process.wait(10) == 0
+                balancer.replicas.remove(old)
+        finally:
+            restarted.set()
+            balancer.over.set()
         failed = [outcome for outcome in outcomes.result() if outcome != {"slow": "slept"}]
-        balancer.over.set()
         watching.result()
 
     assert not failed
+    assert len(outcomes.result()) > 100

@@ -61,11 +61,20 @@ def test_own_orders_of_one_status(client):
 
 
 def test_one_order_or_404(client):
-    orders = client("orders")
+    orders = client("orders", "u1")
 
     assert orders.get(f"/orders/o{ON_THE_WAY_ORDER}").json()["courierId"].startswith("c")
     assert orders.get("/orders/o0").status_code == 404
     assert orders.get("/orders/o29999").status_code == 404
+
+
+def test_an_order_is_seen_by_its_own_customer_only(client):
+    stranger, nobody = client("orders", "u2"), client("orders")
+    number = f"o{ON_THE_WAY_ORDER}"
+
+    assert stranger.get(f"/orders/{number}").status_code == 404
+    assert stranger.get("/orders/by-ids", params={"ids": number}).json() == []
+    assert nobody.get(f"/orders/{number}").status_code == 401
 
 
 def test_an_order_is_placed_and_found_again(client, world, dish):
@@ -176,4 +185,4 @@ def test_nobody_cancels_anothers_order(client):
 
     assert orders.post(f"/orders/o{JUST_PLACED_ORDER}/cancel").status_code == 404
     assert orders.post("/orders/o29999/cancel").status_code == 404
-    assert orders.get(f"/orders/o{JUST_PLACED_ORDER}").json()["status"] == "PLACED"
+    assert client("orders", "u1").get(f"/orders/o{JUST_PLACED_ORDER}").json()["status"] == "PLACED"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bff.testing.http_message import Request
 from upstreams.simulation.web import Problem, bearer, page
+from upstreams.simulation.world.ledger import ON_THE_WAY_ORDER
 
 ME = {"authorization": "Bearer demo-u3"}
 
@@ -99,13 +100,14 @@ class Batch(NamedTuple):
     name: str
     prefix: str
     most: int
+    user: str | None = None
 
 
 BATCHES = [
     Batch("accounts", "/users", "ids", "u", 100),
     Batch("catalog", "/restaurants/by-ids", "ids", "r", 50),
     Batch("catalog", "/dishes", "ids", "d", 100),
-    Batch("orders", "/orders/by-ids", "ids", "o", 50),
+    Batch("orders", "/orders/by-ids", "ids", "o", 50, "u1"),
     Batch("couriers", "/couriers", "ids", "c", 50),
     Batch("couriers", "/deliveries", "order_ids", "o", 50),
     Batch("payments", "/charges", "order_ids", "o", 50),
@@ -114,7 +116,7 @@ BATCHES = [
 
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: batch.path)
 def test_a_batch_takes_its_maximum_and_refuses_one_more(client, batch):
-    service = client(batch.member)
+    service = client(batch.member, batch.user)
     keys = [f"{batch.prefix}{index}" for index in range(1, batch.most + 2)]
 
     full = service.get(batch.path, params={batch.name: ",".join(keys[:-1])})
@@ -128,10 +130,10 @@ def test_a_batch_takes_its_maximum_and_refuses_one_more(client, batch):
 
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: batch.path)
 def test_a_batch_leaves_out_what_does_not_exist(client, batch):
-    one = f"{batch.prefix}5"
+    one = f"o{ON_THE_WAY_ORDER}" if batch.path == "/orders/by-ids" else f"{batch.prefix}5"
     keys = f"{batch.prefix}0,nobody,{one},{batch.prefix}999999999,,{one}"
 
-    found = client(batch.member).get(batch.path, params={batch.name: keys}).json()
+    found = client(batch.member, batch.user).get(batch.path, params={batch.name: keys}).json()
 
     assert [item["orderId" if batch.name == "order_ids" else "id"] for item in found] == [one]
 

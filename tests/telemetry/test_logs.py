@@ -57,6 +57,13 @@ def test_an_error_line_has_all_that_finds_the_fault():
     assert "in raised" in stack
 
 
+def test_a_failure_of_a_service_is_told_without_our_own_frames():
+    (line,) = lines(error_told(raised(ValueError("the reason")), code=Code.UPSTREAM_TIMEOUT))
+
+    assert "stack" not in line
+    assert line["exception"] == "ValueError: the reason"
+
+
 @pytest.mark.parametrize(
     ("code", "path", "level"),
     [
@@ -128,7 +135,8 @@ def test_credentials_are_taken_out(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["catalog.dishes: RESET in phase read: peer closed", "GET http://127.0.0.1:9102/dishes?ids=1,2", "a: b"]
+    "text",
+    ["catalog.dishes: RESET in phase read: peer closed", "GET http://127.0.0.1:9102/dishes?ids=1,2", "a: b"],
 )
 def test_ordinary_text_stays(text):
     assert redact(text) == text

@@ -30,7 +30,9 @@ def operation(name="Screen"):
 
 def test_the_span_of_an_operation_has_its_error_ids(exporter):
     with operation_spans(exporter.tracer)(operation()):
-        record_on_span(ErrorTold("id-1", "r1", Code.UPSTREAM_TIMEOUT, ("a", 1), "catalog", "Bearer SECRETabc", None))
+        record_on_span(
+            ErrorTold("id-1", "r1", Code.UPSTREAM_TIMEOUT, ("a", 1), "catalog", "Bearer SECRETabc", None)
+        )
         record_on_span(OperationFinished("r1", "Screen", "query", 0.1, 1, 0))
 
     (span,) = exporter.get_finished_spans()

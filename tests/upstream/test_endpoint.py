@@ -179,6 +179,13 @@ async def test_a_batch_collects_dedupes_splits_and_keeps_order(world, make_reply
     assert [request.target for request in world.transport.requests] == ["/dishes?ids=a,gone", "/dishes?ids=c"]
 
 
+@pytest.mark.parametrize("key", ["a,b", ",", ""])
+async def test_a_key_that_cannot_stand_in_a_list_is_nothing(world, key):
+    """A client's id must not become two keys, nor push a batch over the service's maximum."""
+    assert await dishes.many(world.context(dishes), [key]) == [None]
+    assert world.transport.requests == []
+
+
 async def test_a_failed_chunk_costs_only_its_own_keys(world, make_reply):
     def answer(request):
         if "c" in request.target.partition("ids=")[2]:

@@ -20,7 +20,7 @@ from upstreams.simulation.web import Outside
 from upstreams.simulation.world import World
 
 NAMES = ("accounts", "catalog", "orders", "couriers", "payments", "promotions", "reviews", "notifications")
-PATIENT = Timeouts(total="20s", attempt="10s", connect="5s", queue="5s")
+PATIENT = Timeouts(total="20s", attempt="5s", connect="4s", queue="4s")
 ALL = frozenset(
     value
     for name in NAMES

@@ -33,7 +33,7 @@ async def take(url: str, tab: str, scheme: str) -> bytes:
         await page.get_by_role("button", name=re.compile("Execute query")).click()
         await page.locator('.bff-summary:not([data-verdict="none"])').wait_for()
         await page.locator(".graphiql-logo").click()
-        await page.wait_for_load_state("networkidle")
+        await page.wait_for_timeout(1500)  # scroll bars fade away
         picture = await page.screenshot(animations="disabled")
         await browser.close()
     return picture

@@ -3,10 +3,12 @@
 The fixture `visit` also fails a test on any request elsewhere, any console error and any policy violation.
 """
 
+import json
 import re
+from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, WebSocketRoute, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -35,7 +37,7 @@ async def test_the_page_stands_alone(visit):
 
 
 async def test_the_ready_operations_are_tabs_and_the_home_screen_is_open(visit):
-    await expect(visit.page.get_by_role("tab")).to_contain_text(["Home", "Broken", "Refused"])
+    await expect(visit.page.get_by_role("tab")).to_contain_text(["Home", "Broken", "Countdown", "Refused"])
     await expect(visit.page.get_by_role("tab", name="Home")).to_have_attribute("aria-selected", "true")
     await expect(visit.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query Home")
 
@@ -80,6 +82,39 @@ async def test_each_tab_keeps_the_summary_of_its_own_answer(visit):
 
     await open_tab(visit.page, "Broken")
     await expect(summary(visit.page)).to_contain_text("partial")
+
+
+async def test_a_subscription_speaks_graphql_transport_ws_and_each_of_its_answers_is_summed_up(visit):
+    """A browser cannot set headers on a WebSocket, so the token goes into `connection_init`."""
+    heard: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = [
+        {"data": {"countdown": 2}},
+        {"data": {"countdown": None}, "errors": [{"message": "gone", "extensions": {"upstream": "couriers"}}]},
+    ]
+
+    def serve(socket: WebSocketRoute) -> None:
+        def hear(text: str | bytes) -> None:
+            message = json.loads(text)
+            heard.append(message)
+            if message["type"] == "connection_init":
+                socket.send('{"type": "connection_ack"}')
+            if message["type"] == "subscribe":
+                for answer in answers:
+                    socket.send(json.dumps({"id": message["id"], "type": "next", "payload": answer}))
+                socket.send(json.dumps({"id": message["id"], "type": "complete"}))
+
+        socket.on_message(hear)
+
+    await visit.page.route_web_socket("**/graphql", serve)
+    await visit.open()
+    await open_tab(visit.page, "Countdown")
+
+    await run(visit.page)
+
+    await expect(summary(visit.page)).to_contain_text("partial: couriers")
+    assert [message["type"] for message in heard] == ["connection_init", "subscribe"]
+    assert heard[0]["payload"] == {"Authorization": "Bearer demo-u1"}
+    assert heard[1]["payload"]["operationName"] == "Countdown"
 
 
 async def test_a_refused_operation_is_called_failed(visit):
@@ -219,3 +254,20 @@ async def test_on_a_phone_the_documentation_takes_the_place_of_the_editors(visit
 
     await visit.page.get_by_role("button", name="Hide Documentation Explorer").click()
     await expect(visit.page.locator(".graphiql-query-editor .view-line").first).to_be_in_viewport()
+
+
+async def test_the_page_stays_in_place_whatever_takes_the_focus(visit):
+    """Long documents hang out of the editors, and browsers scroll to what is focused there."""
+    await visit.page.locator(".graphiql-query-editor .view-lines").click()
+    await visit.page.keyboard.press("Control+End")
+    await visit.page.keyboard.insert_text("\n#" * 100)
+    await visit.page.keyboard.press("Control+Home")
+    await expect(visit.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query Home")
+    await visit.page.evaluate("""
+        for (const part of ["html", "body", "#root", ".graphiql-container"])
+            document.querySelector(part).scrollTop = 50;
+    """)
+
+    header = await visit.page.locator(".graphiql-session-header").bounding_box()
+    assert header
+    assert header["y"] > 0

@@ -1,8 +1,6 @@
 """One try: within its time, with the deadline told to the service, ended by exactly one outcome class."""
 
 import asyncio
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
 
 from bff.clock import Clock
 from bff.events import AttemptFinished, Notify
@@ -10,9 +8,11 @@ from bff.upstream.errors import Phase, UpstreamError
 from bff.upstream.message import Request, Response
 from bff.upstream.outcome import Outcome, classify
 from bff.upstream.pipeline.call import Call
+from bff.upstream.pipeline.throttling import asked_wait
 from bff.upstream.transport import Transport
 
-_LOGGED_BODY = 2048
+_KEPT_BODY = 16_384  # enough for every refusal that an application reads, such as problem+json
+_NOT_MODIFIED = 304
 
 
 class Attempt:
@@ -21,18 +21,22 @@ class Attempt:
     Args:
         transport: Sends the request.
         timeout: Longest try, in seconds, from connecting to the last byte.
+        group: The endpoint group, for events.
         clock: Tells the time.
         notify: Told of each try's end.
     """
 
-    def __init__(self, transport: Transport, timeout: float, *, clock: Clock, notify: Notify) -> None:
+    def __init__(
+        self, transport: Transport, timeout: float, *, group: str = "", clock: Clock, notify: Notify
+    ) -> None:
         self._transport = transport
         self._timeout = timeout
+        self._group = group
         self._clock = clock
         self._notify = notify
 
     async def __call__(self, call: Call) -> Response:
-        """Return the response to *call*, if its status says that it is one to use.
+        """Return the response to *call*, if its status and its payload can be used.
 
         Raises:
             UpstreamError: Anything else, with its outcome.
@@ -41,11 +45,18 @@ class Attempt:
         outcome, status = Outcome.CANCELLED, None
         try:
             response = await self._send(call, call.deadline - started)
+            call.seconds = self._clock.now() - started
             status = response.status
             outcome = classify(status, retry_after="retry-after" in response.headers)
             self._require_ok(outcome, response)
+            if call.decode is not None and status != _NOT_MODIFIED:
+                call.value = call.decode(response)
         except UpstreamError as error:
             outcome = error.outcome
+            if outcome is Outcome.REFUSED and call.refused_once:
+                outcome = error.outcome = Outcome.GATEWAY_ERROR
+            if status is None:
+                call.seconds = self._clock.now() - started
             raise
         except Exception as error:
             outcome = Outcome.LOCAL_BUG
@@ -56,26 +67,35 @@ class Attempt:
             seconds = self._clock.now() - started
             self._notify(
                 AttemptFinished(
-                    call.upstream, call.endpoint, str(call.origin), outcome, seconds, status, call.request_id
+                    call.upstream,
+                    call.endpoint,
+                    call.origin,
+                    outcome,
+                    seconds,
+                    status,
+                    call.request_id,
+                    call.attempt,
+                    self._group,
                 )
             )
 
     async def _send(self, call: Call, left: float) -> Response:
         limit = min(self._timeout, left)
-        phase: Phase = "attempt" if self._timeout < left else call.limited_by
         request = self._request(call, limit)
         try:
             async with asyncio.timeout(limit):
                 return await self._transport.send(request)
         except TimeoutError as error:
-            raise self._timed_out(limit, phase) from error
+            raise self._timed_out(limit, "attempt" if self._timeout < left else call.limited_by) from error
 
-    def _request(self, call: Call, limit: float) -> Request:
+    @staticmethod
+    def _request(call: Call, limit: float) -> Request:
         assert call.origin is not None
-        headers = dict(call.headers)
+        headers = call.headers.copy()
         headers["x-request-timeout-ms"] = str(int(limit * 1000))
         headers["x-attempt-count"] = str(call.attempt)
-        return Request(call.method, call.origin, call.prefix + call.target, headers, call.body)
+        target = call.prefix + call.target if call.prefix else call.target
+        return Request(call.method, call.origin, target, headers, call.body)
 
     @staticmethod
     def _timed_out(limit: float, phase: Phase) -> UpstreamError:
@@ -88,25 +108,6 @@ class Attempt:
             outcome,
             f"status {response.status}",
             status=response.status,
-            retry_after=retry_after(response, self._clock.wall()),
-            body=response.body[:_LOGGED_BODY],
+            retry_after=asked_wait(response.headers, self._clock.wall()),
+            body=response.body[:_KEPT_BODY],
         )
-
-
-def retry_after(response: Response, now: float) -> float | None:
-    """Return the seconds that `Retry-After` asks for, None where it says nothing usable (RT-6).
-
-    Args:
-        response: A date in it counts from the response's own `Date`, so that clocks need not agree.
-        now: Seconds since the epoch, used where the response has no `Date`.
-    """
-    value = response.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        until = parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError):
-        return None
-    with suppress(TypeError, ValueError):
-        now = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
-    return max(until - now, 0.0)

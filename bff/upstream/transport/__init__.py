@@ -1,8 +1,9 @@
 """The transport port: one request out, one whole response back (PY-1).
 
 An adapter raises `UpstreamError` with one of the outcomes DNS, CONNECT, REFUSED, RESET, READ_TIMEOUT, BODY_BROKEN,
-TOO_LARGE, POOL and nothing else, besides letting `asyncio.CancelledError` through after its socket is closed. It
-never sends a request twice (PL-4), follows no redirect, keeps no cookie, reads no proxy from the environment.
+TOO_LARGE, POOL, or LOCAL_BUG (nothing sent) for a request that HTTP has no way to say, such as a line break in a
+header. It lets `asyncio.CancelledError` through after its socket is closed. It never sends a request twice (PL-4),
+follows no redirect, keeps no cookie, reads no proxy from the environment.
 """
 
 from dataclasses import dataclass

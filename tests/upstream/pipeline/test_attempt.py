@@ -7,9 +7,8 @@ import pytest
 
 from bff.upstream.declare import Upstream
 from bff.upstream.errors import UpstreamError
-from bff.upstream.message import Response
 from bff.upstream.outcome import FACTS, Outcome
-from bff.upstream.pipeline.attempt import retry_after
+from bff.upstream.pipeline.throttling import retry_after
 
 thing = Upstream("catalog").get("/thing", returns=msgspec.Raw, name="thing")
 
@@ -132,4 +131,4 @@ async def test_a_cancelled_try_is_told_as_cancelled(world):
 )
 def test_retry_after_is_read_as_seconds_or_date(headers, seconds):
     """RT-6: a date counts from the response's own date."""
-    assert retry_after(Response(429, headers, b""), now=5.0) == seconds
+    assert retry_after(headers, now=5.0) == seconds

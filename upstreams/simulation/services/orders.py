@@ -73,13 +73,15 @@ class Orders:
         return page(request, wanted, key=lambda item: item[0], show=lambda item: item[1])
 
     def one(self, request: Request) -> Reply:
-        """Answer one order."""
-        return Reply.json(self._order(self._known(request)))
+        """Answer one order, to the customer whose it is."""
+        return Reply.json(self._own_order(request))
 
     def by_ids(self, request: Request) -> Reply:
-        """Answer a batch of orders."""
+        """Answer a batch of orders, without those of other customers."""
+        user = f"u{bearer(request)}"
         numbers = [number(key, "o", self._last) for key in keys(request, "ids", _MAX_ORDERS)]
-        return Reply.json([self._order(index) for index in numbers if index])
+        found = [self._order(index) for index in numbers if index]
+        return Reply.json([order for order in found if order.user_id == user])
 
     async def place(self, request: Request) -> Reply:
         """Place an order, once for one key."""
@@ -97,13 +99,10 @@ class Orders:
 
     def cancel(self, request: Request) -> Reply:
         """Cancel an order that no courier has picked up; one that is cancelled already stays so."""
-        user, index = bearer(request), self._known(request)
-        order = self._order(index)
-        if order.user_id != f"u{user}":
-            raise _unknown(request)
+        order = self._own_order(request)
         if order.status in _CANCELLABLE:
             order = replace(order, status=OrderStatus.CANCELLED, courier_id=None)
-            self._changed[index] = order
+            self._changed[int(order.id[1:])] = order
         elif order.status is not OrderStatus.CANCELLED:
             raise Problem(409, f"order {order.id} is {order.status} and can no longer be cancelled")
         return Reply.json(order)
@@ -111,11 +110,12 @@ class Orders:
     def _order(self, index: int) -> Order:
         return self._changed.get(index) or self._world.orders.order(index)
 
-    def _known(self, request: Request) -> int:
-        index = number(request.params["id"], "o", self._last)
-        if index is None:
+    def _own_order(self, request: Request) -> Order:
+        user, index = bearer(request), number(request.params["id"], "o", self._last)
+        order = self._order(index) if index else None
+        if order is None or order.user_id != f"u{user}":
             raise _unknown(request)
-        return index
+        return order
 
     def _lines(self, wanted: NewOrder) -> Sequence[tuple[NewLine, int]]:
         """Return the lines with the numbers of their dishes, all of which can be had."""

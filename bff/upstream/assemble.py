@@ -1,0 +1,182 @@
+"""One upstream's policy as pipelines: what all its calls share, what a group shares, what one endpoint has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from bff.clock import Clock
+from bff.events import Notify
+from bff.policy.chain import Chain
+from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.upstream.errors import UpstreamError
+from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
+from bff.upstream.pipeline.attempt import Attempt
+from bff.upstream.pipeline.balance import Balance, Host
+from bff.upstream.pipeline.breaker import Breaker
+from bff.upstream.pipeline.budget import RetryBudget
+from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
+from bff.upstream.pipeline.deadline import Deadline
+from bff.upstream.pipeline.gate import Gate
+from bff.upstream.pipeline.hedge import Hedge
+from bff.upstream.pipeline.latency import RecentLatency
+from bff.upstream.pipeline.retry import Retry, may_repeat
+from bff.upstream.transport import Transport
+
+_HEDGE_TTL = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What every part of a pipeline may need: time, chance, and somebody to tell."""
+
+    clock: Clock
+    rng: Random
+    notify: Notify
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """The ways of one upstream's calls.
+
+    Attributes:
+        default: For endpoints that no override names.
+        special: For those that a group or an override names.
+        circuits: The circuit breakers, by endpoint group.
+        budget: How much load repeating may add.
+    """
+
+    default: Handler
+    special: Mapping[str, Handler]
+    circuits: Mapping[str, CircuitBreaker]
+    budget: RetryBudget
+
+
+def assemble(
+    name: str, policy: UpstreamPolicy, operations: OperationsPolicy, transport: Transport, world: World
+) -> Pipelines:
+    """Return the pipelines of upstream *name* around *transport*."""
+    return _Assembly(name, policy, operations, transport, world).pipelines()
+
+
+class _Assembly:
+    def __init__(
+        self, name: str, policy: UpstreamPolicy, operations: OperationsPolicy, transport: Transport, world: World
+    ) -> None:
+        budget = policy.retry.budget
+        self._name = name
+        self._policy = policy
+        self._operations = operations
+        self._transport = transport
+        self._world = world
+        self._hosts = len(policy.places)
+        self._budget = RetryBudget(
+            ratio=budget.ratio, ttl=budget.ttl.total_seconds(), reserve=float(budget.reserve)
+        )
+        self._shared: dict[str, Stage] = {"balance": self._balance()}
+        self._groups: dict[str, _Group] = {}
+
+    def pipelines(self) -> Pipelines:
+        policy = self._policy
+        named = {endpoint for group in policy.groups.values() for endpoint in group.endpoints} | set(
+            policy.endpoints
+        )
+        default = self._pipeline(policy.chain(None))
+        special = {endpoint: self._pipeline(policy.chain(endpoint)) for endpoint in sorted(named)}
+        circuits = {group: found.circuit for group, found in self._groups.items()}
+        return Pipelines(default, special, circuits, self._budget)
+
+    def _pipeline(self, chain: Chain) -> Handler:
+        group = self._groups.get(chain.group)
+        if group is None:
+            group = self._groups[chain.group] = _Group(self._name, self._group_chain(chain), self._world)
+        stages = {**self._shared, **group.stages, **self._own(chain, group)}
+        world = self._world
+        attempt = Attempt(
+            self._transport,
+            chain.timeouts.attempt.total_seconds(),
+            group=chain.group,
+            clock=world.clock,
+            notify=world.notify,
+        )
+        return build([stages[stage] for stage in ORDER if stage in stages], attempt)
+
+    def _group_chain(self, chain: Chain) -> Chain:
+        """Return the chain of the group itself: what one endpoint overrides is not the group's."""
+        group = self._policy.groups.get(chain.group)
+        default = self._policy.chain(None)
+        return default.narrowed(group, chain.group) if group else default
+
+    def _own(self, chain: Chain, group: "_Group") -> dict[str, Stage]:
+        world, least = self._world, self._operations.min_attempt_time.total_seconds()
+        stages: dict[str, Stage] = {
+            "deadline": Deadline(
+                chain.timeouts.total.total_seconds(),
+                reserve=self._operations.deadline_reserve.total_seconds(),
+                min_attempt_time=least,
+                clock=world.clock,
+            ),
+            "retry": Retry(
+                chain.retry,
+                self._budget,
+                hosts=self._hosts,
+                min_attempt_time=least,
+                clock=world.clock,
+                rng=world.rng,
+                notify=world.notify,
+            ),
+        }
+        if chain.hedge.enabled and self._hosts > 1:
+            stages["hedge"] = self._hedge(chain, group)
+        return stages
+
+    def _hedge(self, chain: Chain, group: "_Group") -> Hedge:
+        retry = chain.retry
+
+        def retryable(call: Call, error: UpstreamError) -> bool:
+            return may_repeat(error, safe=call.safe, keyed=False, statuses=retry.statuses)
+
+        return Hedge(
+            min_delay=chain.hedge.min_delay.total_seconds(),
+            latency=group.latency,
+            hedges=RetryBudget(ratio=chain.hedge.extra_load, ttl=_HEDGE_TTL, reserve=0.0),
+            retries=self._budget,
+            calm=group.calm,
+            retryable=retryable,
+            clock=self._world.clock,
+            notify=self._world.notify,
+        )
+
+    def _balance(self) -> Balance:
+        return Balance([Host.parse(place.url) for place in self._policy.places], self._world.rng)
+
+
+class _Group:
+    """What the endpoints of one group share."""
+
+    def __init__(self, upstream: str, chain: Chain, world: World) -> None:
+        self.latency = RecentLatency()
+        self.circuit = CircuitBreaker(
+            Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds()),
+            mode=chain.breaker.mode,
+            upstream=upstream,
+            group=chain.group,
+            rng=world.rng,
+            notify=world.notify,
+        )
+        self.stages: dict[str, Stage] = {
+            "gate": Gate(
+                longest=chain.retry.gate_max.total_seconds(),
+                window=chain.breaker.window.total_seconds(),
+                upstream=upstream,
+                group=chain.group,
+                clock=world.clock,
+                notify=world.notify,
+            ),
+            "breaker": Breaker(
+                self.circuit, upstream=upstream, group=chain.group, clock=world.clock, notify=world.notify
+            ),
+        }
+
+    def calm(self) -> bool:
+        """Whether the group can take more calls than it must (HG-5)."""
+        return self.circuit.state in {"closed", "metrics_only", "disabled"}
