@@ -71,7 +71,9 @@ def demo(
         raise Unusable(str(error)) from error
     settings = gather({**options, "graphiql_headers": described.graphiql_headers})
     policies = valid_policies(settings)
-    places = {name: [Host.parse(place.url) for place in policy.places] for name, policy in policies.upstreams.items()}
+    places = {
+        name: [Host.parse(place.url) for place in policy.places] for name, policy in policies.upstreams.items()
+    }
     taken = sorted({name for name, hosts in places.items() if any(map(listens, hosts))})
     if taken:
         raise Unusable(f"something listens already where {', '.join(taken)} would: is another demo running?")

@@ -1,14 +1,15 @@
 """What is kept of what services say: `cache` and `fallback` of an upstream, and `policies/store.yaml`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from bff.policy.base import Count, Policy, Switch, Timeout
 from bff.policy.names import Header
 from bff.policy.problem import Clash
+from bff.policy.resilience import Part
 from bff.policy.units import Duration, Share, Size, bytes_of, format_duration
 
 _DAY = timedelta(days=1)
@@ -19,9 +20,6 @@ Lifetime = Annotated[Duration, Field(ge=timedelta(0), le=_DAY)]
 
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,64}$")]
 """A name under which many entries are forgotten at once (CA-17)."""
-
-EndpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-"""Name of an endpoint, as the module of the upstream spells it."""
 
 Scope = Literal["auto", "public", "user", "off"]
 OnFailure = Literal["error", "stale", "default", "empty_list"]
@@ -74,16 +72,8 @@ class CacheRules(Policy):
         return _STALE_IF_ERROR.total_seconds() if self.default_ttl else 0.0
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    """Say nothing of defaults where an absent key means what the upstream says."""
-    for entry in schema.get("properties", {}).values():
-        entry.pop("default", None)
-
-
-class EndpointCache(CacheRules):
-    """What is kept differently of one endpoint's answers; what it does not say is as in the upstream."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+class PartialCache(Part, CacheRules):
+    """What is kept differently of a group's or endpoint's answers."""
 
 
 class Cache(CacheRules):
@@ -95,9 +85,6 @@ class Cache(CacheRules):
 
     early_refresh: Annotated[float, Field(ge=0, le=10)] = 1.0
     """How eagerly an answer that takes long is fetched anew before it is old: the beta of XFetch; 0 never (CA-14)."""
-
-    endpoints: dict[EndpointName, EndpointCache] = {}
-    """What holds for single endpoints, by their name."""
 
 
 class FallbackRules(Policy):
@@ -113,7 +100,7 @@ class FallbackRules(Policy):
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse a value that would never be used."""
-        if "default" in self.model_fields_set and self.on_failure != "default":
+        if "default" in self.model_fields_set and self.on_failure != "default" and not isinstance(self, Part):
             yield Clash(
                 (("default",), ("on_failure",)),
                 f"default is never used: on_failure is {self.on_failure}",
@@ -121,17 +108,12 @@ class FallbackRules(Policy):
             )
 
 
-class EndpointFallback(FallbackRules):
-    """What differs for one endpoint; what it does not say is as in the upstream."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+class PartialFallback(Part, FallbackRules):
+    """What a field gets when a group's or endpoint's call fails."""
 
 
 class Fallback(FallbackRules):
     """What a field gets when its service fails (PD-13)."""
-
-    endpoints: dict[EndpointName, EndpointFallback] = {}
-    """What holds for single endpoints, by their name."""
 
 
 class StorePolicy(Policy):
@@ -187,20 +169,3 @@ class StorePolicy(Policy):
             longest = format_duration(self.breaker_open_max)
             said = f"breaker_open {format_duration(self.breaker_open)} exceeds breaker_open_max {longest}"
             yield Clash((("breaker_open",), ("breaker_open_max",)), said, longest)
-
-
-def rules_for(base: Cache, endpoint: str) -> CacheRules:
-    """Return what holds for *endpoint*: the upstream's rules with what is said of it put over them."""
-    part = base.endpoints.get(endpoint)
-    return _over(base, part) if part else base
-
-
-def fallback_for(base: Fallback, endpoint: str) -> FallbackRules:
-    """Return what holds for *endpoint* when the service fails."""
-    part = base.endpoints.get(endpoint)
-    return _over(base, part) if part else base
-
-
-def _over(base: Any, part: Policy) -> Any:
-    said: Mapping[str, Any] = {name: getattr(part, name) for name in part.model_fields_set}
-    return base.model_copy(update=dict(said))

@@ -34,6 +34,7 @@ _WORDS: dict[Any, str] = {
     float: "number",
     bool: "`true` or `false`",
     timedelta: "duration",
+    Any: "any value",
 }
 
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from bff.clock import Clock
 from bff.events import Notify
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
-from bff.upstream.assemble import Pipelines, World, assemble
+from bff.policy.caching import StorePolicy
+from bff.store.memory import MemoryStore
+from bff.upstream.assemble import Caching, Pipelines, World, assemble
+from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.pipeline import Call
@@ -51,6 +54,7 @@ class Client:
             if name in inbound:
                 call.headers.setdefault(name, inbound[name])
         call.headers["x-request-id"] = operation.request_id
+        call.principal = operation.principal
         if "x-attempt-count" in inbound:
             call.repeatable = not _is_repetition(inbound["x-attempt-count"])
         if operation.kind == "mutation" and not call.safe:
@@ -62,7 +66,8 @@ class Client:
             raise
 
     async def close(self) -> None:
-        """Close all connections."""
+        """End what runs in the background, and close all connections."""
+        await self.pipelines.close()
         await self._transport.close()
 
 
@@ -112,9 +117,14 @@ def open_upstreams(
     clock: Clock,
     rng: Random,
     notify: Notify,
+    caching: Caching | None = None,
 ) -> Upstreams:
-    """Return clients for all upstreams that *policies* describe; no connection is made before the first call."""
-    world = World(clock, rng, notify)
+    """Return clients for all upstreams that *policies* describe; no connection is made before the first call.
+
+    Answers are kept by *caching*; in the process alone where none is given.
+    """
+    caching = caching or Caching(EntryCache(MemoryStore(clock), StorePolicy(), clock=clock))
+    world = World(clock, rng, notify, caching)
     clients = {}
     for name, policy in policies.items():
         transport = open_transport(limits_of(policy))

@@ -39,9 +39,7 @@ def kept_headers(headers: Mapping[str, str], directives: Directives) -> dict[str
     for directive in ("no-cache", "private"):
         dropped |= {name.strip().lower() for name in (directives.get(directive) or "").split(",")}
     return {
-        name: value
-        for name, value in headers.items()
-        if name not in _OF_ONE_CONNECTION and name not in dropped
+        name: value for name, value in headers.items() if name not in _OF_ONE_CONNECTION and name not in dropped
     }
 
 

@@ -10,6 +10,7 @@ from bff.policy.caching import StorePolicy
 from bff.store import Store, StoreUnavailable
 from bff.upstream.cache import envelope
 from bff.upstream.cache.entry import Entry, VarySpec
+from bff.upstream.cache.freshness import remaining
 from bff.upstream.cache.keys import variant
 from bff.upstream.cache.local import Local, Slot
 
@@ -30,6 +31,7 @@ _KNOWN_TAGS = 100_000
 _VARY_LIFE = 90_000.0
 
 Tier = Literal["local", "shared"]
+_COUNT: Mapping[Tier, str] = {"local": "hits", "shared": "shared_hits"}
 
 
 class Found(NamedTuple):
@@ -58,7 +60,8 @@ class EntryCache:
         self._queue: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
         self.counts: dict[str, int] = dict.fromkeys(
-            ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "store_errors", "refused"), 0
+            ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "store_errors", "refused"),
+            0,
         )
         store.listen(self)
 
@@ -68,21 +71,29 @@ class EntryCache:
         return self._store.shared
 
     async def find(self, keys: Sequence[str], headers: Mapping[str, str]) -> Found | None:
-        """Return the entry under the first of *keys* that has one for a request with *headers* (CA-4)."""
+        """Return what is kept for a request with *headers*: under the first of *keys* what is fresh, else old (CA-4)."""
         items = await self._items(keys)
+        best: Found | None = None
         for key in keys:
-            found = items.get(key)
-            if found is None:
-                continue
-            value, tier = found
-            if isinstance(value, VarySpec):
-                chosen = variant(key, value.names, headers)
-                value, tier = (await self._items([chosen])).get(chosen, (None, tier))
-            if isinstance(value, Entry):
-                self.counts["hits" if tier == "local" else "shared_hits"] += 1
-                return Found(value, tier)
-        self.counts["misses"] += 1
-        return None
+            found = await self._selected(key, items.get(key), headers)
+            if found is not None and (best is None or remaining(found.entry, self._clock.now()) > 0):
+                best = found
+                if remaining(found.entry, self._clock.now()) > 0:
+                    break
+        self.counts[_COUNT[best.tier] if best else "misses"] += 1
+        return best
+
+    async def _selected(
+        self, key: str, found: tuple[Entry | VarySpec, Tier] | None, headers: Mapping[str, str]
+    ) -> Found | None:
+        if found is None:
+            return None
+        value, tier = found
+        if isinstance(value, Entry):
+            return Found(value, tier)
+        chosen = variant(key, value.names, headers)
+        one = (await self._items([chosen])).get(chosen)
+        return Found(one[0], one[1]) if one is not None and isinstance(one[0], Entry) else None
 
     async def find_many(self, keys: Sequence[str]) -> dict[str, Found]:
         """Return the entries under *keys*, none of which varies."""
@@ -112,9 +123,7 @@ class EntryCache:
     def _trusted_for(self) -> float:
         return min(self._trust, _SILENT_TRUST) if self._store.silent_for() > _SILENCE else self._trust
 
-    async def _from_store(
-        self, doubtful: Mapping[str, Slot | None]
-    ) -> dict[str, tuple[Entry | VarySpec, Tier]]:
+    async def _from_store(self, doubtful: Mapping[str, Slot | None]) -> dict[str, tuple[Entry | VarySpec, Tier]]:
         keys = list(doubtful)
         try:
             values = await self._store.get(keys)
@@ -200,7 +209,9 @@ class EntryCache:
 
     def _spec(self, key: str, names: tuple[str, ...], chosen: str, now: float) -> VarySpec:
         slot = self._local.get(key, now)
-        before = slot.value.variants if slot and isinstance(slot.value, VarySpec) and slot.value.names == names else ()
+        before = (
+            slot.value.variants if slot and isinstance(slot.value, VarySpec) and slot.value.names == names else ()
+        )
         variants = (*(one for one in before if one != chosen), chosen)
         for old in variants[:-MAX_VARIANTS]:
             self._local.drop(old)

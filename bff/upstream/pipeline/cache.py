@@ -4,13 +4,11 @@ import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from random import Random
 
 from bff.clock import Clock
 from bff.events import CacheUsed, Notify
 from bff.policy.caching import Cache as CachePolicy
-from bff.policy.caching import CacheRules, rules_for
 from bff.upstream.cache import keys as naming
 from bff.upstream.cache.freshness import State, state
 from bff.upstream.cache.lookup import Lookup
@@ -35,6 +33,7 @@ class Cache:
     Args:
         policy: What may be kept.
         entries: Where it is kept.
+        refreshes: Those under way for the whole upstream.
         version: Of the application's types; a release that reads answers differently shares none.
         refresh_time: How long a background refresh may take, in seconds.
         clock: Tells ages.
@@ -46,6 +45,7 @@ class Cache:
         self,
         policy: CachePolicy,
         entries: EntryCache,
+        refreshes: "Refreshes",
         *,
         version: str,
         refresh_time: float,
@@ -53,24 +53,22 @@ class Cache:
         rng: Random,
         notify: Notify,
     ) -> None:
-        self._beta = policy.early_refresh
+        self._policy = policy
+        self._refreshes = refreshes
         self._entries = entries
         self._version = version
         self._refresh_time = refresh_time
         self._clock = clock
         self._rng = rng
         self._notify = notify
-        self._rules = lru_cache(maxsize=None)(lambda endpoint: rules_for(policy, endpoint))
-        self._refreshing: dict[str, asyncio.Task[None]] = {}
 
     async def __call__(self, call: Call, send: Handler) -> Response:
         """Answer *call* from what is kept, or pass it on."""
-        rules: CacheRules = self._rules(call.endpoint)
         if not call.cacheable:
-            return await self._change(call, send, rules)
-        if rules.scope == "off":
+            return await self._change(call, send)
+        if self._policy.scope == "off":
             return await send(call)
-        call.lookup = lookup = self._lookup(call, rules)
+        call.lookup = lookup = self._lookup(call)
         if call.split is not None:
             return await self._batch(call, send, lookup)
         found = await self._entries.find(lookup.keys, call.headers)
@@ -79,7 +77,8 @@ class Cache:
             return await send(call)
         return await self._use(found, call, send, lookup)
 
-    def _lookup(self, call: Call, rules: CacheRules) -> Lookup:
+    def _lookup(self, call: Call) -> Lookup:
+        rules = self._policy
         part = naming.partition(call, rules)
         base = naming.primary(self._version, call, rules, None)
         alone = None if part is None else naming.primary(self._version, call, rules, part)
@@ -91,7 +90,7 @@ class Cache:
 
     async def _use(self, found: Found, call: Call, send: Handler, lookup: Lookup) -> Response:
         entry, now = found.entry, self._clock.now()
-        worth = state(entry, now, beta=self._beta, draw=1 - self._rng.random())
+        worth = state(entry, now, beta=self._policy.early_refresh, draw=1 - self._rng.random())
         if worth is State.EXPIRED:
             lookup.entry = entry
             self._tell(call, "miss")
@@ -106,13 +105,9 @@ class Cache:
 
     def _refresh(self, key: str, call: Call, send: Handler) -> None:
         """Fetch anew in the background, once, with time and budget of its own (CA-8)."""
-        if key in self._refreshing:
-            return
         until = self._clock.now() + self._refresh_time
         again = replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED)
-        task = asyncio.create_task(_quietly(send, again), name=f"refresh {call.upstream}.{call.endpoint}")
-        self._refreshing[key] = task
-        task.add_done_callback(lambda _: self._refreshing.pop(key, None))
+        self._refreshes.start(key, send, again)
 
     async def _batch(self, call: Call, send: Handler, lookup: Lookup) -> Response:
         assert call.split is not None
@@ -178,33 +173,47 @@ class Cache:
         keeping = _least([*kept, response.keeping])
         return Response(200, {}, b"", keeping=keeping, items={**items, **fetched})
 
-    async def _change(self, call: Call, send: Handler, rules: CacheRules) -> Response:
+    async def _change(self, call: Call, send: Handler) -> Response:
         """Pass on what may change the service, and forget what it may have changed (CA-7)."""
         try:
             response = await send(call)
         except UpstreamError as error:
             if error.sent is not False and error.outcome not in REFUSALS:
-                await self._entries.forget(self._changed(call, rules, {}))
+                await self._entries.forget(self._changed(call, {}))
             raise
-        await self._entries.forget(self._changed(call, rules, response.headers))
+        await self._entries.forget(self._changed(call, response.headers))
         return response
 
-    @staticmethod
-    def _changed(call: Call, rules: CacheRules, headers: Mapping[str, str]) -> list[str]:
+    def _changed(self, call: Call, headers: Mapping[str, str]) -> list[str]:
         targets = [call.target]
         origin = str(call.origin)
         for name in ("location", "content-location"):
             place = headers.get(name, "").removeprefix(origin)
             if place.startswith("/") and not place.startswith("//"):
                 targets.append(place.removeprefix(call.prefix))
-        return [*(naming.uri_tag(call.upstream, target) for target in targets), *rules.tags]
+        return [*(naming.uri_tag(call.upstream, target) for target in targets), *self._policy.tags]
 
     def _tell(self, call: Call, result: str, *, items: int = 1, tier: str | None = None) -> None:
         self._notify(CacheUsed(call.upstream, call.endpoint, result, items, tier))
 
+
+class Refreshes:
+    """Background fetches of one upstream, one for each entry at a time."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, key: str, send: Handler, call: Call) -> None:
+        """Fetch *call* anew, unless that is under way for *key*."""
+        if key in self._tasks:
+            return
+        task = asyncio.create_task(_quietly(send, call), name=f"refresh {call.upstream}.{call.endpoint}")
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
     async def close(self) -> None:
-        """End refreshes under way."""
-        tasks = list(self._refreshing.values())
+        """End those under way."""
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         if tasks:
@@ -228,4 +237,3 @@ async def _quietly(send: Handler, call: Call) -> None:
         await send(call)
     except UpstreamError:
         return
-

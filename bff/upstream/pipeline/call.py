@@ -23,7 +23,7 @@ class Split:
         keys: What is asked for, as text.
         target: Path and query without the keys.
         body: The body without the keys.
-        narrow: Returns target, body and decoder of the same batch for fewer keys.
+        narrow: Returns the call for fewer keys.
         items: Returns the JSON of each key that the response holds; raises `UpstreamError` where it is unusable.
     """
 
@@ -59,6 +59,7 @@ class Call:
         cacheable: Whether its answer may be kept: a GET, or a query that says so (CA-1).
         split: How it falls into keys, where it is a batch.
         alternate: Fetches the same from elsewhere, where the endpoint names another source.
+        keepable: Says whether a response is whole; one of GraphQL that has errors is not, and is never kept.
         lookup: What the cache knew of it before it was sent.
     """
 
@@ -86,6 +87,7 @@ class Call:
     cacheable: bool = False
     split: Split | None = None
     alternate: Callable[["Call"], Awaitable[Response]] | None = None
+    keepable: Callable[[Response], bool] | None = None
     lookup: "Lookup | None" = None
 
     @property

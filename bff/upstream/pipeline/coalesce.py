@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bff.clock import Clock
 from bff.events import Coalesced, Notify
-from bff.policy.caching import Cache as CachePolicy
-from bff.policy.caching import CacheRules, rules_for
+from bff.policy.caching import CacheRules
 from bff.upstream.cache.keys import NOISE
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
@@ -28,6 +26,22 @@ class _Flight:
     waiters: int = 0
 
 
+class Flights:
+    """The calls of one upstream that are under way, and which of them may be joined."""
+
+    def __init__(self) -> None:
+        self.joinable: dict[object, _Flight] = {}
+        self.tasks: set[asyncio.Task[Response]] = set()
+
+    async def close(self) -> None:
+        """End calls under way."""
+        tasks = list(self.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
 class Coalesce:
     """Position 3: one live call for all who ask the same at the same time.
 
@@ -36,7 +50,8 @@ class Coalesce:
     the last. Nobody joins a call that began before a change which passed through here.
 
     Args:
-        policy: Says for which endpoints not to.
+        rules: Say whether to.
+        flights: The upstream's calls under way.
         total: Longest call, in seconds.
         reserve: Kept of an operation's time, in seconds.
         clock: Tells the time.
@@ -45,26 +60,32 @@ class Coalesce:
     """
 
     def __init__(
-        self, policy: CachePolicy, *, total: float, reserve: float, clock: Clock, notify: Notify, rescue: Rescue
+        self,
+        rules: CacheRules,
+        flights: Flights,
+        *,
+        total: float,
+        reserve: float,
+        clock: Clock,
+        notify: Notify,
+        rescue: Rescue,
     ) -> None:
+        self._off = not rules.coalesce or rules.scope == "off"
+        self._flights = flights
         self._total = total
         self._reserve = reserve
         self._clock = clock
         self._notify = notify
         self._rescue = rescue
-        self._rules = lru_cache(maxsize=None)(lambda endpoint: rules_for(policy, endpoint))
-        self._joinable: dict[object, _Flight] = {}
-        self._tasks: set[asyncio.Task[Response]] = set()
 
     async def __call__(self, call: Call, send: Handler) -> Response:
         """Make *call*, or wait for the equal one that is under way."""
-        rules: CacheRules = self._rules(call.endpoint)
         if not call.cacheable:
             return await self._alone(call, send)
-        if not rules.coalesce or rules.scope == "off":
+        if self._off:
             return await send(call)
         key, until = _key(call), call.deadline
-        flight = self._joinable.get(key)
+        flight = self._flights.joinable.get(key)
         if flight is None or not self._suits(flight, until):
             flight = self._start(key, call, send)
             return await self._result(flight, call, until, leads=True)
@@ -72,16 +93,20 @@ class Coalesce:
         try:
             return await self._result(flight, call, until - self._reserve, leads=False)
         except UpstreamError as error:
-            if error.phase == "operation" and self._joinable.get(key) is not flight and self._has_time(until):
+            if (
+                error.phase == "operation"
+                and self._flights.joinable.get(key) is not flight
+                and self._has_time(until)
+            ):
                 return await self(call, send)
             raise
 
     async def _alone(self, call: Call, send: Handler) -> Response:
-        self._joinable.clear()
+        self._flights.joinable.clear()
         try:
             return await send(call)
         finally:
-            self._joinable.clear()
+            self._flights.joinable.clear()
 
     def _suits(self, flight: _Flight, until: float) -> bool:
         """Return whether *flight* lasts as long as a call of one's own would."""
@@ -94,13 +119,13 @@ class Coalesce:
         task = asyncio.ensure_future(send(call))
         assert isinstance(task, asyncio.Task)
         flight = _Flight(task, call.deadline)
-        self._joinable[key] = flight
-        self._tasks.add(task)
+        self._flights.joinable[key] = flight
+        self._flights.tasks.add(task)
 
         def ended(done: "asyncio.Task[Response]") -> None:
-            self._tasks.discard(done)
-            if self._joinable.get(key) is flight:
-                del self._joinable[key]
+            self._flights.tasks.discard(done)
+            if self._flights.joinable.get(key) is flight:
+                del self._flights.joinable[key]
             if not done.cancelled():
                 done.exception()
 
@@ -129,9 +154,9 @@ class Coalesce:
     def _abandon(self, flight: _Flight) -> None:
         if flight.task.done():
             return
-        for key, one in list(self._joinable.items()):
+        for key, one in list(self._flights.joinable.items()):
             if one is flight:
-                del self._joinable[key]
+                del self._flights.joinable[key]
         flight.task.cancel()
 
     def _left_behind(self, call: Call) -> Response:
@@ -140,14 +165,6 @@ class Coalesce:
         if found is None:
             raise error
         return found
-
-    async def close(self) -> None:
-        """End calls under way."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
 
 
 def _key(call: Call) -> object:

@@ -1,12 +1,10 @@
 """Turns a failure into something better where policy knows of something: old, other or default data (PD-13, CA-9)."""
 
-from functools import lru_cache
-
 import msgspec
 
 from bff.clock import Clock
 from bff.events import FellBack, Notify
-from bff.policy.caching import Fallback, FallbackRules, fallback_for
+from bff.policy.caching import FallbackRules
 from bff.upstream.cache.freshness import stands_in
 from bff.upstream.cache.make import item_of, response_of, stale_note
 from bff.upstream.errors import UpstreamError
@@ -35,15 +33,15 @@ class Degrade:
     Only what reads is rescued; a change that failed has failed.
 
     Args:
-        policy: What each endpoint falls back to.
+        rules: What to fall back to.
         clock: Tells how old a stale value is.
         notify: Told of each fallback.
     """
 
-    def __init__(self, policy: Fallback, *, clock: Clock, notify: Notify) -> None:
+    def __init__(self, rules: FallbackRules, *, clock: Clock, notify: Notify) -> None:
         self._clock = clock
         self._notify = notify
-        self._rules = lru_cache(maxsize=None)(lambda endpoint: fallback_for(policy, endpoint))
+        self._rules = rules
 
     async def __call__(self, call: Call, send: Handler) -> Response:
         """Pass *call* on, and stand in for a failure.
@@ -67,8 +65,7 @@ class Degrade:
 
     def _stale(self, call: Call, error: UpstreamError) -> Response | None:
         lookup, now = call.lookup, self._clock.now()
-        rules: FallbackRules = self._rules(call.endpoint)
-        if lookup is None or rules.on_failure == "error":
+        if lookup is None or self._rules.on_failure == "error":
             return None
         if lookup.entry is not None and stands_in(lookup.entry, now):
             self._tell(call, "STALE_IF_ERROR")
@@ -110,7 +107,7 @@ class Degrade:
                 return None
             self._tell(call, "DEFAULT", len(call.split.keys))
             return Response(200, {}, b"", items=dict.fromkeys(call.split.keys, one))
-        body = self._default_body(call)
+        body = self._default_body()
         if body is None:
             return None
         response = Response(200, _JSON, body, note=Note("DEFAULT", "default", call.upstream))
@@ -124,14 +121,14 @@ class Degrade:
         return response
 
     def _default_item(self, call: Call) -> Item | None:
-        body = self._default_body(call)
+        body = self._default_body()
         if body is None:
             return None
         note = Note("DEFAULT", "default", call.upstream)
         return Item(None if body == b"null" else body, note)
 
-    def _default_body(self, call: Call) -> bytes | None:
-        rules: FallbackRules = self._rules(call.endpoint)
+    def _default_body(self) -> bytes | None:
+        rules = self._rules
         if rules.on_failure == "empty_list":
             return b"[]"
         return msgspec.json.encode(rules.default) if rules.on_failure == "default" else None

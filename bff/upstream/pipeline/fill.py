@@ -1,8 +1,7 @@
 """Asks whether an old answer still holds, and keeps what comes back (CA-1, CA-6, CA-10, CA-13, CA-21)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
-from typing import Any
 
 from bff.clock import Clock
 from bff.events import CacheUsed, Notify
@@ -27,7 +26,7 @@ from bff.upstream.cache.tiers import EPOCH, EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
-from bff.upstream.pipeline.call import UNDECODED, Call, Handler
+from bff.upstream.pipeline.call import Call, Handler
 
 _POLL = 0.02
 """Seconds between looks for what another process is fetching."""
@@ -114,7 +113,7 @@ class Fill:
                 raise UpstreamError(Outcome.BAD_PAYLOAD, "304 to a call without conditions", status=_NOT_MODIFIED)
             self._notify(CacheUsed(call.upstream, call.endpoint, "revalidated"))
             response = renewed(lookup.entry, response)
-        if response.note is None:
+        if response.note is None and (call.keepable is None or call.keepable(response)):
             await self._keep(call, lookup, response, generations, self._clock.now() - started)
         return response
 
@@ -124,13 +123,10 @@ class Fill:
         asked = {name: value for name, value in asked.items() if name not in call.headers}
         if not asked:
             return await send(call)
-        decode = call.decode
         call.headers.update(asked)
-        call.decode = decode and _unless_not_modified(decode)
         try:
             return await send(call)
         finally:
-            call.decode = decode
             for name in asked:
                 call.headers.pop(name, None)
 
@@ -148,9 +144,7 @@ class Fill:
         directives = freshness.directives_of(response.headers)
         headers = response.headers
         rules = lookup.rules
-        audience = freshness.audience(
-            rules, response.status, headers, directives, credentials=lookup.credentials
-        )
+        audience = freshness.audience(rules, response.status, headers, directives, credentials=lookup.credentials)
         key = audience and key_for(lookup, audience)
         if audience is None or key is None:
             await self._outdated(lookup)
@@ -233,8 +227,3 @@ class Fill:
             private = lookup.user is not None
             entry = Entry(_NOT_FOUND, {}, b"", born=now, made=now, ttl=ttl, private=private, tags=tags)
             self._entries.keep(key, entry, headers={})
-
-
-def _unless_not_modified(decode: Callable[[Response], Any]) -> Callable[[Response], Any]:
-    return lambda response: UNDECODED if response.status == _NOT_MODIFIED else decode(response)
-
