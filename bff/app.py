@@ -25,6 +25,7 @@ from bff.server.http import GraphQLEndpoint
 from bff.server.lifecycle import Lifecycle
 from bff.server.ports import ASGIApp, Receive, Scope, Send
 from bff.server.run import Service
+from bff.server.shedding import Door, Shedding
 from bff.settings import Settings, load_schema
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs
@@ -69,11 +70,13 @@ def build(settings: Settings) -> Service:
         new_request_id=new_id,
         graphiql=graphiql_of(settings, operations),
         path=GRAPHQL,
+        door=Door(Shedding(operations, rng), lifecycle.lag, notify),
         notify=notify,
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await upstreams.start()
         yield
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()

@@ -88,6 +88,12 @@ class Code(StrEnum):
     FORBIDDEN = "FORBIDDEN", False, "The caller may not see or do this."
     SHUTTING_DOWN = "SHUTTING_DOWN", True, "This process is stopping; another one will answer."
 
+    SERVICE_OVERLOADED = (
+        "SERVICE_OVERLOADED",
+        True,
+        "This process has too much to do and takes no request of this kind now; see `retryAfterMs`.",
+    )
+
     # Execution errors: the field at `path` is null, everything else stands.
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED", True, "The operation's time was up before this field was there."
     UPSTREAM_ERROR = "UPSTREAM_ERROR", True, "The service answered with an internal failure."
@@ -117,6 +123,11 @@ class Code(StrEnum):
     UPSTREAM_CONFLICT = "UPSTREAM_CONFLICT", False, "The service's state does not allow this (any more)."
     UPSTREAM_UNAUTHORIZED = "UPSTREAM_UNAUTHORIZED", False, "The service does not accept our credentials."
     UPSTREAM_FORBIDDEN = "UPSTREAM_FORBIDDEN", False, "The service does not allow this to our credentials."
+    OPERATION_FANOUT_EXCEEDED = (
+        "OPERATION_FANOUT_EXCEEDED",
+        False,
+        "The operation needs more calls to services than one operation may make; ask for less at once.",
+    )
     CIRCUIT_OPEN = (
         "CIRCUIT_OPEN",
         True,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bff.clock import Clock
+from bff.upstream.pipeline.fanout import Fanout
 
 if TYPE_CHECKING:
     from bff.upstream.client import Upstreams
@@ -84,6 +85,7 @@ class Operation:
         kind: query, mutation or subscription.
         loaders: One loader per endpoint, arguments and identity (PY-10).
         degraded: What the answer has to say about itself.
+        fanout: The attempts at services that it has begun (BH-3).
         dispatched: Whether a mutation has reached a service, so that a leaving client no longer stops it (DL-9).
         max_age: For how many seconds every part used so far may be kept; None as long as none was used (CA-22).
         private: Whether any part used so far is one user's.
@@ -98,6 +100,7 @@ class Operation:
     kind: OperationKind = "query"
     loaders: dict[Any, Any] = field(default_factory=dict)
     degraded: list[Degradation] = field(default_factory=list)
+    fanout: Fanout = field(default_factory=Fanout)
     dispatched: bool = False
     max_age: float | None = None
     private: bool = False

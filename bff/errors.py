@@ -45,6 +45,7 @@ _WORDS = {
     Code.UPSTREAM_TIMEOUT: "{} did not answer in time.",
     Code.UPSTREAM_THROTTLED: "{} asks for fewer calls.",
     Code.UPSTREAM_OVERLOADED: "Too many calls to {} are already waiting.",
+    Code.OPERATION_FANOUT_EXCEEDED: "{} was not asked: the operation needs too many calls.",
     Code.UPSTREAM_BAD_RESPONSE: "{} answered with something that cannot be read.",
     Code.UPSTREAM_RESPONSE_TOO_LARGE: "{} answered with more than is accepted.",
     Code.UPSTREAM_REJECTED: "{} refused the call as invalid.",

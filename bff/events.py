@@ -213,3 +213,78 @@ Notify = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """Do nothing with *event*."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostEjected(Event):
+    """A host gets no calls for *seconds*, for the *times*-th time in a row (OE-2)."""
+
+    upstream: str
+    origin: str
+    cause: str
+    seconds: float
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostReturned(Event):
+    """A host's ejection is over."""
+
+    upstream: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged(Event):
+    """A host's own word about its health changed; `draining` is meant so and alarms nobody (LB-5)."""
+
+    upstream: str
+    origin: str
+    state: Literal["healthy", "unhealthy", "draining"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostsCounted(Event):
+    """How many hosts an upstream has and how many of them can be used, told whenever that changes."""
+
+    upstream: str
+    total: int
+    available: int
+    ejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class PermitRefused(Event):
+    """A call was not let through to a service: too many were running or waiting (BH-4)."""
+
+    upstream: str
+    endpoint: str
+    reason: Literal["queue full", "waited too long", "overloaded"]
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class PermitWaited(Event):
+    """A call had to wait for its turn at a service, and got it."""
+
+    upstream: str
+    endpoint: str
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChanged(Event):
+    """How many attempts may run at once at a service changed to *limit* (AC-4)."""
+
+    upstream: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shed(Event):
+    """A request was refused before it cost anything, because this process has too much to do (LS-3)."""
+
+    request_id: str
+    priority: str
+    reason: Literal["in flight", "loop lag"]

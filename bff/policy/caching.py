@@ -100,7 +100,7 @@ class FallbackRules(Policy):
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse a value that would never be used."""
-        if "default" in self.model_fields_set and self.on_failure != "default" and not isinstance(self, Part):
+        if "default" in self.model_fields_set and self.on_failure != "default":
             yield Clash(
                 (("default",), ("on_failure",)),
                 f"default is never used: on_failure is {self.on_failure}",
@@ -110,6 +110,10 @@ class FallbackRules(Policy):
 
 class PartialFallback(Part, FallbackRules):
     """What a field gets when a group's or endpoint's call fails."""
+
+    def clashes(self) -> Iterator[Clash]:
+        """Leave the comparison to the whole that this is a part of."""
+        yield from ()
 
 
 class Fallback(FallbackRules):

@@ -1,7 +1,7 @@
 """What is in force for one endpoint: the upstream's settings, its group's put over them, its own over both."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -70,8 +70,8 @@ class Chain:
     retry: Retry
     hedge: Hedge
     breaker: Breaker
-    cache: Cache = Cache()
-    fallback: Fallback = Fallback()
+    cache: Cache = field(default_factory=Cache)
+    fallback: Fallback = field(default_factory=Fallback)
 
     def narrowed(self, part: EndpointPart, group: str | None = None) -> "Chain":
         """Return this chain with what *part* says put over it, as that of *group* where one is given."""

@@ -189,7 +189,13 @@ class HealthCheck(Policy):
     """A response that carries this header takes its host out at once."""
 
     def clashes(self) -> Iterator[Clash]:
-        """Refuse checks that overlap, or that idle upstreams get more of than busy ones."""
+        """Refuse checks that overlap or that idle upstreams get more of, and a way out with no way back."""
+        if self.fail_header is not None and self.path is None:
+            yield Clash(
+                (("fail_header",), ("path",)),
+                "fail_header needs path: without checks a host that was taken out would never come back",
+                None,
+            )
         interval, idle = format_duration(self.interval), format_duration(self.no_traffic_interval)
         if self.timeout > self.interval:
             yield Clash(

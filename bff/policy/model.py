@@ -29,6 +29,7 @@ from bff.policy.hosts import (
 from bff.policy.names import Alias, FileReference, Header, OperationName, is_plaintext_to_elsewhere
 from bff.policy.problem import Clash
 from bff.policy.resilience import Breaker, Hedge, Retry, Timeouts
+from bff.policy.shedding import PriorityName, Shedding
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
 
@@ -268,6 +269,12 @@ class OperationsPolicy(Policy):
     min_attempt_time: Pause = timedelta(milliseconds=10)
     """No call starts with less time than this left (DL-4)."""
 
+    max_concurrent_attempts: Annotated[Count, Field(ge=1, le=10_000)] = 64
+    """Attempts at services that one operation may have under way; further ones wait (BH-3)."""
+
+    max_attempts_total: Annotated[Count, Field(ge=1, le=100_000)] = 256
+    """Attempts at services that one operation may begin; further ones fail as OPERATION_FANOUT_EXCEEDED."""
+
     deadlines: dict[OperationName, Timeout] = Field(default_factory=dict)
     """Deadline of single operations, by their name, shorter or longer than `deadline`, which all others have."""
 
@@ -276,6 +283,12 @@ class OperationsPolicy(Policy):
 
     batching: Batching = Batching()
     """Several operations in one request."""
+
+    priorities: dict[OperationName, PriorityName] = Field(default_factory=dict)
+    """How much single operations matter when there is too much to do; all others are `default`."""
+
+    shedding: Shedding = Shedding()
+    """When requests are refused at the door."""
 
     drain: Drain = Drain()
     """What happens between SIGTERM and the end of the process."""

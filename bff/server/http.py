@@ -19,13 +19,14 @@ from bff.server.decoding import has_parameters
 from bff.server.encoding import encode
 from bff.server.events import ExchangeStopped
 from bff.server.headers import Headers
-from bff.server.intake import Exchange, Intake
+from bff.server.intake import Exchange, Intake, Request
 from bff.server.lifecycle import Lifecycle
 from bff.server.negotiation import Negotiated, negotiate
 from bff.server.ports import ASGIApp, Engine, Receive, Scope, Send
 from bff.server.problem import send_problem
 from bff.server.refusal import Refusal
 from bff.server.replies import Replies, Reply, deliver
+from bff.server.shedding import Door
 from bff.server.watch import Patience, Stage, Stop, Watch
 
 _LONGEST_ACCEPT: Final = 1024
@@ -45,6 +46,7 @@ class GraphQLEndpoint:
         path: Where the endpoint lives.
         hosts: `Host` values that are answered, in lower case with the port where clients send one; None for all.
         patience: How long slow clients are waited for.
+        door: Refuses requests when there is too much to do; None lets everybody in.
         notify: Hears of ignored deadline headers and of requests ended early.
     """
 
@@ -60,6 +62,7 @@ class GraphQLEndpoint:
         path: str = "/graphql",
         hosts: frozenset[str] | None = None,
         patience: Patience | None = None,
+        door: Door | None = None,
         notify: Notify = ignore,
     ) -> None:
         self._engine = engine
@@ -69,6 +72,7 @@ class GraphQLEndpoint:
         self._path = path
         self._hosts = hosts
         self._patience = patience or Patience()
+        self._door = door
         self._notify = notify
         self._mode = policy.request_error_status
         self._intake = Intake(policy)
@@ -135,7 +139,7 @@ class GraphQLEndpoint:
             arrived=allotment.arrived,
         )
         try:
-            request = await self._intake.take(exchange)
+            request = await self._take(exchange)
             deadline = self._in_time(allotment, request_id)
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
@@ -145,6 +149,18 @@ class GraphQLEndpoint:
         if isinstance(request, list):
             return await self._run_batch(request, ingress, exchange.watch)
         return await self._run(request, ingress, exchange)
+
+    async def _take(self, exchange: Exchange) -> Request:
+        """Return what the client asks, unless there is too much to do."""
+        door, in_flight, request_id = self._door, self._lifecycle.in_flight, exchange.request_id
+        if door is None:
+            return await self._intake.take(exchange)
+        unread = exchange.scope["method"] == "POST"
+        known = door.before_body(exchange.headers, len(in_flight), request_id, unread=unread)
+        request = await self._intake.take(exchange)
+        if known is None:
+            door.after_body(request, len(in_flight), request_id)
+        return request
 
     def _in_time(self, allotment: Allotment, request_id: str) -> Deadline:
         deadline = self._deadlines.enforce(allotment, request_id)
@@ -200,7 +216,9 @@ class GraphQLEndpoint:
             return await encode(fault.body), fault
 
     async def _refuse(self, refusal: Refusal, ingress: Ingress, negotiated: Negotiated) -> Reply:
-        answer = self._engine.refuse(refusal.code, refusal.message, ingress, detail=refusal.detail)
+        wait = refusal.retry_after
+        extensions = {} if wait is None else {"retryAfterMs": wait * 1000}
+        answer = self._engine.refuse(refusal.code, refusal.message, ingress, detail=refusal.detail, **extensions)
         status = refusal.statuses.of(self._mode)
         pieces = await encode(answer.body)
         reply = self._replies.single(answer, negotiated, ingress.request_id, pieces, status=status)

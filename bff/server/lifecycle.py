@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bff.clock import Clock
+from bff.server.shedding import LoopLag
 
 
 class Phase(StrEnum):
@@ -28,6 +29,8 @@ class Lifecycle:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._beat = clock.now()
+        self.lag = LoopLag()
+        """How late the event loop is."""
         self.phase = Phase.STARTING
         self.in_flight: set[Stoppable] = set()
         """Requests from their first byte to the last byte of their answer."""
@@ -56,6 +59,7 @@ class Lifecycle:
     def beat(self) -> None:
         """Note that the event loop is turning."""
         self._beat = self._clock.now()
+        self.lag.tick(self._beat)
 
     def silent_for(self) -> float:
         """Return the seconds since the last heartbeat."""

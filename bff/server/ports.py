@@ -1,6 +1,6 @@
 """What the edge asks of the engine, and the ASGI types everybody here uses."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,5 +19,8 @@ class Engine(Protocol):
         A cancellation stops the operation, except a mutation that a service has seen already (DL-9).
         """
 
-    def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "") -> Answer:
-        """Return the answer to a request that the edge refuses; *detail* is for logs only."""
+    def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
+        """Return the answer to a request that the edge refuses; *detail* is for logs only.
+
+        *extensions* are further members of the error's `extensions`, such as `retryAfterMs`.
+        """

@@ -13,6 +13,7 @@ class Refusal(Exception):
         statuses: Where the code alone does not say it.
         headers: Header fields that the status asks for, such as `allow`.
         unread: Whether part of the body was left unread, so that the connection cannot be used again.
+        retry_after: Seconds after which the same request may be welcome; None where nobody can say.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class Refusal(Exception):
         statuses: Statuses | None = None,
         headers: HeaderList = (),
         unread: bool = False,
+        retry_after: int | None = None,
         detail: str = "",
     ) -> None:
         super().__init__(message)
@@ -31,4 +33,5 @@ class Refusal(Exception):
         self.statuses = statuses or STATUSES[code]
         self.headers = headers
         self.unread = unread
+        self.retry_after = retry_after
         self.detail = detail

@@ -55,6 +55,7 @@ STATUSES: Final[dict[Code, Statuses]] = {
     Code.UNAUTHENTICATED: _both(401),
     Code.FORBIDDEN: _both(403),
     Code.SHUTTING_DOWN: _both(503),
+    Code.SERVICE_OVERLOADED: _both(503),
     Code.DEADLINE_EXCEEDED: _both(504),
     Code.UPSTREAM_OVERLOADED: _both(503),
     Code.UPSTREAM_UNAVAILABLE: _both(503),

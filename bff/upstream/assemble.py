@@ -12,16 +12,20 @@ from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
 from bff.upstream.pipeline.attempt import Attempt
-from bff.upstream.pipeline.balance import Balance, Host
+from bff.upstream.pipeline.balance import balance_of
 from bff.upstream.pipeline.breaker import Breaker
 from bff.upstream.pipeline.budget import RetryBudget
+from bff.upstream.pipeline.bulkhead import Permits, bulkhead_of
 from bff.upstream.pipeline.cache import Cache, Refreshes
 from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
+from bff.upstream.pipeline.cluster import Cluster
 from bff.upstream.pipeline.coalesce import Coalesce, Flights
 from bff.upstream.pipeline.deadline import Deadline
 from bff.upstream.pipeline.degrade import Degrade
+from bff.upstream.pipeline.fanout import FanoutGuard
 from bff.upstream.pipeline.fill import Fill
 from bff.upstream.pipeline.gate import Gate
+from bff.upstream.pipeline.health import HealthChecks, health_checks_of
 from bff.upstream.pipeline.hedge import Hedge
 from bff.upstream.pipeline.latency import RecentLatency
 from bff.upstream.pipeline.retry import Retry, may_repeat
@@ -68,6 +72,9 @@ class Pipelines:
         budget: How much load repeating may add.
         flights: Calls under way that others may join.
         refreshes: Fetches in the background.
+        permits: What each attempt needs one of.
+        cluster: The hosts.
+        checks: Ask the hosts how they are; None where policy does not say so.
     """
 
     default: Handler
@@ -76,6 +83,10 @@ class Pipelines:
     budget: RetryBudget
     flights: Flights
     refreshes: Refreshes
+
+    permits: Permits
+    cluster: Cluster
+    checks: HealthChecks | None
 
     async def close(self) -> None:
         """End what runs in the background."""
@@ -104,7 +115,14 @@ class _Assembly:
         self._budget = RetryBudget(
             ratio=budget.ratio, ttl=budget.ttl.total_seconds(), reserve=float(budget.reserve)
         )
-        self._shared: dict[str, Stage] = {"balance": self._balance()}
+        clock, notify = world.clock, world.notify
+        self._balance = balance_of(name, policy, clock=clock, rng=world.rng, notify=notify)
+        self._bulkhead = bulkhead_of(policy, clock=clock, notify=notify)
+        self._shared: dict[str, Stage] = {
+            "fanout": FanoutGuard(operations.max_concurrent_attempts, operations.max_attempts_total, clock=clock),
+            "balance": self._balance,
+            "bulkhead": self._bulkhead,
+        }
         self._groups: dict[str, _Group] = {}
         self._flights = Flights()
         self._refreshes = Refreshes()
@@ -117,7 +135,19 @@ class _Assembly:
         default = self._pipeline(policy.chain(None))
         special = {endpoint: self._pipeline(policy.chain(endpoint)) for endpoint in sorted(named)}
         circuits = {group: found.circuit for group, found in self._groups.items()}
-        return Pipelines(default, special, circuits, self._budget, self._flights, self._refreshes)
+        world, cluster = self._world, self._balance.cluster
+        checks = health_checks_of(policy, cluster, self._transport, clock=world.clock, rng=world.rng)
+        return Pipelines(
+            default,
+            special,
+            circuits,
+            self._budget,
+            self._flights,
+            self._refreshes,
+            self._bulkhead.permits,
+            cluster,
+            checks,
+        )
 
     def _pipeline(self, chain: Chain) -> Handler:
         group = self._groups.get(chain.group)
@@ -199,6 +229,10 @@ class _Assembly:
             ),
         }
 
+    def _at_limit(self) -> bool:
+        permits = self._bulkhead.permits
+        return permits.in_flight >= permits.limit
+
     def _hedge(self, chain: Chain, group: "_Group") -> Hedge:
         retry = chain.retry
 
@@ -210,14 +244,11 @@ class _Assembly:
             latency=group.latency,
             hedges=RetryBudget(ratio=chain.hedge.extra_load, ttl=_HEDGE_TTL, reserve=0.0),
             retries=self._budget,
-            calm=group.calm,
+            calm=lambda: group.calm() and not self._at_limit(),
             retryable=retryable,
             clock=self._world.clock,
             notify=self._world.notify,
         )
-
-    def _balance(self) -> Balance:
-        return Balance([Host.parse(place.url) for place in self._policy.places], self._world.rng)
 
 
 class _Group:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import TypeForm
 
@@ -11,7 +11,7 @@ from bff.upstream.decode import BatchDecoder
 from bff.upstream.endpoint import Carried, Endpoint
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import Loader
-from bff.upstream.message import Item, Response
+from bff.upstream.message import Item, Note, Response
 from bff.upstream.pipeline.call import UNDECODED, Call, Split
 from bff.upstream.template import query_string, wire_text
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Key = str | int
-Value = T | Carried[T | None] | None
-"""What one key gives, before its note is taken off."""
-Values = Sequence[Value[T] | Exception]
+Values = Sequence[T | Carried[Any] | None | Exception]
+"""What each key gives, before its note is taken off."""
 
 
 class Batching(Endpoint[T]):
@@ -45,7 +44,7 @@ class Batching(Endpoint[T]):
         loader = self._loader_of(self.admit(context), arguments)
         asked = [None if key is None or self._unsayable(key) else key for key in keys]
         found = iter(await loader.load_many([key for key in asked if key is not None]))
-        values = [None if key is None else next(found) for key in asked]
+        values: list[Any] = [None if key is None else next(found) for key in asked]
         for place, value in enumerate(values):
             if type(value) is Carried:
                 context.noted.append(Noted(value.value, value.note, place, len(values)))
@@ -66,15 +65,17 @@ class Batching(Endpoint[T]):
             raise value
         return value
 
-    def _loader_of(self, operation: Operation, arguments: dict[str, object]) -> Loader[Key, "Value[T]"]:
+    def _loader_of(
+        self, operation: Operation, arguments: dict[str, object]
+    ) -> Loader[Key, T | Carried[Any] | None]:
         identity = (self, tuple(sorted((name, wire_text(value)) for name, value in arguments.items())))
         loader = operation.loaders.get(identity)
         if loader is None:
 
-            async def fetch(keys: list[Key]) -> "Sequence[Value[T] | Exception]":
+            async def fetch(keys: list[Key]) -> "Values[T]":
                 found = await self._fetch(operation, keys, arguments)
                 if isinstance(found, Carried):
-                    return [Carried(value, found.note) for value in found.value]
+                    return [_carried(value, found.note) for value in found.value]
                 return found
 
             loader = Loader(fetch, name=str(self), max_keys=self.max_keys, identify=str)
@@ -171,7 +172,11 @@ class Batch(Batching[T]):
         return ask
 
 
-def _value(item: Item | None, one: Callable[[bytes], T]) -> "Value[T] | Exception":
+def _carried(value: Any, note: Note) -> Any:
+    return value if isinstance(value, Exception) else Carried(value, note)
+
+
+def _value(item: Item | None, one: Callable[[bytes], T]) -> T | Carried[Any] | None | Exception:
     if item is None:
         return None
     if isinstance(item.value, Exception):

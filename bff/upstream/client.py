@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from bff.clock import Clock
 from bff.events import Notify
-from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.policy.caching import StorePolicy
+from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.store.memory import MemoryStore
 from bff.upstream.assemble import Caching, Pipelines, World, assemble
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.pipeline import Call
+from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Client:
         self._special = pipelines.special
         self._transport = transport
         self._forward = tuple(sorted(policy.forward.headers))
+        self._hash_on = policy.balance.hash_on
 
     async def send(self, call: Call, operation: "Operation") -> Response:
         """Return a usable response to *call*.
@@ -55,6 +57,9 @@ class Client:
                 call.headers.setdefault(name, inbound[name])
         call.headers["x-request-id"] = operation.request_id
         call.principal = operation.principal
+        call.fanout = operation.fanout
+        if self._hash_on is not None:
+            call.hash_key = key_of(self._hash_on, operation.principal.subject, inbound)
         if "x-attempt-count" in inbound:
             call.repeatable = not _is_repetition(inbound["x-attempt-count"])
         if operation.kind == "mutation" and not call.safe:
@@ -65,9 +70,17 @@ class Client:
             error.upstream, error.endpoint = self.name, call.endpoint
             raise
 
+    async def start(self) -> None:
+        """Begin to ask hosts how they are, where policy says so."""
+        if self.pipelines.checks is not None:
+            await self.pipelines.checks.start()
+
     async def close(self) -> None:
-        """End what runs in the background, and close all connections."""
+        """End what runs in the background, refuse whoever waits, and close all connections."""
         await self.pipelines.close()
+        if self.pipelines.checks is not None:
+            await self.pipelines.checks.close()
+        await self.pipelines.permits.close()
         await self._transport.close()
 
 
@@ -102,6 +115,11 @@ class Upstreams:
         """Return the name of upstream *name* that clients see."""
         client = self._clients.get(name)
         return client.alias if client else name
+
+    async def start(self) -> None:
+        """Begin to ask hosts how they are, where policies say so; calls need not wait for it."""
+        for client in self._clients.values():
+            await client.start()
 
     async def close(self) -> None:
         """Close all connections to all upstreams."""

@@ -47,9 +47,9 @@ class Engine:
         self.ingresses.append(ingress)
         return await self.behaviour(request, ingress)
 
-    def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "") -> Answer:
+    def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **more: Any) -> Answer:
         self.refused.append((code, message, detail))
-        return Answer({"errors": [{"message": message, "extensions": {"code": code.value}}]}, refused=code)
+        return Answer({"errors": [{"message": message, "extensions": {"code": code.value, **more}}]}, refused=code)
 
 
 @dataclass

@@ -66,10 +66,8 @@ def audience(
         return None
     if "set-cookie" in headers and "public" not in directives:
         return None
-    if "private" in directives:
-        return "user" if rules.scope == "user" and credentials else None
-    if rules.scope == "user":
-        return "user"
+    if "private" in directives or rules.scope == "user":
+        return "user" if rules.scope == "user" and (credentials or "private" not in directives) else None
     if rules.scope == "public" or not credentials or any(name in directives for name in _SHARED_BY_RULE):
         return "public"
     return "user"

@@ -15,9 +15,11 @@ ORDER = (
     "deadline",  # bounds everything below it, sleeps included
     "retry",  # above the pick of a host, so that every attempt picks anew
     "hedge",  # as retry; below it, so that a call has one hedge however often it is repeated
+    "fanout",  # sees attempts, and waits before anything is held
     "balance",  # above what is known of one host
     "gate",  # a host that asked for silence costs no permission and no permit
-    "breaker",  # an open breaker ends the attempt before it waits for anything
+    "breaker",  # an open breaker ends the attempt before it waits for a permit
+    "bulkhead",  # inside retry, so that a pause between attempts holds no permit
 )
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
 
@@ -32,8 +34,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "balance": ("hosts", "balance", "outlier", "health", "slow_start"),
     "gate": ("retry.gate_max",),
     "breaker": ("breaker",),
-    "bulkhead": ("bulkhead", "codel", "timeouts.queue"),
-    "adaptive": ("adaptive",),
+    "bulkhead": ("bulkhead", "codel", "adaptive", "timeouts.queue"),
     "attempt": ("timeouts.attempt", "forward"),
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
 }

@@ -106,7 +106,7 @@ class Cache:
     def _refresh(self, key: str, call: Call, send: Handler) -> None:
         """Fetch anew in the background, once, with time and budget of its own (CA-8)."""
         until = self._clock.now() + self._refresh_time
-        again = replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED)
+        again = replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED, fanout=None)
         self._refreshes.start(key, send, again)
 
     async def _batch(self, call: Call, send: Handler, lookup: Lookup) -> Response:

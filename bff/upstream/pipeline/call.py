@@ -10,6 +10,7 @@ from bff.upstream.message import Origin, Response
 
 if TYPE_CHECKING:
     from bff.upstream.cache.lookup import Lookup
+    from bff.upstream.pipeline.fanout import Fanout
 
 UNDECODED: Any = object()
 """The value of a call whose response nobody has decoded yet."""
@@ -54,6 +55,8 @@ class Call:
         refused_once: Whether the service has refused the stream before; it does so for free only once (RT-5).
         decode: Makes a value of a response, so that an unusable payload counts as this attempt's outcome (CB-10).
         value: What `decode` made; `UNDECODED` where the response came from elsewhere, such as a cache.
+        hash_key: What keeps the call at one host under a hashing balance; "" for nothing.
+        fanout: The attempts of its operation; None where nobody counts them.
         seconds: How long the last attempt took, from its start to the last byte.
         principal: In whose name it is made.
         cacheable: Whether its answer may be kept: a GET, or a query that says so (CA-1).
@@ -81,6 +84,8 @@ class Call:
     refused_once: bool = False
     decode: Callable[[Response], Any] | None = None
     value: Any = UNDECODED
+    hash_key: str = ""
+    fanout: "Fanout | None" = None
     seconds: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
     principal: Principal = ANONYMOUS
