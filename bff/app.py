@@ -5,20 +5,26 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
-from fastapi import FastAPI
+import strawberry
+from fastapi import APIRouter, FastAPI
+from graphql import GraphQLSchema, print_schema
 from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
 import bff.web
-from bff.clock import SystemClock
+from bff.clock import Clock, SystemClock
 from bff.errors import ErrorDesk
+from bff.events import Notify
 from bff.execution.engine import Engine
+from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
+from bff.server.admin_cache import router as cache_routes
 from bff.server.graphiql import GraphiQL, read_tabs
 from bff.server.health import Health
 from bff.server.http import GraphQLEndpoint
@@ -27,9 +33,15 @@ from bff.server.ports import ASGIApp, Receive, Scope, Send
 from bff.server.run import Service
 from bff.server.shedding import Door, Shedding
 from bff.settings import Settings, load_schema
+from bff.store.address import Address
+from bff.store.memory import MemoryStore
+from bff.store.redis_store import RedisStore
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs
 from bff.telemetry.spans import operation_spans, record_on_span
+from bff.upstream.assemble import Caching
+from bff.upstream.cache.keys import FORMAT
+from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.client import open_upstreams
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
@@ -55,8 +67,20 @@ def build(settings: Settings) -> Service:
     def transport(limits: Limits) -> Transport:
         return open_transport(limits, clock=clock, rng=rng)
 
+    store = (
+        shared_store(settings, policies.store, clock=clock, notify=notify)
+        if settings.redis_url
+        else MemoryStore(clock)
+    )
+    entries = EntryCache(store, policies.store, clock=clock)
     upstreams = open_upstreams(
-        policies.upstreams, operations, open_transport=transport, clock=clock, rng=rng, notify=notify
+        policies.upstreams,
+        operations,
+        open_transport=transport,
+        clock=clock,
+        rng=rng,
+        notify=notify,
+        caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
     )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
     spans = operation_spans(trace.get_tracer("bff"))
@@ -76,14 +100,17 @@ def build(settings: Settings) -> Service:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        store.start()
         await upstreams.start()
         yield
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
+        await entries.close()
+        await store.close()
 
     return Service(
         app=Front(endpoint, instrumented(lifespan=lifespan)),
-        admin=admin_app(Health(lifecycle, clock=clock)),
+        admin=admin_app(Health(lifecycle, clock=clock), cache_routes(entries, store)),
         lifecycle=lifecycle,
         notify=notify,
     )
@@ -139,9 +166,30 @@ def instrumented(**options: object) -> FastAPI:
     return app
 
 
-def admin_app(health: ASGIApp) -> FastAPI:
+def shared_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notify: Notify) -> RedisStore:
+    """Return the store in the Redis that *settings* name, for the cache; nothing is connected yet."""
+    assert settings.redis_url is not None
+    return RedisStore(
+        Address.parse(settings.redis_url.get_secret_value()),
+        policy,
+        prefix=f"bff:{policy.namespace}:{FORMAT}:cache:",
+        use="cache",
+        clock=clock,
+        notify=notify,
+    )
+
+
+def version_of(schema: strawberry.Schema | GraphQLSchema) -> str:
+    """Return what names the types that an application reads answers into (CA-3)."""
+    text = schema.as_str() if isinstance(schema, strawberry.Schema) else print_schema(schema)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def admin_app(health: ASGIApp, *routers: APIRouter) -> FastAPI:
     """Return the app of the admin port."""
     app = instrumented()
+    for router in routers:
+        app.include_router(router)
     app.mount("/", health)
     return app
 

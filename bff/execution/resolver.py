@@ -18,6 +18,7 @@ from bff.execution.degraded import Degraded, with_notes
 from bff.upstream.endpoint import Endpoint
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import Loader
+from bff.upstream.message import NOT_KEPT
 from bff.upstream.outcome import Outcome
 
 METADATA_KEY = "resolver"
@@ -96,6 +97,8 @@ class FieldResolver:
             own = self.context_for(context)
             value = await self.function(*leading, own, **arguments)
             notes = [noted.note for noted in own.noted]
+        if not self.calls:
+            operation.use(NOT_KEPT)
         if path is not None:
             for note in notes:
                 operation.degrade(tuple(path.as_list()), note)

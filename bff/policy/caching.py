@@ -37,11 +37,12 @@ class CacheRules(Policy):
     """How long an answer is fresh that says nothing about it itself (CA-5)."""
 
     stale_while_revalidate: Lifetime = timedelta(0)
-    """How long after that it is still given at once while it is fetched anew; an answer's own word goes first (CA-8)."""
+    """How long after that it is still given at once while it is fetched anew; an answer's own word goes first
+    (CA-8)."""
 
     stale_if_error: Lifetime | None = None
-    """How long after that it stands in when the service fails; an answer's own word goes first. When absent: `300s`
-    where `default_ttl` is set, else not at all (CA-9)."""
+    """How long after that it stands in when the service fails; an answer's own word goes first. When absent:
+    `300s` where `default_ttl` is set, else not at all (CA-9)."""
 
     override_stale: Switch = False
     """Whether `stale_if_error` holds even against `must-revalidate`, `no-cache` and `s-maxage` of the answer."""
@@ -50,7 +51,7 @@ class CacheRules(Policy):
     """How long "there is no such thing" is remembered; no other refusal ever is (CA-10)."""
 
     tags: Annotated[tuple[Tag, ...], Field(max_length=32)] = ()
-    """Names under which `bff cache purge --tag` forgets these answers; an unsafe call that succeeds does so too."""
+    """Names under which `bff cache purge --tag` forgets these answers; so does an unsafe call that succeeds."""
 
     surrogate_keys: Switch = False
     """Whether names in the answer's `Surrogate-Key` and `Cache-Tag` count as tags, 32 at most (CA-17)."""
@@ -84,7 +85,7 @@ class Cache(CacheRules):
     (CA-15)."""
 
     early_refresh: Annotated[float, Field(ge=0, le=10)] = 1.0
-    """How eagerly an answer that takes long is fetched anew before it is old: the beta of XFetch; 0 never (CA-14)."""
+    """How eagerly an answer that takes long is fetched before it is old: the beta of XFetch; 0 never (CA-14)."""
 
 
 class FallbackRules(Policy):
@@ -123,7 +124,7 @@ class Fallback(FallbackRules):
 class StorePolicy(Policy):
     """How what replicas share is reached, and how much one process keeps: `policies/store.yaml`.
 
-    The address is a process setting: `--redis-url` or `BFF_REDIS_URL`; without one everything stays in the process.
+    The address is a process setting: `--redis-url` or `BFF_REDIS_URL`; without one all stays in the process.
     """
 
     namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")] = "default"

@@ -1,8 +1,8 @@
 """What outlives an operation: one small interface, in the process or in Redis.
 
-`Store` is what replicas share: bytes by key, counters, leases, and generations of tags. `bff.store.memory` keeps it
-in the process, `bff.store.redis` in Redis. Whoever uses a store decides what its failure means: for a cache, an
-unreadable entry is absent and an unwritten one dropped; nobody passes `StoreUnavailable` on to a client.
+`Store` is what replicas share: bytes by key, counters, leases, and generations of tags. `bff.store.memory` keeps
+it in the process, `bff.store.redis_store` in Redis. Who uses a store decides what its failure means: for a cache,
+an unreadable entry is absent and an unwritten one dropped. Nobody passes `StoreUnavailable` on to a client.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +60,9 @@ class Store(Protocol):
 
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what others forget, from now on."""
+
+    def start(self) -> None:
+        """Begin to hear of others; needs a running event loop."""
 
     def silent_for(self) -> float:
         """Return for how long nothing was heard of other replicas, in seconds; 0 where none need to be heard."""

@@ -119,6 +119,9 @@ class MemoryStore:
         """Tell *listener* what is forgotten."""
         self._listeners.append(listener)
 
+    def start(self) -> None:
+        """Do nothing: there is nobody to hear of."""
+
     def silent_for(self) -> float:
         """Return 0: there is nobody else."""
         return 0.0

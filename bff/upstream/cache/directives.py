@@ -15,7 +15,7 @@ Directives = Mapping[str, str | None]
 
 
 def parse(field: str | None) -> Directives:
-    """Return the directives of a `Cache-Control` field; of one that is repeated with another value, nothing usable."""
+    """Return the directives of a `Cache-Control` field; nothing usable of one repeated with other values."""
     found: dict[str, str | None] = {}
     place, field = 0, field or ""
     while place < len(field):

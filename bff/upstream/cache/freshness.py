@@ -121,7 +121,7 @@ def initial_age(headers: Mapping[str, str], wall: float, delay: float) -> float:
 
 
 def told_age(headers: Mapping[str, str]) -> float:
-    """Return what the `Age` field says, in seconds; of several values the first, 0 where it is absent or broken."""
+    """Return what the `Age` field says, in seconds: of several values the first, of broken ones 0."""
     value = headers.get("age", "").partition(",")[0].strip()
     return float(min(int(value), 2**31)) if value.isascii() and value.isdigit() else 0.0
 

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from bff.context import ANONYMOUS
-
 if TYPE_CHECKING:
     from bff.policy.caching import CacheRules
     from bff.upstream.pipeline.call import Call
@@ -57,7 +55,7 @@ def partition(call: "Call", rules: "CacheRules") -> str | None:
     headers tell users apart counts too.
     """
     principal = call.principal
-    known = principal != ANONYMOUS
+    known = principal is not None and bool(principal.issuer or principal.subject)
     named = rules.key_headers
     told = [
         (name, value)
@@ -66,7 +64,9 @@ def partition(call: "Call", rules: "CacheRules") -> str | None:
     ]
     if not known and not told:
         return None
-    parts: list[str | None] = [principal.issuer, principal.subject, *sorted(principal.scopes), None]
+    parts: list[str | None] = [None]
+    if principal is not None and known:
+        parts = [principal.issuer, principal.subject, *sorted(principal.scopes), None]
     for name, value in told:
         parts += (name, value)
     return digest(parts)
@@ -101,7 +101,7 @@ def item(base: str, key: str) -> str:
 
 
 def variant(base: str, names: Sequence[str], headers: Mapping[str, str]) -> str:
-    """Return the key of the variant that *headers* select; an absent header is another variant than an empty one."""
+    """Return the key of the variant that *headers* select; absent and empty differ."""
     parts: list[str | None] = [base]
     for name in names:
         value = headers.get(name)
@@ -122,11 +122,6 @@ def uri_tag(upstream: str, target: str) -> str:
 def upstream_tag(upstream: str) -> str:
     """Return the tag of everything kept of one upstream."""
     return f"upstream:{upstream}"
-
-
-def epoch_tag(upstream: str) -> str:
-    """Return the tag whose generation says whether anything of *upstream* was forgotten meanwhile (CA-21)."""
-    return f"epoch:{upstream}"
 
 
 def _sorted_query(target: str) -> str:

@@ -69,8 +69,8 @@ def entry_of(
         now: Moment of its arrival on the monotonic clock.
         wall: The same in seconds since the epoch.
         delta: How long the service took, in seconds.
-        jitter: By which share it may grow old earlier, so that what is stored together does not end together; never
-            later, for no cache may outstay an explicit lifetime (CA-15).
+        jitter: By which share it may grow old earlier, so that what is stored together does not end together.
+            Never later, for no cache may outstay an explicit lifetime (CA-15).
         rng: Draws the jitter.
     """
     headers = response.headers

@@ -1,4 +1,4 @@
-"""Where entries are: in this process, and in a shared store behind it; a store that fails costs nothing but hits."""
+"""Where entries are: in this process, and in a shared store behind it. A store that fails costs hits only."""
 
 import asyncio
 from collections import OrderedDict
@@ -71,7 +71,7 @@ class EntryCache:
         return self._store.shared
 
     async def find(self, keys: Sequence[str], headers: Mapping[str, str]) -> Found | None:
-        """Return what is kept for a request with *headers*: under the first of *keys* what is fresh, else old (CA-4)."""
+        """Return what is kept under *keys* for a request with *headers*, fresh before old (CA-4)."""
         items = await self._items(keys)
         best: Found | None = None
         for key in keys:
@@ -266,7 +266,7 @@ class EntryCache:
         self.forgotten(renewed)
 
     async def acquire(self, key: str, ttl: float) -> str | None:
-        """Take the lease on fetching *key*; None when another process has it, "" where there is nobody to ask (CA-13)."""
+        """Take the lease on fetching *key*; None when another process has it, "" where nobody else is (CA-13)."""
         if not self.shared:
             return ""
         try:

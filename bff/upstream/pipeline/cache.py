@@ -10,6 +10,7 @@ from bff.clock import Clock
 from bff.events import CacheUsed, Notify
 from bff.policy.caching import Cache as CachePolicy
 from bff.upstream.cache import keys as naming
+from bff.upstream.cache.entry import Entry
 from bff.upstream.cache.freshness import State, state
 from bff.upstream.cache.lookup import Lookup
 from bff.upstream.cache.make import item_of, keeping_of, response_of
@@ -98,10 +99,23 @@ class Cache:
         if worth is not State.FRESH:
             lookup.entry = entry
             self._refresh(entry.key, call, send)
+        if entry.status != _NOT_FOUND and not self._readable(call, entry, now):
+            return await send(call)
         self._tell(call, {State.FRESH: "hit", State.EARLY: "early"}.get(worth, "stale"), tier=found.tier)
         if entry.status == _NOT_FOUND:
             raise _absent()
         return response_of(entry, now)
+
+    @staticmethod
+    def _readable(call: Call, entry: Entry, now: float) -> bool:
+        """Return whether the application can still read what another release of it may have kept."""
+        if call.decode is None:
+            return True
+        try:
+            call.value = call.decode(response_of(entry, now))
+        except UpstreamError:
+            return False
+        return True
 
     def _refresh(self, key: str, call: Call, send: Handler) -> None:
         """Fetch anew in the background, once, with time and budget of its own (CA-8)."""

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bff.context import ANONYMOUS, Principal
 from bff.upstream.errors import Phase
 from bff.upstream.message import Origin, Response
 
 if TYPE_CHECKING:
+    from bff.context import Principal
     from bff.upstream.cache.lookup import Lookup
     from bff.upstream.pipeline.fanout import Fanout
 
@@ -58,7 +58,7 @@ class Call:
         hash_key: What keeps the call at one host under a hashing balance; "" for nothing.
         fanout: The attempts of its operation; None where nobody counts them.
         seconds: How long the last attempt took, from its start to the last byte.
-        principal: In whose name it is made.
+        principal: In whose name it is made; None where nobody said.
         cacheable: Whether its answer may be kept: a GET, or a query that says so (CA-1).
         split: How it falls into keys, where it is a batch.
         alternate: Fetches the same from elsewhere, where the endpoint names another source.
@@ -88,7 +88,7 @@ class Call:
     fanout: "Fanout | None" = None
     seconds: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
-    principal: Principal = ANONYMOUS
+    principal: "Principal | None" = None
     cacheable: bool = False
     split: Split | None = None
     alternate: Callable[["Call"], Awaitable[Response]] | None = None

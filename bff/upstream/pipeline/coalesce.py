@@ -46,8 +46,8 @@ class Coalesce:
     """Position 3: one live call for all who ask the same at the same time.
 
     What may change the answer is in the key: endpoint, method, target, body, who asks, and every header that
-    travels on but the tracing ones. The call runs in a task of its own: it survives waiters that leave and ends with
-    the last. Nobody joins a call that began before a change which passed through here.
+    travels on but the tracing ones. The call runs in a task of its own, survives waiters that leave and ends
+    with the last. Nobody joins a call that began before a change which passed through here.
 
     Args:
         rules: Say whether to.

@@ -1,4 +1,4 @@
-"""Turns a failure into something better where policy knows of something: old, other or default data (PD-13, CA-9)."""
+"""Turns a failure into old, other or default data where policy has some (PD-13, CA-9)."""
 
 import msgspec
 
