@@ -27,7 +27,7 @@ _DEFAULT_ADMIN = "http://127.0.0.1:8001"
 
 
 @app.command("purge", epilog=example("bff cache purge --tag catalog"))
-def purge(
+def purge(  # noqa: PLR0917 - typer reads options from parameters
     tag: Annotated[str | None, typer.Option(help="Forget everything with this tag.")] = None,
     key: Annotated[str | None, typer.Option(help="Forget one entry.")] = None,
     upstream: Annotated[str | None, typer.Option(help="Forget everything of this upstream.")] = None,

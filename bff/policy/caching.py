@@ -101,7 +101,7 @@ class FallbackRules(Policy):
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse a value that would never be used."""
-        if "default" in self.model_fields_set and self.on_failure != "default":
+        if self.default is not None and self.on_failure != "default":
             yield Clash(
                 (("default",), ("on_failure",)),
                 f"default is never used: on_failure is {self.on_failure}",
