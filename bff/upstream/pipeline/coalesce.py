@@ -109,8 +109,12 @@ class Coalesce:
             self._flights.joinable.clear()
 
     def _suits(self, flight: _Flight, until: float) -> bool:
-        """Return whether *flight* lasts as long as a call of one's own would."""
-        return until <= flight.until or flight.until >= self._clock.now() + self._total
+        """Return whether *flight* has at least half of the time that a call of one's own would have.
+
+        Where that is not enough in the end, the waiter still has the other half for a call of its own.
+        """
+        now = self._clock.now()
+        return flight.until - now >= min(until - now, self._total) / 2
 
     def _has_time(self, until: float) -> bool:
         return self._clock.now() + self._reserve < until
