@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bff.clock import Clock
 from bff.policy.caching import StorePolicy
@@ -59,6 +59,7 @@ class EntryCache:
         self._known: dict[str, tuple[int, float]] = {}
         self._queue: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
+        self._reads: dict[tuple[str, ...], asyncio.Task[list[bytes | None]]] = {}
         self.counts: dict[str, int] = dict.fromkeys(
             ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "store_errors", "refused"),
             0,
@@ -124,9 +125,9 @@ class EntryCache:
         return min(self._trust, _SILENT_TRUST) if self._store.silent_for() > _SILENCE else self._trust
 
     async def _from_store(self, doubtful: Mapping[str, Slot | None]) -> dict[str, tuple[Entry | VarySpec, Tier]]:
-        keys = list(doubtful)
+        keys = tuple(doubtful)
         try:
-            values = await self._store.get(keys)
+            values = await self._read(keys)
         except StoreUnavailable:
             self.counts["store_errors"] += 1
             return {key: (slot.value, "local") for key, slot in doubtful.items() if slot is not None}
@@ -142,6 +143,19 @@ class EntryCache:
             else:
                 self._admit(key, data, now, wall, found)
         return found
+
+    async def _read(self, keys: tuple[str, ...]) -> list[bytes | None]:
+        """Read *keys* from the store, once for all who ask for the same at the same time."""
+        task = self._reads.get(keys)
+        if task is None:
+            task = self._reads[keys] = asyncio.create_task(self._store.get(keys), name="cache read")
+            task.add_done_callback(lambda done: self._has_read(keys, done))
+        return await asyncio.shield(task)
+
+    def _has_read(self, keys: tuple[str, ...], task: "asyncio.Task[list[bytes | None]]") -> None:
+        self._reads.pop(keys, None)
+        if not task.cancelled():
+            task.exception()
 
     def _admit(
         self, key: str, data: bytes, now: float, wall: float, found: dict[str, tuple[Entry | VarySpec, Tier]]
@@ -316,10 +330,12 @@ class EntryCache:
         }
 
     async def close(self) -> None:
-        """End the writer; what it has not written is lost, which a cache may do."""
-        if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.wait([self._writer])
+        """End reading and writing; what is not written is lost, which a cache may do."""
+        tasks: list[asyncio.Task[Any]] = [*self._reads.values(), *([self._writer] if self._writer else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 def _end_of(value: Entry | VarySpec, now: float) -> float:

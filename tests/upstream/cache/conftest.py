@@ -5,10 +5,14 @@ from random import Random
 import msgspec
 import pytest
 
+from bff.clock import SystemClock
 from bff.context import Context, Deadline, Operation
 from bff.policy.caching import StorePolicy
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.store.address import Address
 from bff.store.memory import MemoryStore
+from bff.store.redis_store import RedisStore
+from bff.testing.redis_server import RedisServer
 from bff.testing.virtual_clock import VirtualClock
 from bff.upstream.assemble import Caching
 from bff.upstream.cache.tiers import EntryCache
@@ -41,7 +45,9 @@ class Service:
 class Bff:
     """One process's upstream `catalog` by *policy*, its cache, and operations that may call it."""
 
-    def __init__(self, policy=None, *, store=None, clock=None, cache=None, fallback=None, store_policy=None, seed=1):
+    def __init__(
+        self, policy=None, *, store=None, clock=None, cache=None, fallback=None, store_policy=None, seed=1
+    ):
         self.clock = clock or VirtualClock()
         self.service = Service()
         self.events = []
@@ -94,6 +100,28 @@ async def make_bff():
     yield make
     for one in made:
         await one.close()
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    server = RedisServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def replica(make_bff, redis_server):
+    """Return a function that makes a further replica: its own process-local tier, the same Redis."""
+
+    def make(*, store_policy=None, **options):
+        clock, policy = SystemClock(), store_policy or StorePolicy()
+        address = Address.parse(redis_server.url)
+        store = RedisStore(
+            address, policy, prefix="bff:test:", use="cache", clock=clock, notify=lambda event: None
+        )
+        return make_bff(store=store, clock=clock, store_policy=policy, **options)
+
+    return make
 
 
 @pytest.fixture(name="reply")

@@ -65,7 +65,10 @@ def test_any_header_that_may_name_a_user_counts():
 
 
 def test_nobody_is_told_apart_by_tracing():
-    assert partition(call(headers={"traceparent": "00-1", "x-request-id": "r", "accept-language": "nl"}), RULES) is None
+    assert (
+        partition(call(headers={"traceparent": "00-1", "x-request-id": "r", "accept-language": "nl"}), RULES)
+        is None
+    )
 
 
 def test_named_headers_make_other_answers():

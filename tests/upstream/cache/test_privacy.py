@@ -106,4 +106,3 @@ async def _play(bff_class, policy, control, vary, names, principals, steps):
         else:
             await asyncio.gather(*(ask(user, number) for user in (["alice", "bob"] if who == "both" else [who])))
     await bff.close()
-

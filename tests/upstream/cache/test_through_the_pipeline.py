@@ -96,9 +96,7 @@ async def test_answers_that_vary_are_kept_side_by_side(make_bff, reply):
 async def test_a_change_forgets_what_it_changed(make_bff, reply):
     """CA-7: the URI, and what policy tags."""
     bff = make_bff()
-    bff.service.answer = lambda request: reply(
-        {"id": "1", "name": request.method}, cache_control="max-age=60"
-    )
+    bff.service.answer = lambda request: reply({"id": "1", "name": request.method}, cache_control="max-age=60")
     for number in 1, 2:
         await dish(bff.context(dish), id=number)
 

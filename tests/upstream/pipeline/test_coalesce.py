@@ -101,7 +101,9 @@ async def test_one_waiter_times_out_and_the_other_gets_the_value(world, gate):
     """T-DL-e, whichever of them came first."""
     for order in (0.08, 5.0), (5.0, 0.08):
         gate.open.clear()
-        tasks = dict(zip(order, await start(*(thing(world.context(thing, seconds=s)) for s in order)), strict=True))
+        tasks = dict(
+            zip(order, await start(*(thing(world.context(thing, seconds=s)) for s in order)), strict=True)
+        )
         with pytest.raises(UpstreamError) as told:
             await tasks[0.08]
         gate.open.set()
