@@ -29,6 +29,7 @@ def check(
     found = [
         *findings.of_policies(reading.problems),
         *check_schema.upstreams_and_policies(fields, reading.upstreams, policy_directory),
+        *check_schema.unknown_endpoints(fields, reading.policies),
         *check_schema.non_null_paths(fields),
         *check_schema.missing_descriptions(graphql_schema),
         *check_operations.operations(graphql_schema, documents),

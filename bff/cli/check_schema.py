@@ -1,5 +1,6 @@
 """What a schema promises about services that it cannot keep, and what it does not say."""
 
+import difflib
 import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ from graphql import (
 from bff.cli.findings import Finding
 from bff.cli.project import relative
 from bff.execution.resolver import METADATA_KEY, FieldResolver
+from bff.policy.document import Mark
+from bff.policy.document import Path as Keys
+from bff.policy.load import PolicySet
+from bff.policy.model import UpstreamPolicy
 
 _PYTHON_NAMES = {"String": "str", "Int": "int", "Float": "float", "Boolean": "bool", "ID": "strawberry.ID"}
 
@@ -98,6 +103,33 @@ def upstreams_and_policies(
         yield Finding(
             "warning", "policy-without-upstream", path, 1, 1, message, "remove the file, or call the upstream"
         )
+
+
+def unknown_endpoints(fields: Sequence[UpstreamField], policies: PolicySet | None) -> Iterator[Finding]:
+    """Find policies of endpoints that do not exist; what they say would never be in force."""
+    known: dict[str, set[str]] = {}
+    for endpoint in (endpoint for field in fields for endpoint in field.resolver.calls):
+        names = known.setdefault(endpoint.upstream.name, set(endpoint.upstream.endpoints()))
+        names.add(endpoint.name)
+    for upstream, policy in (policies.upstreams if policies else {}).items():
+        for path, name in _named_endpoints(policy):
+            if policies is None or name in known.get(upstream, {name}):
+                continue
+            found = policies.documents[f"upstreams/{upstream}"].find(path)
+            at = (found.key_at or found.at) if found else Mark(f"upstreams/{upstream}.yaml")
+            close = difflib.get_close_matches(name, known[upstream], n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            message = f"upstream {upstream!r} has no endpoint {name!r}{hint}"
+            fix = f"write {close[0]}" if close else f"endpoints are {', '.join(sorted(known[upstream]))}"
+            yield Finding("error", "unknown-endpoint", at.file, at.line, at.column, message, fix)
+
+
+def _named_endpoints(policy: UpstreamPolicy) -> Iterator[tuple[Keys, str]]:
+    for group, settings in policy.groups.items():
+        for place, name in enumerate(settings.endpoints):
+            yield ("groups", group, "endpoints", place), name
+    for name in policy.endpoints:
+        yield ("endpoints", name), name
 
 
 def non_null_paths(fields: Sequence[UpstreamField]) -> Iterator[Finding]:

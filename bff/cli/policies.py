@@ -27,9 +27,15 @@ def check(policies: PoliciesOption = None, output: FormatOption = Format.HUMAN) 
     raise typer.Exit(findings.report(found, output, fine=looked_at))
 
 
-@app.command("show", epilog=example("bff policies show catalog"))
+@app.command("show", epilog=example("bff policies show catalog --endpoint dishes"))
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An upstream, or `operations`, or `defaults`.")],
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint", metavar="NAME", help="Show the stages of this endpoint's calls, in their order."
+        ),
+    ] = None,
     policies: PoliciesOption = None,
     output: FormatOption = Format.HUMAN,
 ) -> None:
@@ -37,6 +43,9 @@ def show(
     from bff.policy.resolve import effective  # noqa: PLC0415 - slow to import
 
     found = _load(directory("policies", policies))
+    if endpoint is not None:
+        _show_chain(found, name.removeprefix("upstreams/"), endpoint, output)
+        return
     try:
         values = effective(found, name)
     except KeyError:
@@ -46,6 +55,26 @@ def show(
         say_json({"policy": name, "values": rows})
         return
     say_table(("key", "value", "origin"), [(one.key, one.text, one.origin) for one in values], title=name)
+
+
+def _show_chain(policies: "PolicySet", upstream: str, endpoint: str, output: Format) -> None:
+    from bff.policy.resolve import effective_for  # noqa: PLC0415 - slow to import
+    from bff.upstream.pipeline import STAGES, stage_of  # noqa: PLC0415 - slow to import
+
+    if upstream not in policies.upstreams:
+        raise Unusable(_no_such_policy(upstream, sorted(policies.upstreams)))
+    found = [(stage_of(one.key), one) for one in effective_for(policies, upstream, endpoint)]
+    ordered = [(stage, one) for wanted in STAGES for stage, one in found if stage == wanted]
+    group = policies.upstreams[upstream].chain(endpoint).group
+    if output is Format.JSON:
+        rows = [
+            {"stage": stage, "key": one.key, "value": one.value, "origin": one.origin} for stage, one in ordered
+        ]
+        say_json({"policy": upstream, "endpoint": endpoint, "group": group, "values": rows})
+        return
+    title = f"{upstream}.{endpoint} (group {group}), outermost stage first"
+    table = [(stage, one.key, one.text, one.origin) for stage, one in ordered]
+    say_table(("stage", "key", "value", "origin"), table, title=title)
 
 
 @app.command("schema", epilog=example("bff policies schema upstream > policies/schema/upstream.json"))

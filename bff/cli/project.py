@@ -93,7 +93,17 @@ def _import_failure(name: str, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(Path.cwd())]
     where = f" at {relative(own[-1].filename)}:{own[-1].lineno}" if own else ""
-    return f"schema {name!r} cannot be imported{where}: {type(error).__name__}: {error}"
+    return f"schema {name!r} cannot be imported{where}: {_with_causes(error)}"
+
+
+def _with_causes(error: BaseException) -> str:
+    """Say *error* and what it was raised from, on one line: Strawberry's own sentence leaves the reason out."""
+    said: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        said.append(" ".join(f"{type(cause).__name__}: {cause}".split()).removesuffix(":"))
+        cause = cause.__cause__
+    return ", because of ".join(said)
 
 
 def _project_settings() -> dict[str, Any]:

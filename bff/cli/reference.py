@@ -12,7 +12,7 @@ from bff.codes import Code
 from bff.policy import reference as policy_reference
 from bff.policy.schema import KINDS
 from bff.policy.schema import text as schema_text
-from bff.server.statuses import STATUSES
+from bff.server.statuses import STATUSES, UNPROCESSABLE, Statuses
 
 _ERRORS_INTRODUCTION = """# Error codes
 
@@ -72,13 +72,16 @@ def commands_page() -> str:
 
 def _error_row(code: Code) -> str:
     status = STATUSES.get(code)
-    if status is None:
-        said = "200"
-    elif status.draft == status.classic:
-        said = str(status.draft)
-    else:
-        said = f"{status.draft}, or {status.classic} under `request_error_status: classic`"
+    said = "200" if status is None else _statuses(status)
+    if code is Code.BAD_REQUEST:  # the one code with a status of its own for what is JSON
+        said += f"; for JSON that is no well-formed request {_statuses(UNPROCESSABLE)}"
     return f"| `{code}` | {'yes' if code.retryable else 'no'} | {said} | {code.advice} |"
+
+
+def _statuses(status: Statuses) -> str:
+    if status.draft == status.classic:
+        return str(status.draft)
+    return f"{status.draft}, or {status.classic} under `request_error_status: classic`"
 
 
 def _commands(command: Any, name: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Pydantic's complaints in the words of a policy: where, what, what was meant, what to write."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
@@ -26,6 +27,7 @@ _MODEL_ERRORS = frozenset({"model_type", "dict_type", "model_attributes_type"})
 _LIST_ERRORS = frozenset({"tuple_type", "list_type", "frozen_set_type", "set_type"})
 
 
+_QUOTED = re.compile("'([^']*)'")
 _TAGS = frozenset({PLAIN_TAG, KEYED_TAG})
 _Words = tuple[str, str | None]
 """What is wrong, and the value to write instead."""
@@ -123,7 +125,7 @@ class _Explainer:
         kind, value, context = details["type"], details["input"], details.get("ctx", {})
         nearest: str | None = None
         if kind == "literal_error":
-            what, nearest = self._not_one_of(path, value)
+            what, nearest = self._not_one_of(path, value, str(context.get("expected", "")))
             example = nearest
         else:
             what, example = (
@@ -163,9 +165,9 @@ class _Explainer:
             return f"{said} is not text; quote it", f'"{as_yaml(value)}"' if _is_scalar(value) else None
         return None
 
-    def _not_one_of(self, path: Path, value: Any) -> tuple[str, str | None]:
+    def _not_one_of(self, path: Path, value: Any, expected: str) -> tuple[str, str | None]:
         field = self._field(path)
-        choices = [str(choice) for choice in get_args(field.annotation)] if field else []
+        choices = [str(choice) for choice in get_args(field.annotation)] if field else _QUOTED.findall(expected)
         word = str(value).lower()
         nearest = next(
             (choice for choice, words in _YES_AND_NO.items() if choice in choices and word in words), None

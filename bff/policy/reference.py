@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from bff.policy.render import entry_in, field_as_yaml, model_in, paths_of
 from bff.policy.resilience import Part
 from bff.policy.schema import KINDS
-from bff.policy.units import format_size
+from bff.policy.units import format_share, format_size
 
 FILES = {
     "operations": "policies/operations.yaml",
@@ -89,7 +89,8 @@ def allowed(field: FieldInfo) -> str:
         for name, words in _BOUNDS
         if (limit := getattr(item, name, None)) is not None
     ]
-    kind = "size" if any(getattr(item, "func", None) is format_size for item in field.metadata) else None
+    written = {getattr(item, "func", None) for item in field.metadata}
+    kind = "size" if format_size in written else "share" if format_share in written else None
     return ", ".join([kind or _kind(field.annotation), *bounds])
 
 

@@ -1,7 +1,7 @@
 """Each value that is in force, and where it comes from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -56,6 +56,35 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
     else:
         raise KeyError(name)
     return list(_values(model, model.model_dump(mode="json"), document or Located({}, Mark("")), ()))
+
+
+def effective_for(policies: PolicySet, upstream: str, endpoint: str) -> list[Effective]:
+    """Return every value that is in force for *endpoint* of *upstream*, with the origin that decided it.
+
+    What the endpoint says goes before what its group says, and that before what the upstream says; keys are those
+    of an upstream.
+
+    Raises:
+        KeyError: There is no such upstream. An endpoint that no policy names has the upstream's values.
+    """
+    policy = policies.upstreams[upstream]
+    document = policies.documents.get(f"upstreams/{upstream}") or Located({}, Mark(""))
+    chain = policy.chain(endpoint)
+    parts: list[Path] = [("endpoints", endpoint)]
+    parts += [("groups", name) for name, group in policy.groups.items() if endpoint in group.endpoints]
+    sections = {"timeouts": chain.timeouts, "retry": chain.retry, "hedge": chain.hedge, "breaker": chain.breaker}
+    whole = policy.model_copy(update=sections)
+    return [
+        next((replace(one, origin=origin) for part in parts if (origin := _stated(document, part, one.key))), one)
+        for one in _values(whole, whole.model_dump(mode="json"), document, ())
+        if one.key.partition(".")[0] not in {"groups", "endpoints"}
+    ]
+
+
+def _stated(document: Located, part: Path, key: str) -> str | None:
+    found = document.find((*part, *key.split(".")))
+    at = found and (found.key_at or found.at)
+    return f"{at.file}:{at.line}" if at else None
 
 
 def _values(model: BaseModel, dumped: dict[str, Any], document: Located, path: Path) -> Iterator[Effective]:

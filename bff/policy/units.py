@@ -19,6 +19,9 @@ _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*(B|KiB|MiB|GiB|kB|MB|GB)"
 _SHARE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*%")
 _NUMBER_AND_WORD = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*([A-Za-z]+)")
 
+_MOST_DIGITS = 15
+"""As in the patterns."""
+
 _LONGEST = timedelta(days=3650)
 _PROBABLY_MILLISECONDS = 50
 
@@ -43,7 +46,7 @@ def parse_duration(value: Any) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    if _is_number(value) or _is_digits(value):
+    if _is_amount(value):
         raise Refused(
             f"a duration needs a unit: write {value}ms, {value}s or {value}m",
             f"{value}ms" if float(value) >= _PROBABLY_MILLISECONDS else f"{value}s",
@@ -66,7 +69,7 @@ def parse_size(value: Any) -> int:
     Raises:
         Refused: No unit, or not a size.
     """
-    if _is_number(value) or _is_digits(value):
+    if _is_amount(value):
         raise Refused(
             f"a size needs a unit: write {value}B, {value}KiB or {value}MiB", format_size(int(float(value)))
         )
@@ -158,8 +161,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_digits(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 15  # noqa: PLR2004 - as in the patterns
+def _is_amount(value: Any) -> bool:
+    """Whether *value* would be a duration or a size if only a unit followed it; `.inf` and -3 never would."""
+    if isinstance(value, str):
+        return value.strip().isascii() and value.strip().isdigit() and len(value) <= _MOST_DIGITS
+    return _is_number(value) and 0 <= value < 10**_MOST_DIGITS
 
 
 def _said(value: Any) -> str:

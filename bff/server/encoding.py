@@ -1,6 +1,7 @@
 """From an answer to bytes, in slices where one go would hold up everybody else (PY-15)."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -22,9 +23,20 @@ async def encode(body: Any, at_once: int = AT_ONCE) -> list[bytes]:
     A body of more than about *at_once* bytes is encoded slice by slice, and other tasks run in between. A thread
     would not help: the encoder keeps the interpreter's lock.
 
+    What only the standard library encodes (numbers beyond 64 bits, keys that are numbers, lone surrogates) is left
+    to it, in one go: one odd value in a JSON scalar must not cost the whole answer.
+
     Raises:
         TypeError: Something in it is not JSON-ready.
+        ValueError: It holds itself, or beside something odd a number that is not finite.
     """
+    try:
+        return await _in_turns(body, at_once)
+    except TypeError:
+        return [json.dumps(body, separators=(",", ":"), allow_nan=False).encode()]
+
+
+async def _in_turns(body: Any, at_once: int) -> list[bytes]:
     if estimate(body) <= at_once:
         return [orjson.dumps(body)]
     pieces: list[bytes] = []

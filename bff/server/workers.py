@@ -100,6 +100,7 @@ def _look(crew: _Crew) -> int | None:
                 _kill(crew)
                 return worker.process.exitcode or 1
             crew.due.append(now + crew.pause)
+            _report(worker, crew.pause)
             crew.pause = min(crew.pause * 2, _LONGEST_PAUSE)
     for moment in [moment for moment in crew.due if moment <= now]:
         crew.due.remove(moment)
@@ -119,6 +120,12 @@ def _bury(crew: _Crew, worker: _Worker) -> None:
     worker.process.join()
     worker.line.close()
     crew.workers.remove(worker)
+
+
+def _report(worker: _Worker, pause: float) -> None:
+    process = worker.process
+    end = f"worker {process.pid} ended with exit code {process.exitcode}"
+    print(f"bff: {end}; another one starts in {pause:.0f} s", file=sys.stderr, flush=True)  # noqa: T201 - for people
 
 
 def _leave(crew: _Crew) -> None:

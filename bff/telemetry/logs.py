@@ -10,7 +10,15 @@ from typing import Any, TextIO
 from opentelemetry import trace
 
 from bff.codes import Code
-from bff.events import AttemptFinished, ErrorTold, Event, OperationFinished
+from bff.events import (
+    AttemptFinished,
+    BreakerChanged,
+    ErrorTold,
+    Event,
+    GateClosed,
+    GateOpened,
+    OperationFinished,
+)
 from bff.telemetry.redaction import redact
 
 _LONGEST = 8_000
@@ -83,7 +91,41 @@ def _line(event: Event) -> tuple[int, dict[str, Any]]:
             "errors": event.errors,
             "degraded": event.degraded,
         }
+    if isinstance(event, BreakerChanged):
+        return _of_breaker(event)
+    if isinstance(event, GateClosed | GateOpened):
+        return _of_gate(event)
     return logging.DEBUG, {"event": type(event).__name__, "detail": repr(event)}
+
+
+def _of_breaker(event: BreakerChanged) -> tuple[int, dict[str, Any]]:
+    """A service that is left alone is worth a look at night; one that is well again is worth knowing."""
+    level = logging.WARNING if event.after in {"open", "forced_open"} else logging.INFO
+    return level, {
+        "event": "breaker",
+        "upstream": event.upstream,
+        "group": event.group,
+        "from": event.before,
+        "to": event.after,
+        "cause": event.cause,
+        "failure_rate": round(event.failure_rate, 3),
+        "slow_rate": round(event.slow_rate, 3),
+        "calls": event.calls,
+        "open_ms": round(event.seconds * 1000) or None,
+    }
+
+
+def _of_gate(event: GateClosed | GateOpened) -> tuple[int, dict[str, Any]]:
+    closed = isinstance(event, GateClosed)
+    return logging.WARNING if closed else logging.INFO, {
+        "event": "gate",
+        "upstream": event.upstream,
+        "group": event.group,
+        "origin": str(event.origin),
+        "to": "closed" if closed else "open",
+        "cause": event.cause,
+        "closed_ms": round(event.seconds * 1000) if isinstance(event, GateClosed) else None,
+    }
 
 
 def _level_of(event: ErrorTold) -> int:

@@ -152,7 +152,7 @@ def open_upstreams(
 
 def _is_repetition(attempts: str) -> bool:
     """Whether our caller sends for the second time at least, so that another repetition would multiply (RT-7)."""
-    return attempts.isascii() and attempts.isdigit() and attempts.strip("0") not in {"", "1"}
+    return attempts.isascii() and attempts.isdigit() and attempts.lstrip("0") not in {"", "1"}
 
 
 def limits_of(policy: UpstreamPolicy) -> Limits:

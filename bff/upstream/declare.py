@@ -140,6 +140,12 @@ class Upstream:
             self, document, returns, ids=ids, at=at, key=key, max_keys=max_keys, path=path, name=name
         )
 
+    def endpoints(self) -> dict[str, Endpoint[Any]]:
+        """Return the endpoints that stand in the module which declares this upstream, by their names."""
+        module = sys.modules.get(self._module)
+        found = [value for value in vars(module).values() if isinstance(value, Endpoint)] if module else []
+        return {endpoint.name: endpoint for endpoint in found if endpoint.upstream is self}
+
     def name_of(self, endpoint: Endpoint[Any]) -> str | None:
         """Return the module variable that holds *endpoint*, None when there is none."""
         module = sys.modules.get(self._module)

@@ -100,7 +100,7 @@ def _run(loop: str, main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 
 def main() -> None:
     """Print one row for each engine."""
-    # ruff: noqa: T201 - printing is what it is run for
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
     parser.add_argument("--calls", type=int, default=20_000)

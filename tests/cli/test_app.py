@@ -105,6 +105,7 @@ def test_an_option_wins_over_the_environment_and_that_over_the_project(project):
         ("app:shema", "app.shema is nothing"),
         ("app:Dish", "not a strawberry.Schema"),
         ("broken:schema", "cannot be imported at broken.py:3: ZeroDivisionError: division by zero"),
+        ("wrapped:schema", "TypeError: no fields, because of AssertionError"),
         ("unparsable:schema", "SyntaxError"),
         ("leaving:schema", "SystemExit"),
     ],
@@ -113,6 +114,7 @@ def test_a_schema_that_cannot_be_had_exits_with_2_and_one_line(project, schema, 
     sound = project(
         {
             "broken.py": "import json\n\njson.dumps(1 / 0)\n",
+            "wrapped.py": "raise TypeError('no\\nfields') from AssertionError()\n",
             "unparsable.py": "def (:\n",
             "leaving.py": "raise SystemExit(0)\n",
         }

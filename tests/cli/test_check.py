@@ -54,6 +54,29 @@ def test_a_list_from_a_service_is_nullable_and_so_are_its_objects(project, app, 
     assert result.json["findings"][0]["fix"] == fix
 
 
+def test_policies_of_endpoints_that_do_not_exist_are_found(project):
+    """What they say would never be in force, and nobody would notice."""
+    policy = """hosts: [https://catalog.internal]
+groups:
+  menus:
+    endpoints: [dish, dihes]
+endpoints:
+  elsewhere:
+    retry: {attempts: 1}
+"""
+    sound = project({"policies/upstreams/catalog.yaml": policy})
+
+    result = sound.bff("check")
+
+    assert result.code == 1
+    file = "policies/upstreams/catalog.yaml"
+    assert f"{file}:4:23: error: upstream 'catalog' has no endpoint 'dihes'; did you mean 'dishes'?" in result.out
+    assert (
+        f"{file}:6:3: error: upstream 'catalog' has no endpoint 'elsewhere'. Fix: endpoints are dish, dishes"
+        in result.out
+    )
+
+
 def test_upstreams_and_policies_are_held_against_each_other(project):
     sound = project(
         {

@@ -25,6 +25,64 @@ def test_a_policy_is_shown_to_programs(project):
     assert {"key": "deadline", "value": "10s", "origin": "default"} in result.json["values"]
 
 
+CATALOG = """hosts: [https://catalog.internal]
+timeouts: {total: 3s}
+groups:
+  menus:
+    endpoints: [dish]
+    timeouts: {attempt: 800ms}
+    breaker: {open_time: 1s}
+endpoints:
+  dish:
+    retry: {attempts: 3}
+"""
+
+
+def test_the_stages_of_one_endpoint_are_shown_in_their_order_with_the_origin_that_decided(project):
+    """Who asks why a call was sent three times finds the line that says so."""
+    sound = project({"policies/upstreams/catalog.yaml": CATALOG})
+
+    result = sound.bff("policies", "show", "catalog", "--endpoint", "dish")
+
+    assert result.code == 0
+    lines = [line.split() for line in result.out.splitlines()]
+    file = "policies/upstreams/catalog.yaml"
+    assert ["deadline", "timeouts.total", "3s", f"{file}:2"] in lines
+    assert ["retry", "retry.attempts", "3", f"{file}:10"] in lines
+    assert ["breaker", "breaker.open_time", "1s", f"{file}:7"] in lines
+    assert ["attempt", "timeouts.attempt", "800ms", f"{file}:6"] in lines
+    assert ["transport", "timeouts.connect", "500ms", "default"] in lines
+    shown = list(dict.fromkeys(line[0] for line in lines[4:] if line))
+    assert shown == [
+        "deadline",
+        "retry",
+        "hedge",
+        "balance",
+        "gate",
+        "breaker",
+        "bulkhead",
+        "attempt",
+        "transport",
+    ]
+
+
+def test_an_endpoint_that_no_policy_names_has_the_upstreams_values(project):
+    sound = project({"policies/upstreams/catalog.yaml": CATALOG})
+
+    result = sound.bff("policies", "show", "catalog", "--endpoint", "dishes", "--format", "json")
+
+    assert (result.json["group"], result.json["endpoint"]) == ("default", "dishes")
+    values = {one["key"]: (one["stage"], one["value"]) for one in result.json["values"]}
+    assert values["retry.attempts"] == ("retry", 2)
+    assert values["timeouts.attempt"] == ("attempt", "2s")
+
+
+def test_endpoints_belong_to_upstreams_only(project):
+    result = project().bff("policies", "show", "operations", "--endpoint", "dish")
+
+    assert (result.code, "there is no policy 'operations'" in result.err) == (2, True)
+
+
 def test_an_unknown_policy_is_refused_with_those_that_exist(project):
     result = project().bff("policies", "show", "catalogue")
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,17 @@ from upstreams.simulation.cluster import MEMBERS, Cluster
 ROOT = Path(__file__).parents[2]
 OPERATIONS = ROOT / "schema" / "operations"
 READY = re.compile(r"ready: (http://\S+)/graphql \(admin: (http://[^)]+)\)")
+SECTIONS = re.compile(r"^(cache|fallback):.*\n([ \t].*\n|\n)*", re.MULTILINE)
+"""What says how long answers are kept and what stands in for them."""
+
 CUSTOMER = {"authorization": "Bearer demo-u1"}
+
+CLEAN_RUNS = 2
+"""As many as a breaker needs successful probes."""
+
+OPEN_TIMES = re.compile(r"\b(open_time|max_open_time): [^\s,}]+")
+FORGIVING = "\nretry: {gate_max: 500ms}\nbreaker: {open_time: 500ms, max_open_time: 500ms}\n"
+"""Services are looked at again soon, so that one test's outage is over before the next test's."""
 
 
 class Bff:
@@ -79,9 +90,13 @@ def services():
 
 @pytest.fixture(scope="session")
 def policies_for(tmp_path_factory):
-    """Return a copy of the application's policies that name other addresses."""
+    """Return a copy of the application's policies that name other addresses.
 
-    def copy(urls):
+    Nothing is kept and nothing falls back unless *keeping*: most tests look at what a failure does to an answer that
+    has to be fetched.
+    """
+
+    def copy(urls, *, keeping=False):
         folder = tmp_path_factory.mktemp("application") / "policies"
         shutil.copytree(ROOT / "policies", folder)
         for file in (folder / "upstreams").glob("*.yaml"):
@@ -89,7 +104,11 @@ def policies_for(tmp_path_factory):
             for member, port in MEMBERS.items():
                 if member in urls:
                     text = text.replace(f"http://127.0.0.1:{port}", urls[member])
-            file.write_text(text, encoding="utf-8")
+            if not keeping:
+                text = SECTIONS.sub("", text) + "\ncache: {scope: off}\nfallback: {on_failure: error}\n"
+            file.write_text(OPEN_TIMES.sub(r"\1: 500ms", text), encoding="utf-8")
+        with (folder / "defaults.yaml").open("a", encoding="utf-8") as defaults:
+            defaults.write(FORGIVING)
         return folder
 
     return copy
@@ -115,6 +134,18 @@ def start_bff():
     yield start
     for one in started:
         one.close()
+
+
+@pytest.fixture(autouse=True)
+def well_again(request):
+    """After a test with an outage, wait until all breakers of the shared process are closed."""
+    app = request.getfixturevalue("bff") if "healed" in request.fixturenames else None
+    yield
+    clean, deadline = 0, time.monotonic() + 15
+    while app and clean < CLEAN_RUNS:
+        clean = 0 if "errors" in app.run("home").json() else clean + 1
+        assert time.monotonic() < deadline, "the services are well, and the screen is not whole"
+        time.sleep(0 if clean else 0.05)
 
 
 @pytest.fixture

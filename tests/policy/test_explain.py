@@ -1,6 +1,7 @@
 """Whatever stands in a policy, the answer is a list of problems that each have a place and words."""
 
 import json
+from typing import get_origin
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,11 +10,11 @@ from pydantic import ValidationError
 
 from bff.policy.document import parse
 from bff.policy.explain import explain
-from bff.policy.render import model_in, paths_of
+from bff.policy.render import entry_in, model_in, paths_of
 from bff.policy.schema import KINDS
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-_ANY = st.one_of(
+VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-5, 10**12),
@@ -28,21 +29,24 @@ _ANY = st.one_of(
 
 
 @st.composite
-def _values(draw):
-    """Return any value; a strategy of its own, because its name is shorter than what it is made of."""
-    return draw(_ANY)
+def documents(draw, model):
+    """Return documents with some keys of *model* and some others, and any values."""
+    names = draw(
+        st.lists(st.sampled_from([*model.model_fields, "atempt", "hots", "url"]), max_size=6, unique=True)
+    )
+    return {name: draw(values(model.model_fields.get(name))) for name in names}
 
 
-VALUES = _values()
-
-
-def documents(model):
-    """Return documents with the keys of *model* and some others, and any values."""
-    keys = {}
-    for name, field in model.model_fields.items():
-        inner = model_in(field.annotation)
-        keys[name] = (documents(inner) | VALUES) if inner else VALUES
-    return st.fixed_dictionaries({}, optional={**keys, "atempt": VALUES, "hots": VALUES, "url": VALUES})
+def values(field):
+    inner = model_in(field.annotation) if field else None
+    entry = entry_in(field.annotation) if field else None
+    if inner:
+        return documents(inner) | VALUES
+    if entry and get_origin(field.annotation) is dict:
+        return (
+            st.dictionaries(st.sampled_from(["dishes", "no name"]), documents(entry) | VALUES, max_size=2) | VALUES
+        )
+    return st.lists(documents(entry), max_size=2) | VALUES if entry else VALUES
 
 
 @pytest.mark.parametrize("kind", KINDS)

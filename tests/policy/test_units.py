@@ -113,3 +113,16 @@ def test_a_refused_size_comes_with_the_one_that_was_meant(wrong, right):
 def test_what_is_no_share_is_refused(value):
     with pytest.raises(Refused):
         parse_share(value)
+
+
+@pytest.mark.parametrize("parse", [parse_duration, parse_size])
+@pytest.mark.parametrize(
+    "value", [float("inf"), float("nan"), -3, -0.5, 10**400], ids=["inf", "nan", "-3", "-0.5", "huge"]
+)
+def test_a_number_that_no_unit_would_mend_is_refused_without_that_advice(parse, value):
+    """YAML reads `.inf` and `1e400` as numbers; neither "write infs" nor a crash helps whoever wrote them."""
+    with pytest.raises(Refused) as refused:
+        parse(value)
+
+    assert "needs a unit" not in str(refused.value)
+    assert refused.value.write is None

@@ -1,6 +1,7 @@
 """An answer in slices is the same answer, and others run in between."""
 
 import asyncio
+import json
 import time
 
 import orjson
@@ -18,7 +19,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.integers(0, 400), st.integers(0, 100))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_slices_make_the_same_json(value, size, repeat):
     """Also with slices so small that everything is cut."""
     body = {"data": [value] * repeat, "more": value}
@@ -57,3 +58,14 @@ def test_an_estimate_is_of_the_right_size():
     body = {"data": {"rows": [{"id": str(number), "name": "n" * 50} for number in range(1000)]}}
 
     assert 0.5 < estimate(body) / len(orjson.dumps(body)) < 2
+
+
+@pytest.mark.parametrize("padding", ["", "x" * 5000], ids=["small", "big"])
+@pytest.mark.parametrize("odd", [2**70, {1: "one"}, "\ud800"], ids=["big", "key", "surrogate"])
+async def test_an_odd_value_does_not_cost_the_whole_answer(odd, padding):
+    """Strawberry's JSON scalar takes whatever a resolver returns, and other servers encode these."""
+    body = {"data": {"odd": odd, "padding": [padding] * 10, "sound": 1}}
+
+    pieces = await encode(body, at_once=2000)
+
+    assert json.loads(b"".join(pieces)) == json.loads(json.dumps(body))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 
 import httpx
 import pytest
@@ -16,9 +17,10 @@ from upstreams.simulation.world.ledger import JUST_PLACED_ORDER, ON_THE_WAY_ORDE
 RIDE = f"o{ON_THE_WAY_ORDER}"
 
 
-def order_that_is(world: World, status: OrderStatus) -> str:
-    """Return the newest order of *status*."""
-    return next(f"o{i}" for i in range(ORDERS, 0, -1) if world.orders.order(i).status is status)
+def order_that_is(world: World, status: OrderStatus, *, skip: int = 0) -> str:
+    """Return the newest order of *status*, after *skip* newer ones; a ride begins when it is first asked for."""
+    found = (f"o{i}" for i in range(ORDERS, 0, -1) if world.orders.order(i).status is status)
+    return next(islice(found, skip, None))
 
 
 def events(reply: httpx.Response) -> Iterator[tuple[int, dict]]:
@@ -69,14 +71,14 @@ def test_what_nobody_delivers_is_404(client, order):
     assert couriers.get(f"/deliveries/{order}/events").status_code == 404
 
 
-def test_a_stream_goes_on_after_the_last_event_that_was_seen(client):
-    couriers = client("couriers")
-    with couriers.stream("GET", f"/deliveries/{RIDE}/events") as first:
+def test_a_stream_goes_on_after_the_last_event_that_was_seen(client, world):
+    couriers, ride = client("couriers"), order_that_is(world, OrderStatus.PICKED_UP, skip=2)
+    with couriers.stream("GET", f"/deliveries/{ride}/events") as first:
         stream = events(first)
         seen = [next(stream) for _ in range(3)]
     last = seen[-1][0]
 
-    with couriers.stream("GET", f"/deliveries/{RIDE}/events", headers={"last-event-id": str(last)}) as second:
+    with couriers.stream("GET", f"/deliveries/{ride}/events", headers={"last-event-id": str(last)}) as second:
         stream = events(second)
         more = [next(stream) for _ in range(3)]
 

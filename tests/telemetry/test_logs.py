@@ -9,13 +9,15 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from bff.codes import Code
-from bff.events import AttemptFinished, ErrorTold, OperationFinished
+from bff.events import AttemptFinished, BreakerChanged, ErrorTold, GateClosed, GateOpened, OperationFinished
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs
 from bff.telemetry.redaction import redact
+from bff.upstream.message import Origin
 from bff.upstream.outcome import Outcome
 
-ATTEMPT = AttemptFinished("catalog", "dishes", "http://127.0.0.1:9102", Outcome.OK, 0.0123, 200, "r1")
+ORIGIN = Origin("http", "127.0.0.1", 9102)
+ATTEMPT = AttemptFinished("catalog", "dishes", ORIGIN, Outcome.OK, 0.0123, 200, "r1")
 OPERATION = OperationFinished("r1", "Screen", "query", 0.5, 1, 0)
 
 
@@ -85,6 +87,39 @@ def test_attempts_and_operations_are_for_debugging():
 
     assert (attempt["event"], attempt["outcome"], attempt["ms"]) == ("attempt", "OK", 12.3)
     assert (operation["event"], operation["name"], operation["errors"]) == ("operation", "Screen", 1)
+
+
+def test_cb_16_a_breaker_that_opens_is_a_warning_with_its_numbers():
+    """Whoever is on call reads from one line what was left alone, why, and for how long."""
+    opened = BreakerChanged("catalog", "search", "closed", "open", "failure_rate", 0.5, 0.1, 24, 5.1)
+    closed = BreakerChanged("catalog", "search", "half_open", "closed", "probes", -1.0, -1.0, 0, 0.0)
+
+    first, second = lines(opened, closed)
+
+    del first["time"]
+    assert first == {
+        "level": "warning",
+        "event": "breaker",
+        "upstream": "catalog",
+        "group": "search",
+        "from": "closed",
+        "to": "open",
+        "cause": "failure_rate",
+        "failure_rate": 0.5,
+        "slow_rate": 0.1,
+        "calls": 24,
+        "open_ms": 5100,
+    }
+    assert (second["level"], second["to"], "open_ms" in second) == ("info", "closed", False)
+
+
+def test_a_gate_is_told_when_it_closes_and_when_it_opens():
+    closed = GateClosed("catalog", "default", ORIGIN, 30.0, "retry_after")
+
+    first, second = lines(closed, GateOpened("catalog", "default", ORIGIN, "time"))
+
+    assert (first["level"], first["origin"], first["closed_ms"]) == ("warning", str(ORIGIN), 30_000)
+    assert (second["level"], second["to"], "closed_ms" in second) == ("info", "open", False)
 
 
 def test_an_event_is_one_line_whatever_it_holds():

@@ -15,7 +15,6 @@ from upstreams.orders import OrderStatus
         (accounts.users, "u"),
         (catalog.restaurants_by_id, "r"),
         (catalog.dishes, "d"),
-        (orders.orders_by_id, "o"),
         (couriers.couriers_by_id, "c"),
         (payments.charges, "o"),
         (reviews.for_restaurants, "r"),
@@ -93,3 +92,13 @@ async def test_what_belongs_to_one_customer_needs_to_know_whom(context):
         await payments.methods(context)
 
     assert refused.value.status == 401
+
+
+async def test_a_batch_of_orders_has_the_customers_own_only(context, servers):
+    """The service knows whose they are; the maximum is its own all the same."""
+    keys = [f"o{number}" for number in range(1, orders.orders_by_id.max_keys + 2)]
+
+    found = await orders.orders_by_id.many(context, keys)
+
+    assert not any(isinstance(value, Exception) for value in found)
+    assert sum(servers["orders"].counts.values()) == 2

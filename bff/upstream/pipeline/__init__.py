@@ -5,7 +5,7 @@ from functools import partial
 
 from bff.upstream.pipeline.call import Call, Handler, Stage
 
-__all__ = ["ORDER", "SETTINGS", "Call", "Handler", "Stage", "build"]
+__all__ = ["ORDER", "SETTINGS", "STAGES", "Call", "Handler", "Stage", "build", "stage_of"]
 
 ORDER = (
     "cache",  # a fresh hit costs no task, no permit, no budget, no breaker check
@@ -39,6 +39,21 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
 }
 """Which policy keys a stage goes by: a key, or a section; the longest that fits a key decides."""
+
+
+STAGES = (*ORDER, "attempt", "transport")
+"""Everything that a call passes, outermost first."""
+
+
+def stage_of(key: str) -> str | None:
+    """Return the stage that goes by the policy key *key*, such as `retry.attempts`; None where none does."""
+    names = key.split(".")
+    for length in range(len(names), 0, -1):
+        prefix = ".".join(names[:length])
+        for stage, settings in SETTINGS.items():
+            if prefix in settings:
+                return stage
+    return None
 
 
 def build(stages: Sequence[Stage], transport: Handler) -> Handler:

@@ -1,14 +1,19 @@
 """How many attempts a service can take at once, found out by how long its answers take (AC-1, AC-4); pure.
 
 Gradient2 as in Netflix concurrency-limits, with two refinements, without which the limit creeps upwards for ever:
-- the limit grows only while answers are not slower than usual by more than `CALM`: its own queue is not progress;
+- the limit grows only while answers are not slower than usual by more than `CALM`, and gives back as much when
+  they are, for its own queue is not progress;
 - "as usual" follows slower answers only when our own concurrency cannot have caused them: while less than half
-  the limit is in use, or at the lowest limit. Quicker answers it follows always.
+  the limit is in use, or at the lowest limit. Clearly quicker answers it follows always.
+
+"Clearly" allows for the standard error of the mean: answers that vary much prove little.
 """
+
+import math
 
 from bff.upstream.outcome import Outcome
 
-WINDOW = 10
+WINDOW = 30
 """Answers between two looks at the limit: one answer alone is mostly noise."""
 
 CALM = 1.1
@@ -52,6 +57,7 @@ class Gradient2:
         self._limit = float(initial)
         self._usual: float | None = None
         self._sum = 0.0
+        self._squares = 0.0
         self._count = 0
         self._running = 0
         self._no_drop_before = float("-inf")
@@ -76,6 +82,7 @@ class Gradient2:
         elif outcome is Outcome.OK:
             self._count += 1
             self._sum += seconds
+            self._squares += seconds * seconds
             self._running = max(self._running, running)
             if self._count >= WINDOW:
                 self._look()
@@ -90,22 +97,25 @@ class Gradient2:
 
     def _look(self) -> None:
         short, running = self._sum / self._count, self._running
-        self._sum, self._count, self._running = 0.0, 0, 0
-        usual = self._learn(short, running)
+        doubt = math.sqrt(max(0.0, self._squares / self._count - short * short) / self._count)
+        self._sum, self._squares, self._count, self._running = 0.0, 0.0, 0, 0
+        usual = self._learn(short, doubt, running)
         gradient = max(_SHRINK, min(1.0, self._tolerance * usual / short)) if short > 0 else 1.0
         if gradient < 1:
             self._move_to(self._limit * gradient)
-        elif short <= usual * CALM and running >= self._limit / 2:
+        elif short - doubt > usual * CALM:
+            self._move_to(self._limit - self._queue)
+        elif running >= self._limit / 2:
             self._move_to(self._limit + self._queue)
 
-    def _learn(self, short: float, running: int) -> float:
+    def _learn(self, short: float, doubt: float, running: int) -> float:
         """Return how long an answer usually takes, in seconds, after taking *short* into account."""
         usual = self._usual
         if usual is None:
             usual = short
         elif usual > 2 * short:
             usual *= _DECAY**WINDOW
-        elif short < usual or running < self._limit / 2 or self.limit <= self._least:
+        elif (short + 2 * doubt) * CALM < usual or running < self._limit / 2 or self.limit <= self._least:
             usual += (short - usual) * min(1.0, self._weight * WINDOW)
         self._usual = usual
         return usual

@@ -61,8 +61,8 @@ class Balance:
         Raises:
             UpstreamError: No host can be used; nothing was sent (LB-7).
         """
-        now = self._clock.now
-        member = self.cluster.pick(now(), call.tried, call.hash_key)
+        cluster, now = self.cluster, self._clock.now
+        member = cluster.pick(now(), call.tried, call.hash_key)
         if member is None:
             raise UpstreamError(Outcome.CONNECT, "no host is healthy, and panic is turned off", sent=False)
         call.origin, call.prefix = member.origin, member.prefix
@@ -70,19 +70,26 @@ class Balance:
         try:
             response = await send(call)
         except UpstreamError as error:
-            self.cluster.record(member, self._blame(error, call.seconds), call.seconds, now())
+            cluster.record(member, self._blame(error, call.seconds), call.seconds, now())
             raise
         finally:
             member.active -= 1
-        self.cluster.record(member, Outcome.OK, call.seconds, now())
+        if cluster.learns_latency:
+            cluster.record(member, Outcome.OK, call.seconds, now())
+        else:
+            cluster.answered(member)
         if self._fail_header is not None and self._fail_header in response.headers:
-            self.cluster.health_changed(member, "unhealthy", f"answered with {self._fail_header}", now())
+            cluster.health_changed(member, "unhealthy", f"answered with {self._fail_header}", now())
         return response
 
     def _blame(self, error: UpstreamError, seconds: float) -> Outcome:
-        """Return the outcome as far as it says something about the host: our own haste does not."""
-        ours = error.phase in ("operation", "call") and seconds < self._slow_after
-        return Outcome.CANCELLED if ours and error.outcome is Outcome.READ_TIMEOUT else error.outcome
+        """Return the outcome as far as it says something about the host; our own haste and refusals do not."""
+        hasty = error.phase in ("operation", "call") and seconds < self._slow_after
+        if error.outcome is Outcome.READ_TIMEOUT and (hasty or error.sent is False):
+            return Outcome.CANCELLED
+        if error.outcome is Outcome.THROTTLED and error.status is None:
+            return Outcome.CANCELLED
+        return error.outcome
 
 
 def balance_of(name: str, policy: UpstreamPolicy, *, clock: Clock, rng: Random, notify: Notify) -> Balance:

@@ -49,6 +49,7 @@ class Permits:
         self._codel = codel
         self._clock = clock
         self._queue: OrderedDict[_Waiter, None] = OrderedDict()
+        self._queued = False
         self._reaper: asyncio.Task[None] | None = None
         self._reaps_at = 0.0
 
@@ -75,6 +76,7 @@ class Permits:
         now = self._clock.now()
         waiter = _Waiter(now, deadline, asyncio.get_running_loop().create_future())
         self._queue[waiter] = None
+        self._queued = True
         self._watch(min(deadline, now + self._codel.longest_wait))
         try:
             return await waiter.future
@@ -87,6 +89,8 @@ class Permits:
         self.in_flight -= 1
         if self._queue:
             self.serve()
+        elif self._queued:
+            self._drained()
 
     def serve(self) -> None:
         """Hand out what is free, such as after the limit has grown."""
@@ -95,15 +99,21 @@ class Permits:
         now = self._clock.now()
         while self._queue and self.in_flight < self.limit:
             waiter, _ = self._queue.popitem(last=self._codel.overloaded)
+            if waiter.future.done():  # cancelled in this very turn, and not yet resumed to say so
+                continue
             self.in_flight += 1
             self._codel.waited(now - waiter.since, now)
             waiter.future.set_result(None)
-        self._after_change(now)
+        if not self._queue:
+            self._drained()
+        elif self._codel.overloaded:
+            self._watch(now)
 
     async def close(self) -> None:
         """Stop looking after the queue; whoever still waits is refused."""
         for waiter in self._queue:
-            waiter.future.set_result("overloaded")
+            if not waiter.future.done():
+                waiter.future.set_result("overloaded")
         self._queue.clear()
         if self._reaper is not None:
             self._reaper.cancel()
@@ -115,15 +125,13 @@ class Permits:
         future = waiter.future
         if future.cancelled():
             self._queue.pop(waiter, None)
-            self._after_change(self._clock.now())
         elif future.done() and future.result() is None:
             self.give_back()
 
-    def _after_change(self, now: float) -> None:
-        if not self._queue:
-            self._codel.drained()
-        elif self._codel.overloaded:
-            self._watch(now)
+    def _drained(self) -> None:
+        """Note that nobody waits because everybody was served, not because they were refused or left."""
+        self._queued = False
+        self._codel.drained()
 
     def _watch(self, moment: float) -> None:
         """See to it that the queue is looked at by *moment*."""
@@ -147,8 +155,10 @@ class Permits:
         codel = self._codel
         ends = []
         for waiter in tuple(self._queue):
-            longest = codel.longest_wait
-            end = min(waiter.deadline, waiter.since + longest)
+            if waiter.future.done():
+                del self._queue[waiter]
+                continue
+            end = min(waiter.deadline, waiter.since + codel.longest_wait)
             if end > now:
                 ends.append(end)
                 continue
@@ -157,8 +167,6 @@ class Permits:
             codel.waited(now - waiter.since, now)
             waiter.future.set_result(reason)
         self._reaps_at = min(ends, default=now)
-        if not self._queue:
-            codel.drained()
 
 
 class Bulkhead:

@@ -49,6 +49,8 @@ class Cluster:
     Attributes:
         members: All hosts.
         last_used: When the last attempt was sent on its way; minus infinity before the first.
+        learns_latency: Whether `record` has to be told of good answers too; otherwise `answered` suffices.
+        answered: Notes one good answer of a host.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class Cluster:
         self._levels = tuple(tuple(level) for level in levels)
         self._picker = picker
         self._ewma = picker if isinstance(picker, PeakEwma) else None
+        self.learns_latency = self._ewma is not None
+        self.answered = outliers.answered
         self._outliers = outliers
         self._rules = rules
         self._rng = rng

@@ -16,7 +16,7 @@ class Fanout:
 
     Attributes:
         running: Those under way.
-        total: Those begun.
+        total: Those begun or waiting to begin, in all.
         waiting: Whoever wants to begin and has to wait, oldest first.
     """
 
@@ -69,11 +69,11 @@ class FanoutGuard:
             return await send(call)
         if fanout.total >= self._in_all:
             raise FanoutExceeded(f"the operation has begun {fanout.total} attempts, as many as it may")
+        fanout.total += 1
         if fanout.running < self._at_once and not fanout.waiting:
             fanout.running += 1
         else:
             await self._wait(fanout, call.deadline)
-        fanout.total += 1
         try:
             return await send(call)
         finally:

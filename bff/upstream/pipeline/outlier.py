@@ -89,15 +89,21 @@ class Outliers:
         """Return whether *member* is ejected."""
         return self._records[member].until is not None
 
+    def answered(self, member: Member) -> None:
+        """Count one good answer of *member*."""
+        record = self._records[member]
+        record.calls += 1
+        if record.local or record.in_a_row:
+            record.local = record.in_a_row = 0
+
     def record(self, member: Member, outcome: Outcome, now: float) -> Ejection | None:
         """Count one attempt at *member*, and eject it when that was one failure too many."""
-        record = self._records[member]
         if outcome is Outcome.OK:
-            record.local = record.in_a_row = 0
-            record.calls += 1
+            self.answered(member)
             return None
         if outcome in SILENT:
             return None
+        record = self._records[member]
         record.calls += 1
         rules = self._rules
         if outcome in LOCAL:
