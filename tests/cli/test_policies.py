@@ -54,6 +54,10 @@ def test_the_stages_of_one_endpoint_are_shown_in_their_order_with_the_origin_tha
     assert ["transport", "timeouts.connect", "500ms", "default"] in lines
     shown = list(dict.fromkeys(line[0] for line in lines[4:] if line))
     assert shown == [
+        "cache",
+        "coalesce",
+        "degrade",
+        "fill",
         "deadline",
         "retry",
         "hedge",

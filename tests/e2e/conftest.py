@@ -92,8 +92,8 @@ def services():
 def policies_for(tmp_path_factory):
     """Return a copy of the application's policies that name other addresses.
 
-    Nothing is kept and nothing falls back unless *keeping*: most tests look at what a failure does to an answer that
-    has to be fetched.
+    Nothing is kept and nothing falls back unless *keeping*: most tests look at what a failure does to an answer
+    that has to be fetched.
     """
 
     def copy(urls, *, keeping=False):

@@ -16,6 +16,9 @@ from bff.upstream.cache.entry import Entry
 MAX_TTL = 86_400.0
 """Seconds; nothing stays fresh for longer (CA-5)."""
 
+UNKNOWN_AGE = 2.0**31
+"""Seconds; an answer of unknown age is old (CA-5)."""
+
 KEPT_STATUSES = frozenset({200, 203, 204})
 
 _EXPLICIT = ("s-maxage", "max-age", "public", "no-cache")
@@ -60,7 +63,7 @@ def audience(
         credentials: Whether the call carried anything that tells users apart.
     """
     refused = rules.scope == "off" or status not in KEPT_STATUSES or "no-store" in directives
-    if refused or "*" in headers.get("vary", "") or "content-range" in headers:
+    if refused or "*" in headers.get("vary", ""):
         return None
     if not (rules.default_ttl or "expires" in headers or any(name in directives for name in _EXPLICIT)):
         return None
@@ -121,9 +124,9 @@ def initial_age(headers: Mapping[str, str], wall: float, delay: float) -> float:
 
 
 def told_age(headers: Mapping[str, str]) -> float:
-    """Return what the `Age` field says, in seconds: of several values the first, of broken ones 0."""
-    value = headers.get("age", "").partition(",")[0].strip()
-    return float(min(int(value), 2**31)) if value.isascii() and value.isdigit() else 0.0
+    """Return what the `Age` field says, in seconds; `UNKNOWN_AGE` where it cannot be read."""
+    value = headers.get("age", "0").strip()
+    return float(min(int(value), 2**31)) if value.isascii() and value.isdigit() else UNKNOWN_AGE
 
 
 def state(entry: Entry, now: float, *, beta: float = 0.0, draw: float = 1.0) -> State:

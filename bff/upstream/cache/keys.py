@@ -56,7 +56,7 @@ def partition(call: "Call", rules: "CacheRules") -> str | None:
     """
     principal = call.principal
     known = principal is not None and bool(principal.issuer or principal.subject)
-    named = rules.key_headers
+    named = rules.key_headers | rules.impersonal_headers
     told = [
         (name, value)
         for name, value in sorted(call.headers.items())

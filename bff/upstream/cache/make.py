@@ -29,6 +29,9 @@ _OF_ONE_CONNECTION = frozenset(
         "upgrade",
     }
 )
+_OF_THE_BODY = _OF_ONE_CONNECTION | {"content-md5", "content-range", "etag"}
+"""What a 304 does not change: it says nothing new about the body that is kept (RFC 9111, section 3.2)."""
+
 _MAX_SURROGATES = 32
 _LONGEST_SURROGATE = 64
 
@@ -74,12 +77,13 @@ def entry_of(
         rng: Draws the jitter.
     """
     headers = response.headers
+    age = freshness.told_age(headers)
     return Entry(
         status=response.status,
         headers=kept_headers(headers, directives),
         body=response.body,
         born=now - freshness.initial_age(headers, wall, delta),
-        made=now - freshness.told_age(headers),
+        made=now - (0.0 if age == freshness.UNKNOWN_AGE else age),
         ttl=times.ttl * (1 - jitter * rng.random()),
         swr=times.swr,
         sie=times.sie,
@@ -90,7 +94,7 @@ def entry_of(
 
 def renewed(entry: Entry, answer: Response) -> Response:
     """Return what *entry* becomes by a 304 *answer*: its body, with the header fields that are new (CA-6)."""
-    fresh = {name: value for name, value in answer.headers.items() if name not in _OF_ONE_CONNECTION}
+    fresh = {name: value for name, value in answer.headers.items() if name not in _OF_THE_BODY}
     headers = {**entry.headers, **fresh}
     if "age" in answer.headers:
         headers["age"] = answer.headers["age"]
@@ -103,8 +107,9 @@ def useful(entry: Entry, now: float) -> bool:
 
 
 def response_of(entry: Entry, now: float, note: Note | None = None) -> Response:
-    """Return what a caller gets of *entry*; a noted one is worth nothing downstream."""
-    return Response(entry.status, entry.headers, entry.body, note=note, keeping=keeping_of(entry, now, note))
+    """Return what a caller gets of *entry*, with its `Age`; a noted one is worth nothing downstream (CA-5)."""
+    headers = {**entry.headers, "age": str(max(0, int(now - entry.born)))}
+    return Response(entry.status, headers, entry.body, note=note, keeping=keeping_of(entry, now, note))
 
 
 def keeping_of(entry: Entry, now: float, note: Note | None = None) -> Keeping:

@@ -25,6 +25,7 @@ REFUSALS = frozenset(
 )
 """The service has said no: nothing has changed there."""
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _NOT_FOUND = 404
 
 
@@ -66,7 +67,7 @@ class Cache:
     async def __call__(self, call: Call, send: Handler) -> Response:
         """Answer *call* from what is kept, or pass it on."""
         if not call.cacheable:
-            return await self._change(call, send)
+            return await (send(call) if call.method in _READING else self._change(call, send))
         if self._policy.scope == "off":
             return await send(call)
         call.lookup = lookup = self._lookup(call)

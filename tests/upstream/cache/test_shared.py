@@ -121,7 +121,7 @@ async def test_a_broken_entry_in_redis_is_a_miss(replica, redis_server, reply):
         bff.service.answer = lambda _: reply("v", cache_control="max-age=60")
     await ask(one)
     await one.entries.written()
-    (key,) = [slot[0] for slot in one.entries._local]  # noqa: SLF001 - to break what lies there
+    (key,) = [slot[0] for slot in one.entries._local]
     redis_server.command("SET", f"bff:test:{key}", "broken")
 
     assert await ask(other) == b'"v"'

@@ -301,7 +301,7 @@ async def test_lifetimes_are_spread_and_never_lengthened(make_bff, reply):
     asked = len(bff.service.requests)
 
     assert 30 < asked < 70
-    for kept in bff.entries._local._slots.values():  # noqa: SLF001 - what no caller can see
+    for kept in bff.entries._local._slots.values():
         assert kept.value.ttl <= 100.0
 
 
