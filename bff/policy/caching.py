@@ -60,8 +60,8 @@ class CacheRules(Policy):
     """Request headers that make a different answer although the service's `Vary` does not say so (CA-3)."""
 
     impersonal_headers: frozenset[Header] = frozenset()
-    """Request headers that travel on and tell no two users apart, such as `x-app-version`. Every other one that does
-    counts as a credential, but the language, media types and tracing (CA-2)."""
+    """Request headers that travel on and tell no two users apart, such as `x-app-version`. Every other one that
+    travels on counts as a credential, but the language, media types and tracing (CA-2)."""
 
     sort_query: Switch = False
     """Whether the order of query parameters means nothing."""
