@@ -22,6 +22,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready bff/web/dist/.built ## Make the virtual environment and the web page, everything pinned
 
 include bff/web/web.mk
+include tests/redis.mk
 
 demo: $(VENV)/.ready bff/web/dist/.built ## Run the reference application: services, BFF, GraphiQL
 	@$(BIN)/bff demo
