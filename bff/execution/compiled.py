@@ -12,6 +12,7 @@ from strawberry.schema.base import BaseSchema
 from strawberry.types.arguments import convert_arguments
 
 from bff.codes import Code
+from bff.context import Context
 from bff.errors import OperationStopped, ResolverCancelled
 from bff.execution.compiler import BatchOf, BatchResolve, Operations, PathOf, compiled_executor
 from bff.execution.compiler.execute import Compiled, begin, no_batch
