@@ -23,7 +23,6 @@ setup: $(VENV)/.ready bff/web/dist/.built ## Make the virtual environment and th
 
 include bff/web/web.mk
 include tests/redis.mk
-include tests/redis.mk
 
 demo: $(VENV)/.ready bff/web/dist/.built ## Run the reference application: services, BFF, GraphiQL
 	@$(BIN)/bff demo

@@ -42,7 +42,7 @@ PathOf = Callable[[int], Path]
 """Tells where the field of parent number n stands in the response."""
 
 BatchResolve = Callable[[list[Any], Any, dict[str, Any], PathOf], Awaitable[Sequence[Any]]]
-"""Resolves a field for many parents: `(parents, first one's info, arguments, path_of)` to a value or error each."""
+"""Resolves a field for many parents: `(parents, info of the first, arguments, path_of)` to values or errors."""
 
 BatchOf = Callable[[GraphQLField], BatchResolve | None]
 """Tells the batch form of a field, None where it has none."""
