@@ -10,8 +10,6 @@ import pytest
 
 from bff.testing.redis_server import RedisServer
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 REVIEWS = '{ restaurant(id: "r1") { reviews { averageRating } } }'
 CACHEABLE = {"query": "{ restaurants(first: 3) { edges { node { id name } } } }"}
 SIMPLE = {"graphql-require-preflight": "1", "accept": "application/json"}
