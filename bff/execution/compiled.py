@@ -12,11 +12,13 @@ from strawberry.schema.base import BaseSchema
 from strawberry.types.arguments import convert_arguments
 
 from bff.codes import Code
+from bff.context import Context
 from bff.errors import OperationStopped, ResolverCancelled
-from bff.execution.compiler import BatchOf, BatchResolve, Operations, compiled_executor
+from bff.execution.compiler import BatchOf, BatchResolve, Operations, PathOf, compiled_executor
 from bff.execution.compiler.execute import Compiled, begin, no_batch
 from bff.execution.compiler.runtime import Run as Running
 from bff.execution.compiler.waiting import Work
+from bff.execution.degraded import Degraded, with_notes
 from bff.execution.documents import Refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run, interpreter
@@ -24,6 +26,7 @@ from bff.execution.resolver import METADATA_KEY, FieldResolver
 from bff.execution.strawberry_schema import graphql_schema_of
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import WrongBatch
+from bff.upstream.message import NOT_KEPT
 from bff.upstream.outcome import Outcome as Happened
 
 
@@ -144,7 +147,9 @@ def batches(schema: strawberry.Schema) -> BatchOf:
         if definition.extensions or converter._get_field_exception_handlers(definition):  # noqa: SLF001 - Strawberry has no public way to it
             return None
 
-        async def batch(parents: list[Any], info: Any, arguments: dict[str, Any]) -> Sequence[Any]:
+        async def batch(
+            parents: list[Any], info: Any, arguments: dict[str, Any], path_of: PathOf
+        ) -> Sequence[Any]:
             if arguments:
                 arguments = convert_arguments(
                     arguments, definition.arguments, converter.scalar_registry, schema.config
@@ -158,11 +163,26 @@ def batches(schema: strawberry.Schema) -> BatchOf:
                 raise UpstreamError(Happened.LOCAL_BUG, message) from None
             if not isinstance(values, Sequence) or len(values) != len(parents):
                 raise WrongBatch(resolver.name, len(parents), values)
-            return values
+            if not resolver.calls:
+                context.operation.use(NOT_KEPT)
+            return tell_notes(values, context, path_of) if context.noted else values
 
         return batch
 
     return batch_of
+
+
+def tell_notes(values: Sequence[Any], context: Context, path_of: PathOf) -> Sequence[Any]:
+    """Return *values* bare, with what there is to say about them noted at the fields that they feed."""
+    told = []
+    for place, value in enumerate(with_notes(values, context.noted)):
+        if type(value) is not Degraded:
+            told.append(value)
+            continue
+        told.append(value.value)
+        for note in value.notes:
+            context.operation.degrade(tuple(path_of(place).as_list()), note)
+    return told
 
 
 def _raise_if_we_are_cancelled() -> None:

@@ -82,7 +82,7 @@ async def user(post: Post, _info: Any) -> User:
     return USERS[post.user_id]
 
 
-async def users(parents: list[Post], _info: Any, _arguments: dict[str, Any]) -> list[User]:
+async def users(parents: list[Post], _info: Any, _arguments: dict[str, Any], _path_of: Any) -> list[User]:
     return [USERS[post.user_id] for post in parents]
 
 

@@ -2,7 +2,7 @@
 
 from bff.execution.compiler.cache import CompiledOperation, Operations
 from bff.execution.compiler.execute import CompiledExecutor, compiled_executor, execute
-from bff.execution.compiler.plan import BatchOf, BatchResolve
+from bff.execution.compiler.plan import BatchOf, BatchResolve, PathOf
 from bff.execution.compiler.shadow import Difference, shadow
 from bff.execution.compiler.subscribe import experimental_execute_incrementally, subscribe
 
@@ -13,6 +13,7 @@ __all__ = [
     "CompiledOperation",
     "Difference",
     "Operations",
+    "PathOf",
     "compiled_executor",
     "execute",
     "experimental_execute_incrementally",

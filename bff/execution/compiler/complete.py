@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from graphql import GraphQLError
 from graphql.execution import Executor
-from graphql.pyutils import Undefined, is_iterable
+from graphql.pyutils import Path, Undefined, is_iterable
 
 from bff.execution.compiler.abstract import all_are, find_types, is_of_type
 from bff.execution.compiler.failures import put
@@ -239,10 +239,15 @@ def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
     if not sources:
         return
     assert field.batch is not None, "only called for batches"
+
+    def path_of(place: int) -> Path:
+        number = place if numbers is None else numbers[place]
+        return Path(wave.path(number), field.key, field.parent_type.name)
+
     first = 0 if numbers is None else numbers[0]
     try:
         arguments = dict(run.arguments(field))
-        awaitable = field.batch(list(sources), run.info(field, wave, first), arguments)
+        awaitable = field.batch(list(sources), run.info(field, wave, first), arguments, path_of)
     except Exception as error:  # noqa: BLE001 - it belongs to the field
         complete(run, wave, field, numbers, [error] * len(sources))
         return

@@ -36,9 +36,13 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import Visitor, visit
+from graphql.pyutils import Path
 
-BatchResolve = Callable[[list[Any], Any, dict[str, Any]], Awaitable[Sequence[Any]]]
-"""Resolves a field for many parents: `(parents, info of the first, arguments)` to a value or exception each."""
+PathOf = Callable[[int], Path]
+"""Tells where the field of parent number n stands in the response."""
+
+BatchResolve = Callable[[list[Any], Any, dict[str, Any], PathOf], Awaitable[Sequence[Any]]]
+"""Resolves a field for many parents: `(parents, info of the first, arguments, path_of)` to values or errors."""
 
 BatchOf = Callable[[GraphQLField], BatchResolve | None]
 """Tells the batch form of a field, None where it has none."""

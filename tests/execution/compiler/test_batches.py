@@ -35,9 +35,10 @@ def batch():
                     return None
                 name, function = fields[id(field)]
 
-                async def resolve(parents, info, arguments):
+                async def resolve(parents, info, arguments, path_of):
                     self.calls.append((name, [parent["id"] for parent in parents]))
                     self.info = info
+                    self.paths = [path_of(place).as_list() for place in range(len(parents))]
                     return await function(parents, arguments)
 
                 return resolve
@@ -86,6 +87,14 @@ def test_info_names_the_first_parent(oracle, batch):
     it.run(oracle, "{ posts { user { id } } }", context_value="context")
 
     assert (it.info.path.as_list(), it.info.context) == (["posts", 0, "user"], "context")
+
+
+def test_the_path_of_each_parent_can_be_asked_for(oracle, batch):
+    """What there is to say about one value is said at its own field."""
+    it = batch(user=users)
+    it.run(oracle, "{ nested { user { id } } }")
+
+    assert it.paths == [["nested", 0, 0, "user"], ["nested", 0, 1, "user"], ["nested", 2, 1, "user"]]
 
 
 def test_batches_follow_batches(oracle, batch):
