@@ -29,13 +29,17 @@ _RATE = 600.0
 _KEPT = 30.0
 _SERVICE = Service("catalog", workers=40, seconds=0.1, queue=2000)
 
+_OUTSIDE = {"scope": "off"}
+"""The cache of this world is one that all replicas share; here it stands before them."""
+
 NAIVE = policy_of(
     retry={"attempts": 4, "budget": {"ratio": "100%", "reserve": 1000}},
     breaker={"mode": "disabled"},
+    cache=_OUTSIDE,
 )
 """Three repetitions, no budget, no breaker; everything else as shipped."""
 
-DEFAULTS = policy_of()
+DEFAULTS = policy_of(cache=_OUTSIDE)
 """Nothing but our defaults."""
 
 
