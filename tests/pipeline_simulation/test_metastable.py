@@ -11,8 +11,8 @@ from bff.testing.simulation.metastable import BEFORE, DEFAULTS, NAIVE, OUTAGE, c
 from bff.testing.simulation.world import simulate
 
 BACK = int(BEFORE + OUTAGE)
-SCALE = 0.15
-"""A part of the picture's load and capacity, so that the test takes seconds."""
+SCALE = 0.25
+"""A quarter of the picture's load and capacity; with less, breakers learn too late."""
 
 _OVERLOADED_ON_PURPOSE = tuple(law for law in LAWS if law is not recovered_services_are_used)
 
