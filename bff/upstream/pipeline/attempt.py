@@ -8,7 +8,7 @@ from bff.upstream.outcome import Outcome, classify
 from bff.upstream.pipeline.call import Call
 from bff.upstream.pipeline.throttling import asked_wait
 from bff.upstream.transport import Transport
-from bff.upstream.transport.patience import fair_timeout
+from bff.upstream.transport.patience import FairTimeout
 
 _KEPT_BODY = 16_384  # enough for every refusal that an application reads, such as problem+json
 _NOT_MODIFIED = 304
@@ -82,7 +82,7 @@ class Attempt:
         limit = min(self._timeout, left)
         request = self._request(call, limit)
         try:
-            async with fair_timeout(limit):
+            async with FairTimeout(limit):
                 return await self._transport.send(request)
         except TimeoutError as error:
             raise self._timed_out(limit, "attempt" if self._timeout < left else call.limited_by) from error

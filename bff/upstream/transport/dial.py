@@ -10,7 +10,7 @@ from bff.upstream.errors import UpstreamError
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
 from bff.upstream.transport.connection import Connection
-from bff.upstream.transport.patience import fair_timeout
+from bff.upstream.transport.patience import FairTimeout
 from bff.upstream.transport.resolve import Resolver
 
 STAGGER = 0.25
@@ -53,7 +53,7 @@ class Dialler:
         origin = connection.origin
         addresses = await self._resolver.resolve(origin.host, origin.port, timeout=self._limits.dns_timeout)
         try:
-            async with fair_timeout(self._limits.connect_timeout):
+            async with FairTimeout(self._limits.connect_timeout):
                 sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=STAGGER)
                 await self._adopt(connection, sock)
         except TimeoutError as error:

@@ -1,16 +1,14 @@
 """A time limit that does not blame others for a stall of our own event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 _PUNCTUAL = 0.005
 """Seconds by which a timer of an idle loop may be late."""
 
 
-@asynccontextmanager
-async def fair_timeout(seconds: float) -> AsyncIterator[None]:
-    """End the body after *seconds*, like `asyncio.timeout`, unless our own loop stood still meanwhile.
+class FairTimeout:
+    """Ends its body after *seconds*, like `asyncio.timeout`, unless our own loop stood still meanwhile.
 
     A loop that was busy for longer than the limit finds timer and answer due at once and lets the timer win. So a
     timer that comes late gives what it was late by, at most *seconds*, to the answer (fault 31).
@@ -18,23 +16,35 @@ async def fair_timeout(seconds: float) -> AsyncIterator[None]:
     Raises:
         TimeoutError: Time is up.
     """
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as limit:
-        due = loop.time() + seconds
 
-        def end() -> None:
-            limit.reschedule(loop.time())
+    __slots__ = ("_due", "_limit", "_loop", "_seconds", "_timer")
 
-        def look() -> None:
-            late = loop.time() - due
-            if late > _PUNCTUAL:
-                timers.append(loop.call_later(min(late, seconds), end))
-            else:
-                end()
+    _due: float
+    _loop: asyncio.AbstractEventLoop
+    _timer: asyncio.TimerHandle
 
-        timers = [loop.call_later(seconds, look)]
-        try:
-            yield
-        finally:
-            for timer in timers:
-                timer.cancel()
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._limit = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        await self._limit.__aenter__()
+        self._due = loop.time() + self._seconds
+        self._timer = loop.call_later(self._seconds, self._look)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._timer.cancel()
+        return await self._limit.__aexit__(kind, error, trace)
+
+    def _look(self) -> None:
+        late = self._loop.time() - self._due
+        if late > _PUNCTUAL:
+            self._timer = self._loop.call_later(min(late, self._seconds), self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._limit.reschedule(self._loop.time())
