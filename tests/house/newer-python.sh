@@ -20,4 +20,4 @@ if [ ! -e .venv-newer/.ready ] || [ constraints.txt -nt .venv-newer/.ready ] || 
   PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-newer/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
   touch .venv-newer/.ready
 fi
-exec .venv-newer/bin/python -m pytest -n "${JOBS:-auto}" --dist loadfile -q -m 'not browser and not slow' --ignore=tests/e2e --ignore=tests/faults --ignore=tests/docker --ignore=tests/web
+exec .venv-newer/bin/python -m pytest -n "${JOBS:-auto}" --dist loadfile -q -m 'not browser and not slow' --ignore=tests/e2e --ignore=tests/faults --ignore=tests/docker --ignore=tests/web --ignore=tests/pipeline_simulation
