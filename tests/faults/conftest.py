@@ -20,8 +20,8 @@ IMPATIENT = {
         "total": "900ms", "attempt": "250ms", "connect": "100ms", "dns": "100ms", "read_idle": "250ms",
         "write_idle": "250ms", "queue": "100ms",
     },
-    "pool": {"keepalive_expiry": "300ms"},
-    "retry": {"gate_max": "2s", "first_delay": "10ms", "max_delay": "20ms"},
+    "pool": {"keepalive_expiry": "150ms"},
+    "retry": {"gate_max": "4s", "first_delay": "10ms", "max_delay": "20ms"},
     "breaker": {"window": "1s", "open_time": "500ms", "max_open_time": "1s", "open_jitter": "0%"},
     "forward": {"headers": ["authorization"]},
 }  # fmt: skip
@@ -102,9 +102,7 @@ def bff(start_bff, shaky, steady, pair, policy_of_shaky):
 def trouble(bff, shaky, steady, pair):
     """Return a function that begins a trial of the file's bff, `with trouble("thing") as trial`."""
 
-    def begin(*affected, query=SCREEN):
-        return unharmed(
-            bff, [shaky, steady, *pair], affected=set(affected), query=query, open_time=MAX_OPEN_TIME
-        )
+    def begin(*affected, query=SCREEN, open_time=MAX_OPEN_TIME):
+        return unharmed(bff, [shaky, steady, *pair], affected=set(affected), query=query, open_time=open_time)
 
     return begin

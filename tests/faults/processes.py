@@ -1,6 +1,7 @@
 """The processes that faults happen to: `bff serve`, services, and what /proc knows of them."""
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -9,7 +10,10 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import threading
+import time
+from array import array
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -171,8 +175,16 @@ class Bff:
 
     def log(self, since: int = 0, **having: Any) -> list[dict[str, Any]]:
         """Return its log from line *since* on: the lines that have all of *having*."""
+        self._catch_up()
         lines = [msgspec.json.decode(line) for line in self.lines[since:]]
         return [line for line in lines if all(line.get(name) == value for name, value in having.items())]
+
+    def _catch_up(self) -> None:
+        """Wait until all that was written has been read."""
+        unread = array("i", [1])
+        while unread[0] and not self.process.stderr.closed:
+            fcntl.ioctl(self.process.stderr, termios.FIONREAD, unread)
+            time.sleep(0.01)
 
     def ask(self, query: str, user: str = "nobody", **headers: str) -> httpx.Response:
         """Ask *query* in the name of *user*."""

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import ssl
 import sys
 from email.utils import formatdate
 
@@ -57,7 +58,17 @@ async def healthy(request: Request) -> Reply:
     return Reply.json({"ok": True})
 
 
-async def serve(port: int, off: float) -> None:
+def server_context(file: str | None) -> ssl.SSLContext | None:
+    """Return what TLS needs, None for a service without."""
+    if file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+async def serve(options: argparse.Namespace) -> None:
+    off = options.clock_off
     routes = Routes()
     for method, path, handler in [
         ("GET", "/things/{id}", one),
@@ -68,7 +79,8 @@ async def serve(port: int, off: float) -> None:
         ("GET", "/health", healthy),
     ]:
         routes.add(method, path, handler)
-    async with FaultyServer(routes, port=port, control_port=0, clock=WrongClock(off)) as server:
+    tls, clock = server_context(options.certificate), WrongClock(off)
+    async with FaultyServer(routes, port=options.port, control_port=0, clock=clock, tls=tls) as server:
         print(server.url, server.control_url, flush=True)
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(
@@ -81,5 +93,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--clock-off", type=float, default=0.0)
     parser.add_argument("--port", type=int, default=0)
-    options = parser.parse_args()
-    asyncio.run(serve(options.port, options.clock_off))
+    parser.add_argument("--certificate", help="PEM file with key and certificate")
+    asyncio.run(serve(parser.parse_args()))
