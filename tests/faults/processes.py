@@ -64,28 +64,24 @@ def descriptors(pid: int) -> int:
 class Service:
     """One `service.py`; it can be broken, frozen, killed and started again on its port."""
 
-    def __init__(self, *arguments: str, cwd: Path = HERE) -> None:
-        self._arguments = arguments
-        self._cwd = cwd
-        self.start()
+    def __init__(self, *arguments: str) -> None:
+        self._start(*arguments)
 
-    def start(self, *more: str) -> None:
-        """Start the process."""
+    def _start(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "service.py"), *self._arguments, *more],
+            [sys.executable, str(HERE / "service.py"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=ENVIRONMENT,
-            cwd=self._cwd,
         )
         line = self.process.stdout.readline().split()
         assert len(line) == 2, "the service did not start"
         self.url, self._control = line
 
-    def restart(self) -> None:
-        """Start it again where it was."""
-        self.start(f"--port={urlsplit(self.url).port}")
+    def restart(self, *arguments: str) -> None:
+        """Start it again where it was, with *arguments*."""
+        self._start(f"--port={urlsplit(self.url).port}", *arguments)
 
     def kill(self) -> None:
         """End it as a machine that goes away."""

@@ -177,7 +177,13 @@ def recovered(trial: Trial, query: str, within: float) -> float:
 
 @contextmanager
 def unharmed(
-    bff: Bff, services: list[Service], *, affected: set[str], query: str = SCREEN, open_time: float
+    bff: Bff,
+    services: list[Service],
+    *,
+    affected: set[str],
+    query: str = SCREEN,
+    open_time: float,
+    idle: int = 0,
 ) -> Iterator[Trial]:
     """Let a fault happen to *services*, then see that G1 to G8 held and that nothing is left of it.
 
@@ -187,10 +193,11 @@ def unharmed(
         affected: Fields of `Query` or `Mutation` that may be null with an error meanwhile; no other may.
         query: Answered whole before, and again after at most twice *open_time*.
         open_time: The longest time that a breaker may stay open, in seconds.
+        idle: How many connections to each service health checks keep open.
     """
     trial = Trial(bff, services, affected)
     recovered(trial, query, 2 * open_time)
-    before = _settled(bff, services)
+    before = _settled(bff, services, idle)
     memory = resident(bff.pid)
     trial.first = len(bff.lines)
 
@@ -215,15 +222,16 @@ def _gauges(bff: Bff, services: list[Service]) -> Gauges:
     return {**connections, "descriptors": descriptors(bff.pid), "threads": len(tasks_of(bff.pid))}
 
 
-def _settled(bff: Bff, services: list[Service]) -> Gauges:
-    """Return the gauges once idle connections are gone."""
-    idle = {f"connections {service.url}": 0 for service in services}
-    return _awaited(bff, services, lambda now: all(now.get(name, 0) == 0 for name in idle))
+def _settled(bff: Bff, services: list[Service], idle: int) -> Gauges:
+    """Return the gauges once there are no connections but *idle* ones at each service, with those added."""
+    names = {f"connections {service.url}" for service in services}
+    now = _awaited(bff, services, lambda now: all(now.get(name, 0) <= idle for name in names))
+    return {**now, **dict.fromkeys(names, idle), "descriptors": now["descriptors"] + idle * len(services)}
 
 
 def _returned(bff: Bff, services: list[Service], before: Gauges) -> None:
     """G5: sockets, files and threads are as before within five seconds."""
-    _awaited(bff, services, lambda now: all(count <= before.get(name, 0) for name, count in now.items()))
+    _awaited(bff, services, lambda now: all(count <= before[name] for name, count in now.items()))
 
 
 def _awaited(bff: Bff, services: list[Service], true: Callable[[Gauges], bool]) -> Gauges:
