@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bff.upstream.errors import Phase
@@ -37,6 +38,7 @@ class Call:
         hash_key: What keeps the call at one host under a hashing balance; "" for nothing.
         fanout: The attempts of its operation; None where nobody counts them.
         seconds: How long the last attempt took, from its start to the last byte.
+        limit: How long it was allowed to take; a whole answer after more than that means that we stood still.
     """
 
     upstream: str
@@ -60,6 +62,7 @@ class Call:
     hash_key: str = ""
     fanout: "Fanout | None" = None
     seconds: float = 0.0
+    limit: float = inf
     notes: dict[str, str] = field(default_factory=dict)
 
     @property

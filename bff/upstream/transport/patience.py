@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-_PUNCTUAL = 0.005
+PUNCTUAL = 0.005
 """Seconds by which a timer of an idle loop may be late."""
 
 
@@ -27,7 +27,7 @@ async def fair_timeout(seconds: float) -> AsyncIterator[None]:
 
         def look() -> None:
             late = loop.time() - due
-            if late > _PUNCTUAL:
+            if late > PUNCTUAL:
                 timers.append(loop.call_later(min(late, seconds), end))
             else:
                 end()
