@@ -54,7 +54,9 @@ class Relay:
         self._open.add(writer)
         try:
             await asyncio.gather(
-                self._pump(reader, far_writer, writer), self._pump(far_reader, writer, writer), return_exceptions=True
+                self._pump(reader, far_writer, writer),
+                self._pump(far_reader, writer, writer),
+                return_exceptions=True,
             )
         finally:
             self._open.discard(writer)
@@ -64,7 +66,9 @@ class Relay:
                 with contextlib.suppress(OSError):
                     await one.wait_closed()
 
-    async def _pump(self, reader: asyncio.StreamReader, out: asyncio.StreamWriter, side: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, out: asyncio.StreamWriter, side: asyncio.StreamWriter
+    ) -> None:
         while data := await reader.read(65536):
             if side not in self._gone:
                 out.write(data)

@@ -17,7 +17,9 @@ BROKEN = [
     pytest.param(kinds.Drip(interval=0.1, part="headers"), "READ_TIMEOUT", "UPSTREAM_TIMEOUT", 2, id="10-headers"),
     pytest.param(kinds.TruncatedJson(), "BAD_PAYLOAD", "UPSTREAM_BAD_RESPONSE", 1, id="11-truncated-json"),
     pytest.param(kinds.MalformedJson("nan"), "BAD_PAYLOAD", "UPSTREAM_BAD_RESPONSE", 1, id="12-nan"),
-    pytest.param(kinds.MalformedJson("lone_surrogate"), "BAD_PAYLOAD", "UPSTREAM_BAD_RESPONSE", 1, id="12-surrogate"),
+    pytest.param(
+        kinds.MalformedJson("lone_surrogate"), "BAD_PAYLOAD", "UPSTREAM_BAD_RESPONSE", 1, id="12-surrogate"
+    ),
     pytest.param(kinds.MalformedJson("duplicate_keys"), "BAD_PAYLOAD", "UPSTREAM_BAD_RESPONSE", 1, id="12-twice"),
     pytest.param(kinds.MalformedJson("deep"), "BAD_PAYLOAD", "UPSTREAM_BAD_RESPONSE", 1, id="12-deep"),
     pytest.param(kinds.MalformedJson("huge_number"), "BAD_PAYLOAD", "UPSTREAM_BAD_RESPONSE", 1, id="12-1e400"),

@@ -7,13 +7,15 @@ from tests.faults.trial import CALM, SCREEN, unharmed
 
 @pytest.fixture(scope="module")
 def nameless_bff(start_bff, steady, pair):
-    return start_bff(
+    bff = start_bff(
         {
             "shaky": {"hosts": ["https://nobody.invalid:8443"]},
             "steady": {"hosts": [steady.url]},
             "pair": {"hosts": [host.url for host in pair]},
         }
     )
+    bff.ask(SCREEN)  # starts the thread that looks names up, which stays
+    return bff
 
 
 def test_fault_18_a_name_that_is_not_found_costs_its_own_fields(nameless_bff, steady):

@@ -84,7 +84,12 @@ def grouped_bff(start_bff, shaky, steady, pair):
         {
             "shaky": {
                 "hosts": [shaky.url],
-                "breaker": {"window": "5s", "open_time": "2s", "max_open_time": "4s", "consecutive_failures": 1000},
+                "breaker": {
+                    "window": "5s",
+                    "open_time": "2s",
+                    "max_open_time": "4s",
+                    "consecutive_failures": 1000,
+                },
                 "groups": {"others": {"endpoints": ["other"]}},
             },
             "steady": {"hosts": [steady.url]},

@@ -87,12 +87,14 @@ class Trial:
     Attributes:
         bff: Whose answers are checked.
         first: The line of its log at which the trouble began.
+        may_refuse: Whether requests may be refused at the door, which is told as it should be.
         absent: Paths of what does not exist, which is null without an error.
     """
 
     def __init__(self, bff: Bff, services: list[Service], affected: set[str]) -> None:
         self.bff = bff
         self.first = len(bff.lines)
+        self.may_refuse = False
         self.absent: set[tuple[Any, ...]] = set()
         self._services = services
         self._affected = affected
@@ -115,9 +117,15 @@ class Trial:
         assert response.headers["content-type"].startswith("application/")
         assert answer.body.keys() <= {"data", "errors", "extensions"}
         assert answer.seconds <= DEADLINE + SLACK, f"G2: {answer.seconds:.3f} s"
+        if self.may_refuse and answer.status == 503:
+            assert answer.codes == ["SERVICE_OVERLOADED"]
+            assert "data" not in answer.body
+            return answer
         paths = [tuple(error["path"]) for error in answer.body.get("errors", []) if "path" in error]
         assert answer.status == 200, answer.body
-        assert sorted(map(repr, paths)) == sorted(map(repr, set(nulls(answer.data)) - self.absent)), f"G3: {answer.body}"
+        assert sorted(map(repr, paths)) == sorted(map(repr, set(nulls(answer.data)) - self.absent)), (
+            f"G3: {answer.body}"
+        )
         assert {path[0] for path in paths} <= self._affected, f"G4: {answer.body}"
         for error in answer.body.get("errors", []):
             assert error["message"]
