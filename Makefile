@@ -22,6 +22,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready bff/web/dist/.built ## Make the virtual environment and the web page, everything pinned
 
 include bff/web/web.mk
+include tests/redis.mk
 
 demo: $(VENV)/.ready bff/web/dist/.built ## Run the reference application: services, BFF, GraphiQL
 	@$(BIN)/bff demo
@@ -38,7 +39,7 @@ types: $(VENV)/.ready ## Check types
 	$(call say,Types)
 	@$(BIN)/mypy
 
-unit: $(VENV)/.ready bff/web/dist/.built browser ## Run all tests
+unit: $(VENV)/.ready bff/web/dist/.built browser redis ## Run all tests
 	$(call say,Tests)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 

@@ -3,28 +3,31 @@
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from http import HTTPStatus
+from hashlib import sha256
 from pathlib import Path
 from random import Random
-from uuid import uuid4
 
+import strawberry
 from fastapi import FastAPI
+from graphql import GraphQLSchema, print_schema
 from opentelemetry import trace
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-from opentelemetry.trace import TracerProvider
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from opentelemetry.trace import ProxyTracerProvider
 
 import bff.web
-from bff.clock import SystemClock
+from bff.clock import Clock, SystemClock
 from bff.errors import ErrorDesk
-from bff.execution.engine import Engine
+from bff.events import Notify
+from bff.execution.compiled import compiled_run_of
+from bff.execution.engine import Engine, no_span
+from bff.execution.strawberry_schema import run_of
+from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
+from bff.server.admin_cache import router as cache_routes
+from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
 from bff.server.health import Health
 from bff.server.http import GraphQLEndpoint
@@ -33,10 +36,16 @@ from bff.server.ports import ASGIApp, Receive, Scope, Send
 from bff.server.run import Service
 from bff.server.shedding import Door, Shedding
 from bff.settings import Settings, load_schema
+from bff.store.address import Address
+from bff.store.memory import MemoryStore
+from bff.store.redis_store import RedisStore
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs, StandardLogs
 from bff.telemetry.spans import operation_spans, record_on_span
 from bff.telemetry.tracing import open_tracing
+from bff.upstream.assemble import Caching
+from bff.upstream.cache.keys import FORMAT
+from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.client import open_upstreams
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
@@ -55,7 +64,8 @@ def build(settings: Settings) -> Service:
     schema = load_schema(settings.schema_name)
     policies = policies_of(settings)
     operations = operations_of(policies, development=settings.development)
-    clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load, guards nothing
+    clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
+    new_id = new_ids(rng)
     logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
     logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
     notify = fan_out(logs, record_on_span)
@@ -64,12 +74,36 @@ def build(settings: Settings) -> Service:
     def transport(limits: Limits) -> Transport:
         return open_transport(limits, clock=clock, rng=rng)
 
+    store = (
+        shared_store(settings, policies.store, clock=clock, notify=notify)
+        if settings.redis_url
+        else MemoryStore(clock)
+    )
+    entries = EntryCache(store, policies.store, clock=clock)
     upstreams = open_upstreams(
-        policies.upstreams, operations, open_transport=transport, clock=clock, rng=rng, notify=notify
+        policies.upstreams,
+        operations,
+        open_transport=transport,
+        clock=clock,
+        rng=rng,
+        notify=notify,
+        caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
     )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
-    spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing))
-    engine = Engine(schema, upstreams, operations, desk=desk, clock=clock, notify=notify, span=spans)
+    # With nobody listening even an empty span costs a tenth of a small request.
+    listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
+    spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
+    runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
+    engine = Engine(
+        schema,
+        upstreams,
+        operations,
+        desk=desk,
+        clock=clock,
+        notify=notify,
+        span=spans,
+        run=runs(schema, hide_suggestions=operations.introspection == "deny"),
+    )
     lifecycle = Lifecycle(clock)
     endpoint = GraphQLEndpoint(
         engine,
@@ -85,16 +119,19 @@ def build(settings: Settings) -> Service:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        store.start()
         await upstreams.start()
         yield
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
+        await entries.close()
+        await store.close()
         if tracing is not None:
             tracing.shutdown()
 
     return Service(
         app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
-        admin=admin_app(Health(lifecycle, clock=clock), tracing),
+        admin=admin_app(Health(lifecycle, clock=clock), tracing, cache_routes(entries, store)),
         lifecycle=lifecycle,
         notify=notify,
     )
@@ -143,28 +180,25 @@ def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | 
     return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets)
 
 
-def instrumented(tracing: TracerProvider | None, **options: object) -> FastAPI:
-    """Return a FastAPI app that traces its routes, without a span for each message of a request."""
-    app = FastAPI(title="bff", docs_url=None, redoc_url=None, openapi_url=None, **options)  # type: ignore[arg-type]  # passed on as given
-    app.add_exception_handler(HTTPException, problem)
-    FastAPIInstrumentor.instrument_app(app, tracer_provider=tracing, exclude_spans=["receive", "send"])
-    return app
+def shared_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notify: Notify) -> RedisStore:
+    """Return the store in the Redis that *settings* name, for the cache; nothing is connected yet."""
+    assert settings.redis_url is not None
+    return RedisStore(
+        Address.parse(settings.redis_url.get_secret_value()),
+        policy,
+        prefix=f"bff:{policy.namespace}:{FORMAT}:cache:",
+        use="cache",
+        clock=clock,
+        notify=notify,
+    )
 
 
-async def problem(_request: Request, error: Exception) -> Response:
-    """Return what FastAPI refuses in the form of all other failures (PD-9)."""
-    assert isinstance(error, HTTPException)
-    content = {"type": "about:blank", "title": HTTPStatus(error.status_code).phrase, "status": error.status_code}
-    return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")
+def version_of(schema: strawberry.Schema | GraphQLSchema) -> str:
+    """Return what names the types that an application reads answers into (CA-3)."""
+    text = schema.as_str() if isinstance(schema, strawberry.Schema) else print_schema(schema)
+    return sha256(text.encode()).hexdigest()[:16]
 
 
-def admin_app(health: ASGIApp, tracing: TracerProvider | None) -> FastAPI:
-    """Return the app of the admin port."""
-    app = instrumented(tracing)
-    app.mount("/", health)
-    return app
-
-
-def new_id() -> str:
-    """Return an id that no other request or error has."""
-    return uuid4().hex
+def new_ids(rng: Random) -> Callable[[], str]:
+    """Return a function that makes ids which no other request or error has: 128 random bits in hexadecimal."""
+    return lambda: f"{rng.getrandbits(128):032x}"

@@ -10,6 +10,7 @@ from bff.upstream.pipeline.fanout import Fanout
 if TYPE_CHECKING:
     from bff.upstream.client import Upstreams
     from bff.upstream.endpoint import Endpoint
+    from bff.upstream.message import Keeping, Note
 
 OperationKind = Literal["query", "mutation", "subscription"]
 
@@ -47,14 +48,27 @@ ANONYMOUS = Principal(issuer="", subject="")
 class Degradation:
     """One part of an answer that is not what the service would have said now (PD-12).
 
-    `age_ms` is how old a stale value is, in milliseconds; None for a default value.
+    `age_ms` is how old a stale value is, in milliseconds; None for a default value or another source's.
     """
 
     path: tuple[str | int, ...]
     upstream: str
     reason: str
-    source: Literal["stale", "default"]
+    source: Literal["stale", "default", "alternate"]
     age_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A value that is not what its service would have said now, and which of the keys asked for it answers.
+
+    `place` is its position among the `of` keys of one call; 0 of 1 for a call without keys.
+    """
+
+    value: Any
+    note: "Note"
+    place: int = 0
+    of: int = 1
 
 
 @dataclass(slots=True)
@@ -73,6 +87,8 @@ class Operation:
         degraded: What the answer has to say about itself.
         fanout: The attempts at services that it has begun (BH-3).
         dispatched: Whether a mutation has reached a service, so that a leaving client no longer stops it (DL-9).
+        max_age: For how many seconds every part used so far may be kept; None as long as none was used (CA-22).
+        private: Whether any part used so far is one user's.
     """
 
     request_id: str
@@ -86,6 +102,20 @@ class Operation:
     degraded: list[Degradation] = field(default_factory=list)
     fanout: Fanout = field(default_factory=Fanout)
     dispatched: bool = False
+    max_age: float | None = None
+    private: bool = False
+
+    def use(self, keeping: "Keeping") -> None:
+        """Count a part of the answer: the shortest time and the smallest audience hold for the whole."""
+        self.max_age = keeping.max_age if self.max_age is None else min(self.max_age, keeping.max_age)
+        self.private = self.private or keeping.private
+
+    def degrade(self, path: tuple[str | int, ...], note: "Note") -> None:
+        """Note that the field at *path* got a value that is not what its service would have said now."""
+        alias = self.upstreams.alias(note.upstream)
+        told = Degradation(path, alias, note.reason, note.source, note.age_ms)
+        if told not in self.degraded:
+            self.degraded.append(told)
 
 
 class Context:
@@ -95,7 +125,7 @@ class Context:
     happens.
     """
 
-    __slots__ = ("calls", "operation", "resolver")
+    __slots__ = ("calls", "noted", "operation", "resolver")
 
     def __init__(
         self, operation: Operation, calls: frozenset["Endpoint[Any]"] = frozenset(), resolver: str = ""
@@ -103,6 +133,8 @@ class Context:
         self.operation = operation
         self.calls = calls
         self.resolver = resolver
+        self.noted: list[Noted] = []
+        """What endpoints called through it returned that is stale or a default; the resolver knows the fields."""
 
     @property
     def principal(self) -> Principal:

@@ -142,6 +142,48 @@ class BreakerProbed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CacheUsed(Event):
+    """The cache was asked; `items` is how many keys of a batch it is about, 1 for anything else.
+
+    `result` is one of hit, stale, miss, revalidated, early (a background refresh before its time); `tier` says
+    where a hit was.
+    """
+
+    upstream: str
+    endpoint: str
+    result: str
+    items: int = 1
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesced(Event):
+    """A call was not made, because an equal one was under way."""
+
+    upstream: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack(Event):
+    """A failure was answered with something else than an error; `reason` as in `extensions.degraded`."""
+
+    upstream: str
+    endpoint: str
+    reason: str
+    items: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed(Event):
+    """A command to the shared store did not succeed; `refused` when it was not even sent."""
+
+    use: str
+    detail: str
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorTold(Event):
     """A client was told of an error; `detail` is what the client was not told."""
 

@@ -6,13 +6,16 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 if TYPE_CHECKING:
     import strawberry
     from graphql import GraphQLSchema
+
+_SECRET = frozenset({"redis_url"})
+"""Settings whose values are never repeated, not even when they are wrong."""
 
 EXAMPLE_HEADERS = '{"Authorization": "Bearer ..."}'
 
@@ -26,6 +29,14 @@ def _from_json(value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError as error:
         raise ValueError(f"not JSON ({error}); write an object such as {EXAMPLE_HEADERS}") from error
+
+
+def _names_redis(value: SecretStr | None) -> SecretStr | None:
+    from bff.store.address import Address  # noqa: PLC0415 - only where Redis is used
+
+    if value is not None:
+        Address.parse(value.get_secret_value())
+    return value
 
 
 class Settings(BaseModel):
@@ -60,8 +71,14 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes that share the public port."""
 
+    redis_url: Annotated[SecretStr | None, AfterValidator(_names_redis)] = None
+    """What replicas share is there; without it everything stays in the process. Never shown, for its password."""
+
     development: bool = False
     """Opens introspection and GraphiQL whatever the policies say; never set it in production."""
+
+    executor: Literal["compiled", "interpreted"] = "compiled"
+    """How operations run: compiled to Python, once each, or by graphql-core's interpreter, as a way back."""
 
     verbose: bool = False
     """Logs every attempt and every operation, not only what went wrong."""
@@ -97,7 +114,8 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             place = origins.get(str(first["loc"][0]), str(first["loc"][0]))
-            raise SettingsError(f"{place}: {first['msg']}, not {first['input']!r}") from error
+            said = "" if first["loc"][0] in _SECRET else f", not {first['input']!r}"
+            raise SettingsError(f"{place}: {first['msg']}{said}") from error
 
 
 def tool_table(file: Path) -> dict[str, Any]:

@@ -126,5 +126,5 @@ def _load(folder: Path) -> "PolicySet":
 
 
 def _no_such_policy(name: str, upstreams: list[str]) -> str:
-    known = ", ".join(["operations", "defaults", *upstreams])
+    known = ", ".join(["operations", "defaults", "store", *upstreams])
     return f"there is no policy {name!r}; there are {known}"

@@ -31,6 +31,10 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     admin_host: AdminHostOption = None,
     admin_port: AdminPortOption = None,
     workers: Annotated[int | None, typer.Option(help="Processes on the same port, 1. Also BFF_WORKERS.")] = None,
+    redis_url: Annotated[
+        str | None,
+        typer.Option(help="The Redis that replicas share; none: all in the process. Also BFF_REDIS_URL."),
+    ] = None,
     development: Annotated[
         bool | None, typer.Option(help="Open introspection and GraphiQL. Also BFF_DEVELOPMENT.")
     ] = None,
@@ -53,6 +57,7 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
             "admin_host": admin_host,
             "admin_port": admin_port,
             "workers": workers,
+            "redis_url": redis_url,
             "development": development,
             "verbose": verbose,
         }

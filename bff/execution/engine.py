@@ -15,12 +15,14 @@ from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
+from bff.execution.client_cache import fed_fields, is_known, keeping
+from bff.execution.compiled import compiled_run_of
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
 from bff.execution.messages import Answer, GraphQLRequest, Ingress
 from bff.execution.nulls import one_error_for_each_null
-from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of, run_of
+from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Engine:
         clock: Measures validation and patience; deadlines bring their own.
         notify: Receives one `OperationFinished` for each operation that was executed.
         span: Opens the span of an operation.
-        run: Runs operations; the interpreter when absent.
+        run: Runs operations; compiled when absent.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -84,9 +86,10 @@ class Engine:
         self._notify = notify
         self._span = span
         self._hints = policy.introspection == "allow"
-        self._run = run or run_of(schema, hide_suggestions=not self._hints)
+        self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema) or nothing_around
         self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
+        self._fed = fed_fields(graphql_schema_of(schema))
         self._unattended: set[asyncio.Task[Any]] = set()
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
@@ -187,7 +190,14 @@ class Engine:
                     len(operation.degraded),
                 )
             )
-        return Answer(body, kind=operation.kind, degraded=bool(operation.degraded))
+        max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
+        return Answer(
+            body, kind=operation.kind, degraded=bool(operation.degraded), max_age=max_age, private=private
+        )
+
+    def _keepable(self, accepted: _Accepted) -> bool:
+        """Return whether it is known of every part how long it may be kept."""
+        return bool(accepted.operation.max_age) and is_known(accepted.document.node, accepted.node, self._fed)
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
         """Return the outcome, also where something other than a field failed, such as a schema extension."""

@@ -102,6 +102,14 @@ class Flight:
             self._waiters.pop(waiter, None)
             future.remove_done_callback(wake)
 
+    def watch(self, waiter: "asyncio.Future[None]") -> None:
+        """Let `stop` set *waiter*, until `unwatch`."""
+        self._waiters[waiter] = None
+
+    def unwatch(self, waiter: "asyncio.Future[None]") -> None:
+        """Leave *waiter* alone from now on."""
+        self._waiters.pop(waiter, None)
+
     def abandon(self, awaitables: list[Awaitable[Any]]) -> None:
         """End *awaitables* whose values nobody wants any more."""
         for awaitable in awaitables:

@@ -48,9 +48,13 @@ class Answer:
         refused: The code of the request error that the edge turns into a status; None once execution began.
         kind: The operation's kind, where it was found.
         degraded: Whether any part is stale or a default.
+        max_age: For how many seconds clients may keep it, where nothing is missing or degraded.
+        private: Whether only for one user.
     """
 
     body: dict[str, Any]
     refused: Code | None = None
     kind: Literal["query", "mutation", "subscription"] | None = None
     degraded: bool = False
+    max_age: int = 0
+    private: bool = True

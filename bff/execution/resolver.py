@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_type_hints
 
 import strawberry
+from graphql.pyutils import Path
 
 from bff.context import Context, Operation
+from bff.execution.degraded import Degraded, with_notes
 from bff.upstream.endpoint import Endpoint
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import Loader
+from bff.upstream.message import NOT_KEPT
 from bff.upstream.outcome import Outcome
 
 METADATA_KEY = "resolver"
@@ -75,16 +78,31 @@ class FieldResolver:
         """Return the view of *context*'s operation through which this resolver may call its endpoints."""
         return Context(context.operation, self.calls, self.name)
 
-    async def resolve(self, parent: Any, context: Context, arguments: Mapping[str, Any]) -> Any:
-        """Return the field's value for one *parent*.
+    async def resolve(
+        self, parent: Any, context: Context, arguments: Mapping[str, Any], path: Path | None = None
+    ) -> Any:
+        """Return the field's value for one *parent*; what is stale or a default is noted at *path*.
 
         Raises:
             Exception: What went wrong for this parent.
         """
+        operation = context.operation
         if self.batched:
-            return await self._loader(context.operation, arguments).load(_Parent(parent))
-        leading = (parent,) if self.has_parent else ()
-        return await self.function(*leading, self.context_for(context), **arguments)
+            value = await self._loader(operation, arguments).load(_Parent(parent))
+            if type(value) is not Degraded:
+                return value
+            notes, value = value.notes, value.value
+        else:
+            leading = (parent,) if self.has_parent else ()
+            own = self.context_for(context)
+            value = await self.function(*leading, own, **arguments)
+            notes = [noted.note for noted in own.noted]
+        if not self.calls:
+            operation.use(NOT_KEPT)
+        if path is not None:
+            for note in notes:
+                operation.degrade(tuple(path.as_list()), note)
+        return value
 
     def _loader(self, operation: Operation, arguments: Mapping[str, Any]) -> "Loader[_Parent, Any]":
         identity = (self, _frozen(arguments))
@@ -93,7 +111,11 @@ class FieldResolver:
             context = Context(operation, self.calls, self.name)
 
             async def fetch(parents: list[_Parent]) -> Any:
-                return await self.function([parent.value for parent in parents], context, **arguments)
+                values = await self.function([parent.value for parent in parents], context, **arguments)
+                if not context.noted:
+                    return values
+                noted, context.noted = context.noted, []
+                return with_notes(values, noted)
 
             loader = operation.loaders[identity] = Loader(fetch, name=self.name)
         return loader
@@ -178,7 +200,7 @@ def _for_strawberry(resolve: FieldResolver, overrides: Mapping[str, Any]) -> Cal
 
     async def call(root: Any, info: strawberry.Info, **arguments: Any) -> Any:
         try:
-            return await resolve.resolve(root, info.context, arguments)
+            return await resolve.resolve(root, info.context, arguments, info.path)
         except asyncio.CancelledError:
             _raise_if_we_are_cancelled()
             raise UpstreamError(Outcome.LOCAL_BUG, f"{resolve.name}: something it awaited was cancelled") from None

@@ -1,12 +1,13 @@
 """What is in force for one endpoint: the upstream's settings, its group's put over them, its own over both."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from bff.policy.base import Policy, whole_milliseconds
+from bff.policy.caching import Cache, Fallback, PartialCache, PartialFallback
 from bff.policy.names import check_part_name
 from bff.policy.problem import Clash
 from bff.policy.resilience import (
@@ -39,6 +40,12 @@ class EndpointPart(Part):
     hedge: PartialHedge = PartialHedge()
     """Whether slow calls are sent a second time."""
 
+    cache: PartialCache = PartialCache()
+    """What may be kept of its answers."""
+
+    fallback: PartialFallback = PartialFallback()
+    """What a field gets when its call fails."""
+
 
 class Group(EndpointPart):
     """Endpoints that succeed and fail together: one breaker, so that their trouble stays theirs (CB-11)."""
@@ -63,6 +70,8 @@ class Chain:
     retry: Retry
     hedge: Hedge
     breaker: Breaker
+    cache: Cache = field(default_factory=Cache)
+    fallback: Fallback = field(default_factory=Fallback)
 
     def narrowed(self, part: EndpointPart, group: str | None = None) -> "Chain":
         """Return this chain with what *part* says put over it, as that of *group* where one is given."""
@@ -72,6 +81,8 @@ class Chain:
             timeouts=override(self.timeouts, part.timeouts),
             retry=override(self.retry, part.retry),
             hedge=override(self.hedge, part.hedge),
+            cache=override(self.cache, part.cache),
+            fallback=override(self.fallback, part.fallback),
         )
         return replace(chain, breaker=override(chain.breaker, part.breaker)) if isinstance(part, Group) else chain
 
@@ -136,6 +147,7 @@ def _located(place: tuple[str, str], chain: Chain, hosts: int) -> Iterator[Clash
         ("timeouts", chain.timeouts),
         ("retry", chain.retry),
         ("breaker", chain.breaker),
+        ("fallback", chain.fallback),
     )
     inner = [
         Clash(tuple((section, *key) for key in clash.keys), clash.what, clash.write)

@@ -10,17 +10,19 @@ from typing import NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from bff.policy.base import Policy
+from bff.policy.caching import StorePolicy
 from bff.policy.document import MAX_BYTES, Located, Mark, merge, parse
 from bff.policy.explain import explain
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.problem import PolicyError, Problem
 from bff.policy.units import format_duration
 
-KNOWN_FILES = "operations.yaml, defaults.yaml, upstreams/NAME.yaml"
+KNOWN_FILES = "operations.yaml, defaults.yaml, store.yaml, upstreams/NAME.yaml"
 """What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
 
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias"), "policies/upstreams/NAME.yaml")
+_SINGLE_FILES = frozenset({"operations.yaml", "defaults.yaml", "store.yaml"})
 _DRAIN_LIMIT_SECONDS = 30
 
 P = TypeVar("P", bound=Policy)
@@ -36,6 +38,7 @@ class PolicySet:
         upstreams: How each service is called, by its name; the defaults are already in it.
         documents: What the files say, by `operations`, `defaults` and `upstreams/NAME`, for `bff.policy.resolve`.
         warnings: What is allowed and probably not meant.
+        store: How what replicas share is reached.
     """
 
     operations: OperationsPolicy = field(default_factory=OperationsPolicy)
@@ -43,6 +46,7 @@ class PolicySet:
     upstreams: Mapping[str, UpstreamPolicy] = field(default_factory=dict)
     documents: Mapping[str, Located] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    store: StorePolicy = field(default_factory=StorePolicy)
 
 
 class Reading(NamedTuple):
@@ -101,6 +105,7 @@ class _Loader:
                 self._documents[name] = document
         operations = self._model("operations", OperationsPolicy, files)
         defaults = self._model("defaults", UpstreamDefaults, files)
+        store = self._model("store", StorePolicy, files)
         names = sorted(name for name in files if name.startswith("upstreams/"))
         self._put_over_defaults(names)
         found = {name: self._model(name, UpstreamPolicy, files) for name in names}
@@ -110,7 +115,12 @@ class _Loader:
             self._note(_slow_drain(operations, self._documents))
         problems = tuple(sorted(self._problems, key=lambda problem: (problem.file, problem.line, problem.column)))
         known = frozenset(name.removeprefix("upstreams/") for name in names)
-        if operations is None or defaults is None or any(problem.level == "error" for problem in problems):
+        if (
+            operations is None
+            or defaults is None
+            or store is None
+            or any(problem.level == "error" for problem in problems)
+        ):
             return Reading(None, problems, known)
         policies = PolicySet(
             operations,
@@ -118,13 +128,14 @@ class _Loader:
             MappingProxyType(upstreams),
             MappingProxyType(self._documents),
             tuple(problem for problem in problems if problem.level == "warning"),
+            store,
         )
         return Reading(policies, problems, known)
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         """Return the policy files by their name without `.yaml`, and refuse every other file."""
         for path in sorted(self._directory.iterdir()):
-            if path.name in {"operations.yaml", "defaults.yaml"} and path.is_file():
+            if path.name in _SINGLE_FILES and path.is_file():
                 yield path.stem, path
             elif path.name == "upstreams" and path.is_dir():
                 yield from self._upstream_files(path)
@@ -141,7 +152,7 @@ class _Loader:
     def _refuse_file(self, path: Path) -> None:
         name = path.relative_to(self._directory).as_posix()
         right = re.sub(r"\.ya?ml$", "", name.lower()).replace(" ", "-") + ".yaml"
-        usual = right in {"operations.yaml", "defaults.yaml"} or (
+        usual = right in _SINGLE_FILES or (
             right.startswith("upstreams/") and _UPSTREAM_NAME.fullmatch(Path(right).stem)
         )
         what = f"policies have no file {name!r}; they are {KNOWN_FILES}"

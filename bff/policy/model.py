@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bff.policy.base import Count, Pause, Policy, Switch, Timeout
+from bff.policy.caching import Cache, Fallback
 from bff.policy.chain import Chain, EndpointPart, Group, NameOfPart, grouping_clashes
 from bff.policy.hosts import (
     AdaptiveConcurrency,
@@ -102,6 +103,12 @@ class UpstreamDefaults(Policy):
     hedge: Hedge = Hedge()
     """A second send to another host when the first is slower than usual."""
 
+    cache: Cache = Cache()
+    """What may be kept of the service's answers, for whom and how long."""
+
+    fallback: Fallback = Fallback()
+    """What a field gets when the service fails."""
+
     breaker: Breaker = Breaker()
     """When the service is left alone, and for how long."""
 
@@ -180,7 +187,7 @@ class UpstreamPolicy(UpstreamDefaults, Address):
 
     def chain(self, endpoint: str | None) -> Chain:
         """Return what is in force for *endpoint*; None for those that no group and no override names."""
-        chain = Chain("default", self.timeouts, self.retry, self.hedge, self.breaker)
+        chain = Chain("default", self.timeouts, self.retry, self.hedge, self.breaker, self.cache, self.fallback)
         for name, group in self.groups.items():
             if endpoint in group.endpoints:
                 chain = chain.narrowed(group, name)

@@ -17,6 +17,7 @@ FILES = {
     "operations": "policies/operations.yaml",
     "defaults": "policies/defaults.yaml",
     "upstream": "policies/upstreams/NAME.yaml",
+    "store": "policies/store.yaml",
 }
 """Where the files of each kind are."""
 
@@ -34,6 +35,7 @@ _WORDS: dict[Any, str] = {
     float: "number",
     bool: "`true` or `false`",
     timedelta: "duration",
+    Any: "any value",
 }
 
 

@@ -37,19 +37,22 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
 
     Args:
         policies: Where to look.
-        name: `operations`, `defaults`, or the name of an upstream, which may also be written `upstreams/NAME`.
+        name: `operations`, `defaults`, `store`, or the name of an upstream, which may be written
+            `upstreams/NAME`.
 
     Raises:
         KeyError: There is no such policy.
     """
     upstream = name.removeprefix("upstreams/")
-    if upstream in policies.upstreams and name not in {"operations", "defaults"}:
+    if upstream in policies.upstreams and name not in {"operations", "defaults", "store"}:
         model: BaseModel = policies.upstreams[upstream]
         document = policies.documents.get(f"upstreams/{upstream}")
     elif name == "operations":
         model, document = policies.operations, policies.documents.get(name)
     elif name == "defaults":
         model, document = policies.defaults, policies.documents.get(name)
+    elif name == "store":
+        model, document = policies.store, policies.documents.get(name)
     else:
         raise KeyError(name)
     return list(_values(model, model.model_dump(mode="json"), document or Located({}, Mark("")), ()))

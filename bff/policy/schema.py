@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from bff.policy.caching import StorePolicy
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.units import Bytes, format_duration, format_size
 
@@ -15,8 +16,9 @@ KINDS: dict[str, type[BaseModel]] = {
     "operations": OperationsPolicy,
     "defaults": UpstreamDefaults,
     "upstream": UpstreamPolicy,
+    "store": StorePolicy,
 }
-"""The kinds of policy files: `operations.yaml`, `defaults.yaml`, `upstreams/NAME.yaml`."""
+"""The kinds of policy files: `operations.yaml`, `defaults.yaml`, `upstreams/NAME.yaml`, `store.yaml`."""
 
 
 class _Generator(GenerateJsonSchema):

@@ -176,7 +176,14 @@ class GraphQLEndpoint:
         else:
             _check_left(exchange.watch)
         pieces, answer = await self._encode(answer, ingress)
-        return self._replies.single(answer, exchange.negotiated, ingress.request_id, pieces)
+        return self._replies.single(
+            answer,
+            exchange.negotiated,
+            ingress.request_id,
+            pieces,
+            known=exchange.headers.text(b"if-none-match"),
+            safe=ingress.safe_method,
+        )
 
     async def _run_batch(self, requests: list[GraphQLRequest], ingress: Ingress, watch: Watch) -> Reply:
         try:

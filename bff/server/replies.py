@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bff.execution.messages import Answer
 from bff.policy.model import OperationsPolicy
+from bff.server.caching import NEVER, REVALIDATE, VARY, cache_control, etag, is_whole, matches
 from bff.server.negotiation import GRAPHQL, JSON, Negotiated
 from bff.server.ports import Receive, Send
 from bff.server.problem import SECURITY
@@ -43,9 +44,7 @@ class Replies:
         self._partial = policy.partial_status
         self._lenient = policy.always_200_for_json
         self._fields = {
-            (label, cache): _fields(label, cache)
-            for label in (GRAPHQL, JSON)
-            for cache in ("no-store", "private, no-cache")
+            (label, cache): _fields(label, cache) for label in (GRAPHQL, JSON) for cache in (NEVER, REVALIDATE)
         }
 
     def single(
@@ -56,21 +55,26 @@ class Replies:
         pieces: list[bytes],
         *,
         status: int | None = None,
+        known: str | None = None,
+        safe: bool = False,
     ) -> Reply:
         """Return the response that carries one answer (PD-6, PD-7, PD-8).
 
         A 2xx is labelled as negotiated, any other status as GraphQL, which is how clients tell it from a proxy's.
-        *status* stands where the edge itself refused and knows it.
+        *status* stands where the edge itself refused and knows it. The answer to a *safe* request has a validator;
+        where the client has told it, as *known*, there is no body (CA-25).
         """
         extra: HeaderList = ()
         if status is None:
             status = self._status(answer, negotiated)
             if status == 405:  # noqa: PLR2004 - only a GET can have carried an operation that needs a POST
                 extra = ((b"allow", b"POST"),)
-        whole = status == 200 and not answer.degraded and "errors" not in answer.body  # noqa: PLR2004
+        cache = cache_control(answer, status)
         label = negotiated.label if status < 300 and negotiated.label else GRAPHQL  # noqa: PLR2004
-        reply = self._reply(status, label, request_id, pieces, whole=whole)
+        reply = self._reply(status, label, request_id, pieces, cache)
         reply.headers += extra
+        if safe and cache is not NEVER:
+            _validate(reply, etag(label, pieces), known)
         if answer.degraded:
             reply.headers.append((b"x-bff-degraded", _degraded(answer.body)))
         if answer.refused is not None:
@@ -79,8 +83,8 @@ class Replies:
 
     def batch(self, answers: list[Answer], request_id: str, pieces: list[bytes]) -> Reply:
         """Return the response that carries several answers: 200, because each of them says how it went."""
-        whole = all(not answer.degraded and "errors" not in answer.body for answer in answers)
-        return self._reply(200, JSON, request_id, pieces, whole=whole)
+        whole = all(is_whole(answer, 200) for answer in answers)
+        return self._reply(200, JSON, request_id, pieces, REVALIDATE if whole else NEVER)
 
     def _status(self, answer: Answer, negotiated: Negotiated) -> int:
         body = answer.body
@@ -92,23 +96,31 @@ class Replies:
             return 500
         return self._partial if "errors" in body else 200
 
-    def _reply(self, status: int, label: str, request_id: str, pieces: list[bytes], *, whole: bool) -> Reply:
+    def _reply(self, status: int, label: str, request_id: str, pieces: list[bytes], cache: bytes) -> Reply:
         length = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
         headers = [
-            *self._fields[label, "private, no-cache" if whole else "no-store"],
+            *(self._fields.get((label, cache)) or _fields(label, cache)),
             (b"content-length", b"%d" % length),
             (b"x-request-id", request_id.encode("latin-1")),
         ]
         return Reply(status, headers, pieces)
 
 
-def _fields(label: str, cache: str) -> HeaderList:
+def _fields(label: str, cache: bytes) -> HeaderList:
     return (
         (b"content-type", f"{label}; charset=utf-8".encode()),
-        (b"cache-control", cache.encode()),
-        (b"vary", b"accept"),
+        (b"cache-control", cache),
+        (b"vary", VARY),
         *SECURITY,
     )
+
+
+def _validate(reply: Reply, tag: bytes, known: str | None) -> None:
+    """Add the validator, and leave the body out where the client has it."""
+    reply.headers.append((b"etag", tag))
+    if matches(known, tag):
+        reply.status, reply.pieces = 304, [b""]
+        reply.headers = [field for field in reply.headers if field[0] not in (b"content-length", b"content-type")]
 
 
 def _explain_refusal(answer: Answer, status: int, reply: Reply) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -127,6 +128,7 @@ async def _run(  # noqa: PLR0917 - the whole of one process, called once
     while not (admin.started and public.started) and not any(task.done() for task in tasks):
         await clock.sleep(0.01)
     if public.started and admin.started:
+        _spare_the_collector()
         lifecycle.ready()
         announce()
         leaving = asyncio.create_task(leave.wait(), name="signal")
@@ -136,6 +138,17 @@ async def _run(  # noqa: PLR0917 - the whole of one process, called once
     public.should_exit = admin.should_exit = True
     await asyncio.gather(*tasks)
     return 0
+
+
+def _spare_the_collector() -> None:
+    """Take what lives as long as the process out of the garbage collector's rounds, and make these rarer.
+
+    A request leaves no cycles behind, while a round for every 700 new objects, the default, costs half of all
+    processor time on lists.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _listen(leave: asyncio.Event, hurry: asyncio.Event, supervisor: int | None) -> None:

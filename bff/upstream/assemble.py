@@ -8,6 +8,7 @@ from bff.clock import Clock
 from bff.events import Notify
 from bff.policy.chain import Chain
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
 from bff.upstream.pipeline.attempt import Attempt
@@ -15,10 +16,14 @@ from bff.upstream.pipeline.balance import balance_of
 from bff.upstream.pipeline.breaker import Breaker
 from bff.upstream.pipeline.budget import RetryBudget
 from bff.upstream.pipeline.bulkhead import Permits, bulkhead_of
+from bff.upstream.pipeline.cache import Cache, Refreshes
 from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
 from bff.upstream.pipeline.cluster import Cluster
+from bff.upstream.pipeline.coalesce import Coalesce, Flights
 from bff.upstream.pipeline.deadline import Deadline
+from bff.upstream.pipeline.degrade import Degrade
 from bff.upstream.pipeline.fanout import FanoutGuard
+from bff.upstream.pipeline.fill import Fill
 from bff.upstream.pipeline.gate import Gate
 from bff.upstream.pipeline.health import HealthChecks, health_checks_of
 from bff.upstream.pipeline.hedge import Hedge
@@ -27,6 +32,23 @@ from bff.upstream.pipeline.retry import Retry, may_repeat
 from bff.upstream.transport import Transport
 
 _HEDGE_TTL = 10.0
+_LEASE_SLACK = 0.2
+"""Seconds by which a lease outlasts an attempt (CA-13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """What all upstreams share to keep answers.
+
+    Attributes:
+        entries: Where they are.
+        version: Names the types they are read into.
+        lease_max: Longest lease on a fetch, in seconds.
+    """
+
+    entries: EntryCache
+    version: str = ""
+    lease_max: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +58,7 @@ class World:
     clock: Clock
     rng: Random
     notify: Notify
+    caching: Caching
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +70,8 @@ class Pipelines:
         special: For those that a group or an override names.
         circuits: The circuit breakers, by endpoint group.
         budget: How much load repeating may add.
+        flights: Calls under way that others may join.
+        refreshes: Fetches in the background.
         permits: What each attempt needs one of.
         cluster: The hosts.
         checks: Ask the hosts how they are; None where policy does not say so.
@@ -56,9 +81,17 @@ class Pipelines:
     special: Mapping[str, Handler]
     circuits: Mapping[str, CircuitBreaker]
     budget: RetryBudget
+    flights: Flights
+    refreshes: Refreshes
+
     permits: Permits
     cluster: Cluster
     checks: HealthChecks | None
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self.refreshes.close()
+        await self.flights.close()
 
 
 def assemble(
@@ -91,6 +124,8 @@ class _Assembly:
             "bulkhead": self._bulkhead,
         }
         self._groups: dict[str, _Group] = {}
+        self._flights = Flights()
+        self._refreshes = Refreshes()
 
     def pipelines(self) -> Pipelines:
         policy = self._policy
@@ -102,13 +137,23 @@ class _Assembly:
         circuits = {group: found.circuit for group, found in self._groups.items()}
         world, cluster = self._world, self._balance.cluster
         checks = health_checks_of(policy, cluster, self._transport, clock=world.clock, rng=world.rng)
-        return Pipelines(default, special, circuits, self._budget, self._bulkhead.permits, cluster, checks)
+        return Pipelines(
+            default,
+            special,
+            circuits,
+            self._budget,
+            self._flights,
+            self._refreshes,
+            self._bulkhead.permits,
+            cluster,
+            checks,
+        )
 
     def _pipeline(self, chain: Chain) -> Handler:
         group = self._groups.get(chain.group)
         if group is None:
             group = self._groups[chain.group] = _Group(self._name, self._group_chain(chain), self._world)
-        stages = {**self._shared, **group.stages, **self._own(chain, group)}
+        stages = {**self._shared, **group.stages, **self._own(chain, group), **self._keeping(chain)}
         world = self._world
         attempt = Attempt(
             self._transport,
@@ -147,6 +192,42 @@ class _Assembly:
         if chain.hedge.enabled and self._hosts > 1:
             stages["hedge"] = self._hedge(chain, group)
         return stages
+
+    def _keeping(self, chain: Chain) -> dict[str, Stage]:
+        """Return the stages that keep answers and fall back on them."""
+        world, caching = self._world, self._world.caching
+        total, reserve = chain.timeouts.total.total_seconds(), self._operations.deadline_reserve.total_seconds()
+        degrade = Degrade(chain.fallback, clock=world.clock, notify=world.notify)
+        return {
+            "cache": Cache(
+                chain.cache,
+                caching.entries,
+                self._refreshes,
+                version=caching.version,
+                refresh_time=total + reserve,
+                clock=world.clock,
+                rng=world.rng,
+                notify=world.notify,
+            ),
+            "coalesce": Coalesce(
+                chain.cache,
+                self._flights,
+                total=total,
+                reserve=reserve,
+                clock=world.clock,
+                notify=world.notify,
+                rescue=degrade.rescue,
+            ),
+            "degrade": degrade,
+            "fill": Fill(
+                chain.cache,
+                caching.entries,
+                lease=min(chain.timeouts.attempt.total_seconds() + _LEASE_SLACK, caching.lease_max),
+                clock=world.clock,
+                rng=world.rng,
+                notify=world.notify,
+            ),
+        }
 
     def _at_limit(self) -> bool:
         permits = self._bulkhead.permits

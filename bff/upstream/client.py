@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from bff.clock import Clock
 from bff.events import Notify
+from bff.policy.caching import StorePolicy
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
-from bff.upstream.assemble import Pipelines, World, assemble
+from bff.store.memory import MemoryStore
+from bff.upstream.assemble import Caching, Pipelines, World, assemble
+from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.pipeline import Call
@@ -53,6 +56,7 @@ class Client:
             if name in inbound:
                 call.headers.setdefault(name, inbound[name])
         call.headers["x-request-id"] = operation.request_id
+        call.principal = operation.principal
         call.fanout = operation.fanout
         if self._hash_on is not None:
             call.hash_key = key_of(self._hash_on, operation.principal.subject, inbound)
@@ -72,7 +76,8 @@ class Client:
             await self.pipelines.checks.start()
 
     async def close(self) -> None:
-        """Refuse whoever waits, and close all connections."""
+        """End what runs in the background, refuse whoever waits, and close all connections."""
+        await self.pipelines.close()
         if self.pipelines.checks is not None:
             await self.pipelines.checks.close()
         await self.pipelines.permits.close()
@@ -130,9 +135,14 @@ def open_upstreams(
     clock: Clock,
     rng: Random,
     notify: Notify,
+    caching: Caching | None = None,
 ) -> Upstreams:
-    """Return clients for all upstreams that *policies* describe; no connection is made before the first call."""
-    world = World(clock, rng, notify)
+    """Return clients for all upstreams that *policies* describe; no connection is made before the first call.
+
+    Answers are kept by *caching*; in the process alone where none is given.
+    """
+    caching = caching or Caching(EntryCache(MemoryStore(clock), StorePolicy(), clock=clock))
+    world = World(clock, rng, notify, caching)
     clients = {}
     for name, policy in policies.items():
         transport = open_transport(limits_of(policy))

@@ -24,9 +24,19 @@ class Upstream:
         """Return the constructor call."""
         return f"Upstream({self.name!r})"
 
-    def get(self, template: str, *, returns: TypeForm[T], name: str | None = None) -> Single[T]:
-        """Declare a GET; *returns* with `| None` makes 404 and 410 a None instead of an error."""
-        return Single(self, "GET", template, returns, name=name)
+    def get(
+        self,
+        template: str,
+        *,
+        returns: TypeForm[T],
+        otherwise: Single[T] | None = None,
+        name: str | None = None,
+    ) -> Single[T]:
+        """Declare a GET; *returns* with `| None` makes 404 and 410 a None instead of an error.
+
+        *otherwise* is a GET of the same type and arguments that is asked when this one fails and nothing is kept.
+        """
+        return Single(self, "GET", template, returns, otherwise=otherwise, name=name)
 
     def post(
         self,
@@ -85,6 +95,7 @@ class Upstream:
         returns: TypeForm[list[T]],
         key: str,
         max_keys: int = 100,
+        otherwise: Batch[T] | None = None,
         name: str | None = None,
     ) -> Batch[T]:
         """Declare a GET that answers many keys at once.
@@ -95,9 +106,10 @@ class Upstream:
             returns: A list of structs, in any order, without those that do not exist.
             key: The struct's attribute that holds the key.
             max_keys: The service's own maximum; longer batches are split.
+            otherwise: A batch of the same type that is asked when this one fails and nothing is kept.
             name: Name of the endpoint; that of the module variable when absent.
         """
-        return Batch(self, template, returns, ids=ids, key=key, max_keys=max_keys, name=name)
+        return Batch(self, template, returns, ids=ids, key=key, max_keys=max_keys, otherwise=otherwise, name=name)
 
     def query(
         self, document: str, *, at: str, returns: TypeForm[T], path: str = "/graphql", name: str | None = None

@@ -115,6 +115,28 @@ class BatchDecoder(Generic[T]):
             return self.match(self._raw.value(response.body), keys)
         return self._pick({str(getattr(item, self._key)): item for item in items}, keys)
 
+    def one(self, item: bytes) -> T:
+        """Return the value of one item's JSON.
+
+        Raises:
+            UpstreamError: BAD_PAYLOAD.
+        """
+        return self._one.value(item)
+
+    def raws(self, response: Response) -> dict[str, bytes]:
+        """Return the JSON of each item of *response* by its key; items without a readable key are left out.
+
+        Raises:
+            UpstreamError: BAD_PAYLOAD: no list at all.
+        """
+        require_json(response)
+        return self.by_key(self._raw.value(response.body))
+
+    def by_key(self, items: Sequence[msgspec.Raw]) -> dict[str, bytes]:
+        """Return the JSON of each of *items* by its key."""
+        found = {self._key_of(item): bytes(item) for item in items}
+        return {key: item for key, item in found.items() if key is not None}
+
     def match(self, items: Sequence[msgspec.Raw], keys: Sequence[str | int]) -> list[T | None | Exception]:
         """Return the same, its items decoded one by one, so that a broken one costs only itself."""
         found: dict[str, T | Exception] = {}
@@ -182,6 +204,10 @@ class GraphQLDecoder(Generic[T]):
         if body.errors:
             raise self._refused(body.errors, response.body)
         raise bad_payload(f"no value at data.{'.'.join(self._at)}", response.body)
+
+    def whole(self, response: Response) -> bool:
+        """Return whether the service answered without errors."""
+        return not self._body.value(response.body).errors
 
     def _walk(self, data: dict[str, msgspec.Raw] | None) -> msgspec.Raw | None:
         value: msgspec.Raw | None = None

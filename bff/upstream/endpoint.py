@@ -4,21 +4,21 @@ Resolvers call it, the executor batches it, policies configure it, tests fake it
 made at import time; everything that lives (connections, loaders, time) comes with the `Context` of a call.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 from typing_extensions import TypeForm
 
-from bff.context import Context, Operation
+from bff.context import Context, Noted, Operation
 from bff.upstream.client import SAFE_METHODS
 from bff.upstream.decode import decoder_of
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import Loader
-from bff.upstream.message import Response
+from bff.upstream.message import Note, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call
-from bff.upstream.pipeline.call import UNDECODED
+from bff.upstream.pipeline.call import UNDECODED, Split
 from bff.upstream.template import Template
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Endpoint(Generic[T]):
         method: HTTP method.
         template: Path and query arguments, RFC 6570.
         safe: Whether a call may be sent twice.
+        cacheable: Whether its answers may be kept: a GET, or a query that travels in a POST (CA-1).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Endpoint(Generic[T]):
         self.method = method
         self.template = Template(template)
         self.safe = method in SAFE_METHODS if idempotent is None else idempotent
+        self.cacheable = method == "GET"
         self._name = name
 
     @property
@@ -103,7 +105,11 @@ class Endpoint(Generic[T]):
         headers: Mapping[str, str],
         body: bytes | None,
         decode: Callable[[Response], V],
-    ) -> V:
+        *,
+        split: Split | None = None,
+        alternate: Callable[[Call], Awaitable[Response]] | None = None,
+        keepable: Callable[[Response], bool] | None = None,
+    ) -> "V | Carried[V]":
         """Return what *decode* makes of the service's response to these parts, sent on behalf of *operation*.
 
         The call carries *decode*, so that an unusable payload counts as a failure of the attempt (CB-10).
@@ -112,12 +118,14 @@ class Endpoint(Generic[T]):
             UpstreamError: There is no usable answer; it names this endpoint.
         """
         call = self.call(operation, target, headers, body)
-        call.decode = decode
+        call.decode, call.split, call.alternate, call.keepable = decode, split, alternate, keepable
         response = await operation.upstreams[self.upstream.name].send(call, operation)
-        if call.value is not UNDECODED:
+        operation.use(response.keeping)
+        if call.value is not UNDECODED and response.note is None:
             return cast("V", call.value)
         try:
-            return decode(response)
+            value = decode(response)
+            return Carried(value, response.note) if response.note else value
         except UpstreamError as error:
             raise self.named(error) from error.__cause__
 
@@ -136,6 +144,7 @@ class Endpoint(Generic[T]):
             safe=self.safe,
             request_id=operation.request_id,
             deadline=operation.deadline.at,
+            cacheable=self.cacheable,
         )
 
     def named(self, error: UpstreamError) -> UpstreamError:
@@ -144,8 +153,22 @@ class Endpoint(Generic[T]):
         return error
 
 
+class Carried(Generic[V]):
+    """A value on its way through a loader, with what there is to say about it."""
+
+    __slots__ = ("note", "value")
+
+    def __init__(self, value: V, note: Note) -> None:
+        self.value = value
+        self.note = note
+
+
 class Single(Endpoint[T]):
-    """One request, one value. Equal GETs of one operation are one call."""
+    """One request, one value. Equal GETs of one operation are one call.
+
+    Attributes:
+        otherwise: Another endpoint that gives the same for the same arguments, asked when this one fails.
+    """
 
     def __init__(
         self,
@@ -157,9 +180,11 @@ class Single(Endpoint[T]):
         body: type | None = None,
         headers: Sequence[str] = (),
         idempotent: bool | None = None,
+        otherwise: "Single[T] | None" = None,
         name: str | None = None,
     ) -> None:
         super().__init__(upstream, method, template, idempotent=idempotent, name=name)
+        self.otherwise = otherwise
         self._decode = decoder_of(returns)
         self._body = body
         self._headers = frozenset(header.lower() for header in headers)
@@ -189,27 +214,47 @@ class Single(Endpoint[T]):
         target = self.template.expand(arguments)
         sent = self._declared_headers(headers or {})
         if self.method != "GET":
-            return await self._send(operation, target, sent, self._encode(body))
+            return noting(context, await self._send(operation, target, sent, self._encode(body)))
         loader = operation.loaders.get(self)
         if loader is None:
             loader = operation.loaders[self] = self._loader(operation)
-        value: T = await loader.load((target, tuple(sorted(sent.items()))))
-        return value
+        other = self.otherwise.template.expand(arguments) if self.otherwise else None
+        value: T | Carried[T] = await loader.load((target, tuple(sorted(sent.items())), other))
+        return noting(context, value)
 
-    def _loader(self, operation: Operation) -> Loader[Any, T]:
-        async def fetch(keys: list[tuple[str, tuple[tuple[str, str], ...]]]) -> list[T]:
-            ((target, headers),) = keys
-            return [await self._send(operation, target, dict(headers), None)]
+    def _loader(self, operation: Operation) -> Loader[Any, T | Carried[T]]:
+        async def fetch(keys: list[tuple[str, tuple[tuple[str, str], ...], str | None]]) -> list[T | Carried[T]]:
+            ((target, headers, other),) = keys
+            return [await self._send(operation, target, dict(headers), None, other)]
 
         return Loader(fetch, name=str(self), max_keys=1)
 
-    async def _send(self, operation: Operation, target: str, headers: Mapping[str, str], body: bytes | None) -> T:
+    async def _send(
+        self,
+        operation: Operation,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        other: str | None = None,
+    ) -> T | Carried[T]:
+        alternate = self._alternate(operation, other) if other is not None else None
         try:
-            return await self.fetch(operation, target, headers, body, self._decode)
+            return await self.fetch(operation, target, headers, body, self._decode, alternate=alternate)
         except UpstreamError as error:
             if error.outcome is Outcome.NOT_FOUND and self._decode.optional:
                 return cast("T", self._decode.nothing())
             raise
+
+    def _alternate(self, operation: Operation, target: str) -> Callable[[Call], Awaitable[Response]]:
+        other = self.otherwise
+        assert other is not None
+
+        async def ask(_: Call) -> Response:
+            call = other.call(operation, target, {}, None)
+            call.decode = self._decode
+            return await operation.upstreams[other.upstream.name].send(call, operation)
+
+        return ask
 
     def _encode(self, body: object) -> bytes | None:
         if self._body is None and body is None:
@@ -231,3 +276,11 @@ class Single(Endpoint[T]):
         if unknown := headers.keys() - self._headers:
             raise TypeError(f"{self} declares no header {min(unknown)!r}: add it to headers=(...)")
         return {name: value for name, value in headers.items() if value is not None}
+
+
+def noting(context: Context, value: "V | Carried[V]") -> V:
+    """Return *value* as resolvers want it, and what there is to say about it to *context*."""
+    if not isinstance(value, Carried):
+        return value
+    context.noted.append(Noted(value.value, value.note))
+    return value.value

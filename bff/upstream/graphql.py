@@ -1,16 +1,18 @@
 """Endpoints of services that speak GraphQL themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from typing_extensions import TypeForm
 
 from bff.context import Context, Operation
-from bff.upstream.batch import Batching, Key
+from bff.upstream.batch import Batching, Key, Values
 from bff.upstream.decode import BatchDecoder, GraphQLDecoder
-from bff.upstream.endpoint import Endpoint
+from bff.upstream.endpoint import Carried, Endpoint, noting
 from bff.upstream.message import Response
+from bff.upstream.pipeline.call import UNDECODED, Call, Split
 
 if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
@@ -34,6 +36,7 @@ class GraphQLCall(Endpoint[T]):
         name: str | None,
     ) -> None:
         super().__init__(upstream, "POST", path, idempotent=idempotent, name=name)
+        self.cacheable = idempotent
         self.document = document
         self._decode: GraphQLDecoder[T] = GraphQLDecoder(returns, at)
 
@@ -43,7 +46,11 @@ class GraphQLCall(Endpoint[T]):
         Raises:
             UpstreamError: There is no usable answer; errors of the service are among the causes.
         """
-        return await post_document(self, self.admit(context), self.document, variables, self._decode)
+        operation = self.admit(context)
+        found = await post_document(
+            self, operation, self.document, variables, self._decode, keepable=self._decode.whole
+        )
+        return noting(context, found)
 
 
 class GraphQLBatch(Batching[T]):
@@ -63,6 +70,7 @@ class GraphQLBatch(Batching[T]):
         name: str | None,
     ) -> None:
         super().__init__(upstream, "POST", path, max_keys=max_keys, name=name)
+        self.cacheable = True
         self.document = document
         self.ids = ids
         self._decode: GraphQLDecoder[Any] = GraphQLDecoder(list[msgspec.Raw], at)
@@ -70,12 +78,43 @@ class GraphQLBatch(Batching[T]):
 
     async def _fetch(
         self, operation: Operation, keys: list[Key], arguments: dict[str, object]
-    ) -> Sequence[T | None | Exception]:
-        def decode(response: Response) -> Sequence[T | None | Exception]:
+    ) -> Values[T] | Carried[Values[T]]:
+        return await post_document(
+            self,
+            operation,
+            self.document,
+            {**arguments, self.ids: keys},
+            self._decode_for(keys),
+            split=self._split(arguments, keys),
+            keepable=self._decode.whole,
+        )
+
+    def _decode_for(self, keys: Sequence[Key]) -> Callable[[Response], Values[T]]:
+        def decode(response: Response) -> Values[T]:
+            if response.items is not None:
+                return self._of_items(response, keys, self._match.one)
             return self._match.match(self._decode(response), keys)
 
-        variables = {**arguments, self.ids: keys}
-        return await post_document(self, operation, self.document, variables, decode)
+        return decode
+
+    def _split(self, arguments: Mapping[str, object], keys: Sequence[Key]) -> Split:
+        given = {str(key): key for key in keys}
+
+        def narrow(call: Call, fewer: tuple[str, ...]) -> Call:
+            asked = [given[key] for key in fewer]
+            return replace(
+                call,
+                body=_body(self.document, {**arguments, self.ids: asked}),
+                headers=dict(call.headers),
+                decode=self._decode_for(asked),
+                split=self._split(arguments, asked),
+                value=UNDECODED,
+            )
+
+        def items(response: Response) -> dict[str, bytes]:
+            return self._match.by_key(self._decode(response))
+
+        return Split(tuple(given), self.template.expand({}), _body(self.document, dict(arguments)), narrow, items)
 
 
 async def post_document(
@@ -84,8 +123,21 @@ async def post_document(
     document: str,
     variables: Mapping[str, object],
     decode: Callable[[Response], V],
-) -> V:
+    *,
+    split: Split | None = None,
+    keepable: Callable[[Response], bool] | None = None,
+) -> V | Carried[V]:
     """Return what *decode* makes of the response of *endpoint*'s service to *document*."""
-    body = msgspec.json.encode({"query": document, "variables": variables})
-    accept = {"accept": "application/graphql-response+json, application/json;q=0.9"}
-    return await endpoint.fetch(operation, endpoint.template.expand({}), accept, body, decode)
+    return await endpoint.fetch(
+        operation,
+        endpoint.template.expand({}),
+        {"accept": "application/graphql-response+json, application/json;q=0.9"},
+        _body(document, variables),
+        decode,
+        split=split,
+        keepable=keepable,
+    )
+
+
+def _body(document: str, variables: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode({"query": document, "variables": variables})

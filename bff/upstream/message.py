@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Origin(NamedTuple):
@@ -37,6 +37,37 @@ class Request:
     body: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Says that a value is not what the service would have said now (PD-12).
+
+    `age_ms` is how old a stale value is, in milliseconds; None for one that has no age.
+    """
+
+    reason: Literal["STALE_IF_ERROR", "STALE_WHILE_FETCHED", "DEFAULT", "ALTERNATE"]
+    source: Literal["stale", "default", "alternate"]
+    upstream: str
+    age_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long an answer made of a response may be kept downstream, in seconds, and whether only by one user."""
+
+    max_age: float = 0.0
+    private: bool = True
+
+
+NOT_KEPT = Keeping()
+
+
+class Item(NamedTuple):
+    """One key's part of a batch: its JSON, None where there is none, or what went wrong for it."""
+
+    value: bytes | Exception | None
+    note: Note | None = None
+
+
 @dataclass(slots=True)
 class Response:
     """One complete HTTP response.
@@ -45,8 +76,14 @@ class Response:
         status: 200 to 599; informational responses are never seen here.
         headers: Lower-case names; repeated fields joined with ", ".
         body: Whole and with its content coding undone.
+        note: Set where this is not what the service has just said.
+        keeping: What may be kept of it downstream.
+        items: A batch that was put together key by key, in place of a body.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    note: Note | None = None
+    keeping: Keeping = NOT_KEPT
+    items: Mapping[str, Item] | None = None

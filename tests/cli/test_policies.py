@@ -54,6 +54,10 @@ def test_the_stages_of_one_endpoint_are_shown_in_their_order_with_the_origin_tha
     assert ["transport", "timeouts.connect", "500ms", "default"] in lines
     shown = list(dict.fromkeys(line[0] for line in lines[4:] if line))
     assert shown == [
+        "cache",
+        "coalesce",
+        "degrade",
+        "fill",
         "deadline",
         "retry",
         "hedge",
@@ -87,7 +91,7 @@ def test_an_unknown_policy_is_refused_with_those_that_exist(project):
     result = project().bff("policies", "show", "catalogue")
 
     assert result.code == 2
-    assert result.err == "bff: there is no policy 'catalogue'; there are operations, defaults, catalog\n"
+    assert result.err == "bff: there is no policy 'catalogue'; there are operations, defaults, store, catalog\n"
 
 
 def test_broken_policies_cannot_be_shown_and_say_why(project):
@@ -124,7 +128,7 @@ def test_all_schemas_are_written_where_policies_look_for_them(project):
 
     assert result.code == 0
     assert result.out.split() == [
-        f"policies/schema/{kind}.json" for kind in ("operations", "defaults", "upstream")
+        f"policies/schema/{kind}.json" for kind in ("operations", "defaults", "upstream", "store")
     ]
     printed = sound.bff("policies", "schema", "--format", "json").json
     written = json.loads((sound.directory / "policies/schema/upstream.json").read_text("utf-8"))
@@ -137,7 +141,7 @@ def test_an_unknown_kind_is_refused_with_those_that_exist(project):
 
     assert (result.code, result.err) == (
         2,
-        "bff: there is no kind of policy file 'auth'; the kinds are operations, defaults, upstream\n",
+        "bff: there is no kind of policy file 'auth'; the kinds are operations, defaults, upstream, store\n",
     )
 
 

@@ -18,6 +18,9 @@ from upstreams.simulation.cluster import MEMBERS, Cluster
 ROOT = Path(__file__).parents[2]
 OPERATIONS = ROOT / "schema" / "operations"
 READY = re.compile(r"ready: (http://\S+)/graphql \(admin: (http://[^)]+)\)")
+SECTIONS = re.compile(r"^(cache|fallback):.*\n([ \t].*\n|\n)*", re.MULTILINE)
+"""What says how long answers are kept and what stands in for them."""
+
 CUSTOMER = {"authorization": "Bearer demo-u1"}
 
 CLEAN_RUNS = 2
@@ -87,9 +90,13 @@ def services():
 
 @pytest.fixture(scope="session")
 def policies_for(tmp_path_factory):
-    """Return a copy of the application's policies that name other addresses."""
+    """Return a copy of the application's policies that name other addresses.
 
-    def copy(urls):
+    Nothing is kept and nothing falls back unless *keeping*: most tests look at what a failure does to an answer
+    that has to be fetched.
+    """
+
+    def copy(urls, *, keeping=False):
         folder = tmp_path_factory.mktemp("application") / "policies"
         shutil.copytree(ROOT / "policies", folder)
         for file in (folder / "upstreams").glob("*.yaml"):
@@ -97,6 +104,8 @@ def policies_for(tmp_path_factory):
             for member, port in MEMBERS.items():
                 if member in urls:
                     text = text.replace(f"http://127.0.0.1:{port}", urls[member])
+            if not keeping:
+                text = SECTIONS.sub("", text) + "\ncache: {scope: off}\nfallback: {on_failure: error}\n"
             file.write_text(OPEN_TIMES.sub(r"\1: 500ms", text), encoding="utf-8")
         with (folder / "defaults.yaml").open("a", encoding="utf-8") as defaults:
             defaults.write(FORGIVING)

@@ -42,6 +42,9 @@ class Mutation:
 schema = strawberry.Schema(Query, Mutation)
 """
 HASTE = {"x-request-timeout-ms": "300"}
+EACH_ITS_OWN = "cache: {coalesce: false}\n"
+"""Operations that ask the same at the same time would share a call, and these tests count calls."""
+
 TEN_SECONDS = "timeouts: {total: 10s, attempt: 10s, read_idle: 10s, write_idle: 10s}\nbreaker: {window: 20s}"
 
 
@@ -60,8 +63,8 @@ def application(two_services, start_bff, tmp_path):
     (tmp_path / "app.py").write_text(textwrap.dedent(APPLICATION), encoding="utf-8")
     upstreams = tmp_path / "policies" / "upstreams"
     upstreams.mkdir(parents=True)
-    (upstreams / "slow.yaml").write_text(f"hosts: ['{slow.url}']\n{TEN_SECONDS}\n", encoding="utf-8")
-    (upstreams / "fast.yaml").write_text(f"hosts: ['{fast.url}']\n", encoding="utf-8")
+    (upstreams / "slow.yaml").write_text(f"hosts: ['{slow.url}']\n{TEN_SECONDS}\n{EACH_ITS_OWN}", encoding="utf-8")
+    (upstreams / "fast.yaml").write_text(f"hosts: ['{fast.url}']\n{EACH_ITS_OWN}", encoding="utf-8")
     return lambda: start_bff(tmp_path / "policies", schema="app:schema", cwd=tmp_path)
 
 

@@ -11,18 +11,21 @@ from bff.context import Deadline
 from bff.contract import error_schema
 from bff.errors import ErrorDesk
 from bff.events import ErrorTold
+from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine
 from bff.execution.messages import GraphQLRequest, Ingress
+from bff.execution.strawberry_schema import run_of
 from bff.policy.model import OperationsPolicy
 from bff.testing import VirtualClock
 
 CONTRACT = Draft202012Validator(error_schema())
+EXECUTORS = {"compiled": compiled_run_of, "interpreted": run_of}
 
 
 class World:
     """One engine, what it told, and the time it lives in."""
 
-    def __init__(self, schema, *, max_errors=100, clock=None, run=None, **policy):
+    def __init__(self, schema, *, executor, max_errors=100, clock=None, run=None, **policy):
         ids = count(1)
         self.clock = clock or VirtualClock()
         self.events = []
@@ -30,6 +33,8 @@ class World:
         self.desk = ErrorDesk(
             self.events.append, new_id=lambda: f"e{next(ids)}", alias=str.title, max_errors=max_errors
         )
+        if run is None:
+            run = EXECUTORS[executor](schema, hide_suggestions=self.policy.introspection != "allow")
         self.engine = Engine(
             schema, None, self.policy, desk=self.desk, clock=self.clock, notify=self.events.append, run=run
         )
@@ -72,13 +77,13 @@ class World:
         return [event for event in self.events if isinstance(event, ErrorTold)]
 
 
-@pytest.fixture
-async def world():
-    """Return a function that makes a `World`; all engines are closed after the test."""
+@pytest.fixture(params=EXECUTORS)
+async def world(request):
+    """Return a function that makes a `World`, with either executor; all engines are closed after the test."""
     worlds = []
 
     def make(schema, **options):
-        worlds.append(World(schema, **options))
+        worlds.append(World(schema, executor=request.param, **options))
         return worlds[-1]
 
     yield make

@@ -98,7 +98,13 @@ def services(world):
         it = world(strawberry.Schema(Query, Mutation), clock=clock)
         it.transport = Transport(clock)
         it.engine._upstreams = open_upstreams(
-            {"catalog": UpstreamPolicy(hosts=["http://127.0.0.1:9"], timeouts={"total": "60s", "attempt": "60s"})},
+            {
+                "catalog": UpstreamPolicy(
+                    hosts=["http://127.0.0.1:9"],
+                    timeouts={"total": "60s", "attempt": "60s"},
+                    breaker={"window": "120s"},
+                )
+            },
             OperationsPolicy(),
             open_transport=lambda _: it.transport,
             clock=clock,

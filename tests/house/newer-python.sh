@@ -1,5 +1,6 @@
 #!/bin/sh
 # Runs the tests on the newest Python of this machine, when it has a newer one than the first argument's.
+# What drives browsers, containers and whole processes has run already and looks the same from outside.
 set -eu
 ours=$("$1" -c 'import sys; print(sys.version_info[1])')
 newest=
@@ -19,4 +20,4 @@ if [ ! -e .venv-newer/.ready ] || [ constraints.txt -nt .venv-newer/.ready ] || 
   PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-newer/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
   touch .venv-newer/.ready
 fi
-exec .venv-newer/bin/python -m pytest -n "${JOBS:-auto}" --dist loadfile -q -m 'not browser and not slow'
+exec .venv-newer/bin/python -m pytest -n "${JOBS:-auto}" --dist loadfile -q -m 'not browser and not slow' --ignore=tests/e2e --ignore=tests/faults --ignore=tests/docker --ignore=tests/web

@@ -145,7 +145,7 @@ def test_a_file_of_another_name_is_refused(write, name, nearest):
     """A policy that is silently not read is worse than one that is wrong."""
     (problem,) = read(write({name: ""})).problems
 
-    assert "operations.yaml, defaults.yaml, upstreams/NAME.yaml" in problem.what
+    assert "operations.yaml, defaults.yaml, store.yaml, upstreams/NAME.yaml" in problem.what
     assert problem.nearest == nearest
 
 

@@ -151,7 +151,7 @@ async def test_a_rating_out_of_range_is_the_customers_to_mend(town, screen):
     assert [error["code"] for error in data["writeReview"]["userErrors"]] == ["INVALID"]
 
 
-@pytest.mark.parametrize("down", ["accounts", "catalog", "couriers", "payments", "promotions", "reviews"])
+@pytest.mark.parametrize("down", ["accounts", "catalog", "couriers", "payments", "reviews"])
 async def test_the_home_screen_loses_only_what_failed(town, screen, down):
     town.servers[down].trouble(Fault(Status(503)))
     document, variables = screen("home")
@@ -160,6 +160,17 @@ async def test_the_home_screen_loses_only_what_failed(town, screen, down):
 
     assert data is not None
     assert {error["extensions"]["upstream"] for error in errors} == {down}, errors
+
+
+async def test_the_home_screen_is_whole_without_offers(town, screen):
+    """Policy: promotions fall back to an empty list."""
+    town.servers["promotions"].trouble(Fault(Status(503)))
+    document, variables = screen("home")
+
+    data, errors = await town.run(document, **variables)
+
+    assert errors == []
+    assert data["me"]["offers"] == []
 
 
 async def test_whoever_says_not_who_they_are_sees_what_is_public(town):

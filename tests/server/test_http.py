@@ -34,7 +34,7 @@ async def test_an_answer_has_its_headers(edge):
     assert headers == {
         "content-type": GRAPHQL,
         "cache-control": "private, no-cache",
-        "vary": "accept",
+        "vary": "Accept, Authorization, Cookie, Origin",
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
         "content-length": "31",

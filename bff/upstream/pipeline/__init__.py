@@ -8,6 +8,10 @@ from bff.upstream.pipeline.call import Call, Handler, Stage
 __all__ = ["ORDER", "SETTINGS", "STAGES", "Call", "Handler", "Stage", "build", "stage_of"]
 
 ORDER = (
+    "cache",  # a fresh hit costs no task, no permit, no budget, no breaker check
+    "coalesce",  # one live call for all who ask the same at the same time
+    "degrade",  # turns any failure below into a stale value, a default, or the error
+    "fill",  # the cache's other half: what comes back is kept once, however many wait for it
     "deadline",  # bounds everything below it, sleeps included
     "retry",  # above the pick of a host, so that every attempt picks anew
     "hedge",  # as retry; below it, so that a call has one hedge however often it is repeated
@@ -20,6 +24,10 @@ ORDER = (
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "cache": ("cache",),
+    "coalesce": ("cache.coalesce",),
+    "degrade": ("fallback",),
+    "fill": ("cache.ttl_jitter",),
     "deadline": ("timeouts.total",),
     "retry": ("retry",),
     "hedge": ("hedge",),

@@ -9,10 +9,31 @@ from bff.upstream.errors import Phase
 from bff.upstream.message import Origin, Response
 
 if TYPE_CHECKING:
+    from bff.context import Principal
+    from bff.upstream.cache.lookup import Lookup
     from bff.upstream.pipeline.fanout import Fanout
 
 UNDECODED: Any = object()
 """The value of a call whose response nobody has decoded yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a batch falls into its keys, so that each can be kept on its own.
+
+    Attributes:
+        keys: What is asked for, as text.
+        target: Path and query without the keys.
+        body: The body without the keys.
+        narrow: Returns the call for fewer keys.
+        items: Returns the JSON of each key that the response holds; raises `UpstreamError` where it is unusable.
+    """
+
+    keys: tuple[str, ...]
+    target: str
+    body: bytes | None
+    narrow: Callable[["Call", tuple[str, ...]], "Call"]
+    items: Callable[[Response], dict[str, bytes]]
 
 
 @dataclass(slots=True)
@@ -39,6 +60,12 @@ class Call:
         fanout: The attempts of its operation; None where nobody counts them.
         seconds: How long the last attempt took, from its start to the last byte.
         limit: How long it was allowed to take; a whole answer after more than that means that we stood still.
+        principal: In whose name it is made; None where nobody said.
+        cacheable: Whether its answer may be kept: a GET, or a query that says so (CA-1).
+        split: How it falls into keys, where it is a batch.
+        alternate: Fetches the same from elsewhere, where the endpoint names another source.
+        keepable: Says whether a response is whole; one of GraphQL that has errors is not, and is never kept.
+        lookup: What the cache knew of it before it was sent.
     """
 
     upstream: str
@@ -64,6 +91,12 @@ class Call:
     seconds: float = 0.0
     limit: float = inf
     notes: dict[str, str] = field(default_factory=dict)
+    principal: "Principal | None" = None
+    cacheable: bool = False
+    split: Split | None = None
+    alternate: Callable[["Call"], Awaitable[Response]] | None = None
+    keepable: Callable[[Response], bool] | None = None
+    lookup: "Lookup | None" = None
 
     @property
     def keyed(self) -> bool:

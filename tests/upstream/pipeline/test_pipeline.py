@@ -41,6 +41,10 @@ ENDPOINTS = frozenset({dishes, search, place, reviews})
 QUICK = {"attempt": "150ms", "total": "1s", "connect": "50ms", "queue": "50ms"}
 
 
+EACH_ITS_OWN = {"coalesce": False}
+"""Equal calls at the same time would be one call, and these tests count calls."""
+
+
 class ShiftedClock(SystemClock):
     """The real clock, set ahead by a test instead of waiting."""
 
@@ -57,7 +61,7 @@ class Caller:
         self.clock = ShiftedClock()
         self.events = []
         self.upstreams = open_upstreams(
-            {"catalog": UpstreamPolicy(hosts=urls, **policy)},
+            {"catalog": UpstreamPolicy(**{"hosts": urls, "cache": EACH_ITS_OWN, **policy})},
             OperationsPolicy(),
             open_transport=lambda limits: open_transport(limits, clock=self.clock, rng=Random(1)),
             clock=self.clock,

@@ -77,8 +77,7 @@ def app(world: World, outside: Outside) -> App:
         modern = _GRAPHQL_JSON in request.headers.get("accept", "")
         kind = _GRAPHQL_JSON if modern else "application/json"
         status = 400 if modern and result.data is None and not _started(result.errors) else 200
-        return Reply(status, [("content-type", kind), ("cache-control", "no-store")],
-                     msgspec.json.encode(result.formatted))  # fmt: skip
+        return Reply(status, [("content-type", kind)], msgspec.json.encode(result.formatted))
 
     reviews = App("reviews", "no-store", outside)
     reviews.post("/graphql", graphql)

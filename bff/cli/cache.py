@@ -1,0 +1,140 @@
+"""`bff cache`: what is kept of services' answers, and forgetting it."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import typer
+
+from bff.cli.output import Format, FormatOption, Unusable, example, say, say_json, say_table
+from bff.cli.project import PoliciesOption
+
+if TYPE_CHECKING:
+    from bff.store.redis_store import RedisStore
+
+app = typer.Typer(help="Look at the cache, and forget parts of it.", no_args_is_help=True, rich_markup_mode=None)
+
+RedisOption = Annotated[
+    str | None, typer.Option("--redis-url", help="The Redis that replicas share. Also BFF_REDIS_URL.")
+]
+AdminOption = Annotated[
+    str | None,
+    typer.Option("--admin", metavar="URL", help="Admin port of a process without Redis, http://127.0.0.1:8001."),
+]
+_TIMEOUT = 10.0
+_DEFAULT_ADMIN = "http://127.0.0.1:8001"
+
+
+@app.command("purge", epilog=example("bff cache purge --tag catalog"))
+def purge(  # noqa: PLR0917 - typer reads options from parameters
+    tag: Annotated[str | None, typer.Option(help="Forget everything with this tag.")] = None,
+    key: Annotated[str | None, typer.Option(help="Forget one entry.")] = None,
+    upstream: Annotated[str | None, typer.Option(help="Forget everything of this upstream.")] = None,
+    redis_url: RedisOption = None,
+    admin: AdminOption = None,
+    policies: PoliciesOption = None,
+    output: FormatOption = Format.HUMAN,
+) -> None:
+    """Forget entries, in Redis for all replicas or in one process through its admin port.
+
+    Takes the same time however many entries there are. Replicas notice within a second.
+    """
+    given = {kind: value for kind, value in (("tag", tag), ("key", key), ("upstream", upstream)) if value}
+    if len(given) != 1:
+        raise Unusable("say one of --tag, --key and --upstream")
+    store = _redis(redis_url, admin, policies)
+    if store is None:
+        told = _ask(admin, "/purge", given)
+    else:
+        import asyncio  # noqa: PLC0415 - slow to import
+
+        told = asyncio.run(_purge(store, given))
+    say_json(told) if output is Format.JSON else say(f"forgotten: {told['forgotten']}")
+
+
+@app.command("stats", epilog=example("bff cache stats --admin http://127.0.0.1:8001"))
+def stats(
+    redis_url: RedisOption = None,
+    admin: AdminOption = None,
+    policies: PoliciesOption = None,
+    output: FormatOption = Format.HUMAN,
+) -> None:
+    """Show how much is kept and how often it helped."""
+    store = _redis(redis_url, admin, policies)
+    if store is None:
+        told = _ask(admin, "", None)
+    else:
+        import asyncio  # noqa: PLC0415 - slow to import
+
+        told = {"store": asyncio.run(_stats(store))}
+    if output is Format.JSON:
+        say_json(told)
+        return
+    rows = [(part, name, str(value)) for part, values in told.items() for name, value in values.items()]
+    say_table(("where", "what", "value"), rows, title="cache")
+
+
+def _redis(url: str | None, admin: str | None, policies: Any) -> "RedisStore | None":
+    """Return the store that options or environment name, None where the admin port is to be asked."""
+    from bff.app import policies_of, shared_store  # noqa: PLC0415 - slow to import
+    from bff.cli.serve import gather  # noqa: PLC0415
+    from bff.clock import SystemClock  # noqa: PLC0415
+    from bff.events import ignore  # noqa: PLC0415
+
+    if admin and url:
+        raise Unusable("say one of --admin and --redis-url")
+    settings = gather({"redis_url": url, "policies": policies})
+    if admin or settings.redis_url is None:
+        return None
+    return shared_store(settings, policies_of(settings).store, clock=SystemClock(), notify=ignore)
+
+
+async def _purge(store: "RedisStore", given: dict[str, str]) -> dict[str, str]:
+    from bff.store import StoreUnavailable  # noqa: PLC0415 - slow to import
+    from bff.upstream.cache.keys import upstream_tag  # noqa: PLC0415
+    from bff.upstream.cache.tiers import EPOCH  # noqa: PLC0415
+
+    ((kind, value),) = given.items()
+    try:
+        if kind == "key":
+            await store.delete([value])
+        else:
+            await store.forget([value if kind == "tag" else upstream_tag(value), EPOCH])
+    except StoreUnavailable as error:
+        raise Unusable(f"Redis cannot be used: {error}") from error
+    finally:
+        await store.close()
+    return {"forgotten": f"{kind} {value}"}
+
+
+async def _stats(store: "RedisStore") -> dict[str, Any]:
+    from bff.store import StoreUnavailable  # noqa: PLC0415 - slow to import
+
+    try:
+        return dict(await store.stats())
+    except StoreUnavailable as error:
+        raise Unusable(f"Redis cannot be used: {error}") from error
+    finally:
+        await store.close()
+
+
+def _ask(admin: str | None, path: str, body: dict[str, str] | None) -> dict[str, Any]:
+    """Return what the admin port of a running process answers."""
+    base = (admin or _DEFAULT_ADMIN).rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise Unusable(f"--admin {base!r}: write a URL such as {_DEFAULT_ADMIN}")
+    data = None if body is None else json.dumps({"tag": None, "key": None, "upstream": None, **body}).encode()
+    request = Request(  # noqa: S310 - the scheme was checked above
+        f"{base}/admin/api/cache{path}", data=data, headers={"content-type": "application/json"}
+    )
+    try:
+        with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
+            found: dict[str, Any] = json.load(answer)
+            return found
+    except HTTPError as error:
+        raise Unusable(f"{base} answered {error.code}: is it the admin port of a bff?") from error
+    except (URLError, OSError, ValueError) as error:
+        raise Unusable(
+            f"no bff answers at {base} ({error}): say which with --admin URL, or name the Redis with --redis-url"
+        ) from error

@@ -1,0 +1,22 @@
+"""Compiles GraphQL operations to Python; a drop-in for graphql-core's execution."""
+
+from bff.execution.compiler.cache import CompiledOperation, Operations
+from bff.execution.compiler.execute import CompiledExecutor, compiled_executor, execute
+from bff.execution.compiler.plan import BatchOf, BatchResolve, PathOf
+from bff.execution.compiler.shadow import Difference, shadow
+from bff.execution.compiler.subscribe import experimental_execute_incrementally, subscribe
+
+__all__ = [
+    "BatchOf",
+    "BatchResolve",
+    "CompiledExecutor",
+    "CompiledOperation",
+    "Difference",
+    "Operations",
+    "PathOf",
+    "compiled_executor",
+    "execute",
+    "experimental_execute_incrementally",
+    "shadow",
+    "subscribe",
+]

@@ -1,0 +1,276 @@
+"""Turns what resolvers returned into results: lists taken apart, leaves coerced, objects made into waves.
+
+Each step first tries the common case for all values at once; what is unusual is looked at value by value.
+"""
+
+from collections.abc import AsyncIterable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from graphql import GraphQLError
+from graphql.execution import Executor
+from graphql.pyutils import Path, Undefined, is_iterable
+
+from bff.execution.compiler.abstract import all_are, find_types, is_of_type
+from bff.execution.compiler.failures import put
+from bff.execution.compiler.plan import FieldPlan
+from bff.execution.compiler.runtime import Wave
+from bff.execution.compiler.values import BAD
+
+if TYPE_CHECKING:
+    from bff.execution.compiler.runtime import Place, Run
+    from bff.execution.compiler.waiting import Waiting
+
+
+NONE = type(None)
+LISTS = {list, tuple}
+
+
+def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
+    """Complete *values*, one for each of the parents *numbers* (all of them when None)."""
+    kinds = set(map(type, values))
+    if NONE in kinds and not field.nonnull[0]:
+        kinds.discard(NONE)
+        if not kinds:
+            return
+        numbers, values = _present(numbers, values)
+    if field.leaf is not None:
+        if _leaf_column(run, wave, field, numbers, values):
+            return
+    elif field.object is not None and NONE not in kinds:
+        if field.depth == 0:
+            if run.plain.all(kinds) and _objects(run, wave, field, numbers, values, kinds):
+                return
+        elif field.depth == 1 and kinds <= LISTS and _list_of_objects(run, wave, field, numbers, values):
+            return
+    places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
+    cells(run, wave, field, places, values)
+
+
+def _present(numbers: list[int] | None, values: list[Any]) -> tuple[list[int], list[Any]]:
+    there = [
+        (number, value)
+        for number, value in zip(numbers if numbers is not None else range(len(values)), values, strict=True)
+        if value is not None
+    ]
+    return [number for number, _ in there], [value for _, value in there]
+
+
+def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> bool:
+    coerce = run.program.quick[field.number]
+    coerced = [coerce(value) for value in values]
+    if any(value is BAD for value in coerced):
+        return False
+    rows, key = wave.rows, field.key
+    for number, value in zip(numbers if numbers is not None else range(len(values)), coerced, strict=True):
+        rows[number][key] = value
+    return True
+
+
+def _objects(  # noqa: PLR0917 - by position, as it is called for every wave
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
+) -> bool:
+    assert field.object is not None, "only called for objects"
+    if field.object.type.is_type_of is not None:
+        asked = numbers if numbers is not None else list(range(len(values)))
+        if not all_are(run, wave, field, field.object, asked, values):
+            return False
+    child = Wave(field.object, values, wave, field, parents=numbers, kinds=kinds)
+    run.program.enter(run, child)
+    key, rows = field.key, wave.rows
+    if numbers is None:
+        for row, kid in zip(rows, child.rows, strict=True):
+            row[key] = kid
+    else:
+        for number, kid in zip(numbers, child.rows, strict=True):
+            rows[number][key] = kid
+    return True
+
+
+def _list_of_objects(
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]
+) -> bool:
+    assert field.object is not None, "only called for objects"
+    items = list(values[0]) if len(values) == 1 else [item for value in values for item in value]
+    kinds = set(map(type, items))
+    if NONE in kinds or not run.plain.all(kinds):
+        return False
+    lengths = [len(value) for value in values]
+    if field.object.type.is_type_of is not None:
+        parents = numbers if numbers is not None else range(len(values))
+        asked = [number for number, length in zip(parents, lengths, strict=True) for _ in range(length)]
+        if not all_are(run, wave, field, field.object, asked, items):
+            return False
+    child = Wave(field.object, items, wave, field, parents=numbers, lengths=lengths, kinds=kinds)
+    if items:
+        run.program.enter(run, child)
+    key, rows, kids, start = field.key, wave.rows, child.rows, 0
+    for number, length in zip(numbers if numbers is not None else range(len(values)), lengths, strict=True):
+        rows[number][key] = kids[start : start + length]
+        start += length
+    return True
+
+
+def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: Sequence[Any]) -> None:
+    """Complete *values* of any kind at *places*, all on the same level of lists."""
+    level = len(places[0][1]) if places else 0
+    found: list[Place] = []
+    present: list[Any] = []
+    for place, value in zip(places, values, strict=True):
+        if isinstance(value, Exception):
+            run.fail(wave, field, place, value)
+        elif not run.plain[type(value)] and run.is_awaitable(value):
+            run.wait(value, wave, field, [place], resumed)
+        elif value is not None and value is not Undefined:
+            found.append(place)
+            present.append(value)
+        elif field.nonnull[level]:
+            run.fail(wave, field, place, _null(field))
+    if found:
+        step = _lists if level < field.depth else _INNERMOST[field.leaf is None, field.abstract is None]
+        step(run, wave, field, found, present)
+
+
+def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+    """Go on with values that were waited for."""
+    alive = run.failures.alive
+    here = [one for one in group if alive(wave, one.place, field)] if run.failures.nulls else group
+    values = [one.value if one.error is None else one.error for one in here]
+    if not values:
+        return
+    places = [one.place for one in here]
+    if places[0][1]:
+        cells(run, wave, field, places, values)
+    else:
+        numbers = [number for number, _ in places]
+        complete(run, wave, field, None if numbers == list(range(len(wave.rows))) else numbers, values)
+
+
+def _null(field: FieldPlan) -> TypeError:
+    return TypeError(f"Cannot return null for non-nullable field {field.parent_type}.{field.nodes[0].name.value}.")
+
+
+def _concrete(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
+    assert field.object is not None, "only called for objects"
+    is_of_type(run, wave, field, field.object, places, values)
+
+
+def _lists(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
+    inner_places: list[Place] = []
+    inner: list[Any] = []
+    for place, value in zip(places, values, strict=True):
+        if not run.plain[type(value)] and run.is_async_iterable(value):
+            run.wait(_collect(value), wave, field, [place], _collected)
+            continue
+        items = _items(run, wave, field, place, value)
+        if items is not None:
+            number, indexes = place
+            put(wave.rows[number], field, indexes, [None] * len(items))
+            inner_places += [(number, (*indexes, index)) for index in range(len(items))]
+            inner += items
+    if inner:
+        cells(run, wave, field, inner_places, inner)
+
+
+def _items(run: "Run", wave: Wave, field: FieldPlan, place: "Place", value: Any) -> list[Any] | None:
+    if not is_iterable(value):
+        name = f"{field.parent_type}.{field.nodes[0].name.value}"
+        run.fail(wave, field, place, GraphQLError(f"Expected Iterable, but did not find one for field '{name}'."))
+        return None
+    items: list[Any] = []
+    try:
+        for item in value:
+            items.append(item)  # noqa: PERF402 - what came before an exception counts
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        run.fail(wave, field, place, error, late=len(items))
+    return items
+
+
+async def _collect(value: AsyncIterable[Any]) -> tuple[list[Any], Exception | None]:
+    items: list[Any] = []
+    iterator = aiter(value)
+    try:
+        async for item in iterator:
+            items.append(item)  # noqa: PERF401 - what came before an exception counts
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        return items, error
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+    return items, None
+
+
+def _collected(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+    for one in group:
+        if one.error is not None:
+            run.fail(wave, field, one.place, one.error)
+            continue
+        items, error = one.value
+        if error is not None:
+            run.fail(wave, field, one.place, error, late=len(items))
+        if run.failures.alive(wave, one.place, field):
+            _lists(run, wave, field, [one.place], [items])
+
+
+def _leaves(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: list[Any]) -> None:
+    leaf = field.leaf
+    assert leaf is not None, "only called for leaves"
+    for place, value in zip(places, values, strict=True):
+        try:
+            coerced = Executor.complete_leaf_value(leaf, value)
+        except Exception as error:  # noqa: BLE001 - it belongs to the field
+            run.fail(wave, field, place, error)
+        else:
+            put(wave.rows[place[0]], field, place[1], coerced)
+
+
+_INNERMOST: dict[tuple[bool, bool], Callable[..., None]] = {
+    (False, True): _leaves,
+    (True, False): find_types,
+    (True, True): _concrete,
+}
+"""Completes the innermost values of a field, by whether it is no leaf and not abstract."""
+
+
+def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
+    """Resolve *field* for all parents with one call."""
+    numbers = wave.begun(field)
+    sources = wave.sources if numbers is None else [wave.sources[number] for number in numbers]
+    if not sources:
+        return
+    assert field.batch is not None, "only called for batches"
+
+    def path_of(place: int) -> Path:
+        number = place if numbers is None else numbers[place]
+        return Path(wave.path(number), field.key, field.parent_type.name)
+
+    first = 0 if numbers is None else numbers[0]
+    try:
+        arguments = dict(run.arguments(field))
+        awaitable = field.batch(list(sources), run.info(field, wave, first), arguments, path_of)
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        complete(run, wave, field, numbers, [error] * len(sources))
+        return
+    run.wait(awaitable, wave, field, numbers if numbers is not None else range(len(sources)), _batch_came)
+
+
+def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+    for one in group:
+        values = _values_of(one, field)
+        numbers = cast("Sequence[int]", one.places)
+        if run.failures.nulls:
+            kept = [i for i, number in enumerate(numbers) if run.failures.alive(wave, (number, ()))]
+            numbers, values = [numbers[i] for i in kept], [values[i] for i in kept]
+        if values:
+            complete(run, wave, field, None if len(numbers) == len(wave.rows) else list(numbers), values)
+
+
+def _values_of(one: "Waiting", field: FieldPlan) -> list[Any]:
+    if one.error is not None:
+        return [one.error] * len(one.places)
+    values = one.value
+    if isinstance(values, Sequence) and not isinstance(values, (str, bytes)) and len(values) == len(one.places):
+        return list(values)
+    name = f"{field.parent_type}.{field.nodes[0].name.value}"
+    wrong = TypeError(f"The batch resolver of {name} must return one value for each of {len(one.places)} parents.")
+    return [wrong] * len(one.places)

@@ -1,0 +1,339 @@
+"""The typed tree of an operation: which fields of which types are resolved how, for one set of conditions.
+
+Collecting, merging and conditions are graphql-core's own; what comes out is frozen, and holds everything about a
+field that does not change from request to request.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+from typing import Any, NamedTuple
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLLeafType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    OperationDefinitionNode,
+    TypeNameMetaFieldDef,
+    VariableNode,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import (
+    CollectedFields,
+    FieldDetails,
+    FragmentDetails,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.language import Visitor, visit
+from graphql.pyutils import Path
+
+PathOf = Callable[[int], Path]
+"""Tells where the field of parent number n stands in the response."""
+
+BatchResolve = Callable[[list[Any], Any, dict[str, Any], PathOf], Awaitable[Sequence[Any]]]
+"""Resolves a field for many parents: `(parents, info of the first, arguments, path_of)` to values or errors."""
+
+BatchOf = Callable[[GraphQLField], BatchResolve | None]
+"""Tells the batch form of a field, None where it has none."""
+
+EAGER_OBJECTS = 256
+"""When a plan has so many objects, possible types of abstract ones are planned only when values of them come."""
+
+
+class Unsupported(Exception):
+    """The operation is left to graphql-core's own executor."""
+
+
+class Source(Enum):
+    """Where the values of a field come from."""
+
+    TYPENAME = "the name of the object type"
+    ATTRIBUTE = "an attribute of the parent, as Strawberry's basic fields read it"
+    MEMBER = "a member or attribute of the parent, as graphql-core's default resolver reads it"
+    RESOLVER = "a function, called for each parent"
+    BATCH = "a function, called once for all parents"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldPlan:
+    """One field of one object type, all its nodes merged.
+
+    Attributes:
+        number: Unique in its program.
+        index: Its place among the fields of its object.
+        key: Under which it stands in the result.
+        parent_type: The object type that it belongs to.
+        definition: Of the schema.
+        details: The nodes that were merged, as graphql-core's helpers want them.
+        nodes: The same, as resolvers and errors want them.
+        source: Where its values come from.
+        name: The attribute or member that is read.
+        batch: The batch form, where `source` is BATCH.
+        arguments: The coerced arguments, None where they are coerced for each operation.
+        nonnull: For each level, from the field itself to the innermost item, whether it may not be null.
+        leaf: The innermost type, if it is a scalar or enum.
+        abstract: The innermost type, if it is an interface or union.
+        objects: The innermost object types by name, with their fields; an abstract type may get more of them.
+        object: The innermost type, if it is an object type.
+    """
+
+    number: int
+    index: int
+    key: str
+    parent_type: GraphQLObjectType
+    definition: GraphQLField
+    details: list[FieldDetails]
+    nodes: list[FieldNode]
+    source: Source
+    name: str
+    batch: BatchResolve | None
+    arguments: dict[str, Any] | None
+    nonnull: tuple[bool, ...]
+    leaf: GraphQLLeafType | None
+    abstract: GraphQLInterfaceType | GraphQLUnionType | None
+    objects: "dict[str, ObjectPlan]"
+    object: "ObjectPlan | None"
+
+    @property
+    def depth(self) -> int:
+        """How many lists lie around the innermost value."""
+        return len(self.nonnull) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectPlan:
+    """One object type at one position, with the fields that are wanted of it."""
+
+    number: int
+    type: GraphQLObjectType
+    fields: tuple[FieldPlan, ...]
+
+
+class Options(NamedTuple):
+    """What a plan depends on besides the operation.
+
+    Attributes:
+        batch_of: Tells the batch form of a field.
+        middleware: Whether every resolver is wrapped, also the default one.
+        own_default: Whether fields without a resolver use a resolver of the caller's.
+        hide_suggestions: Whether errors name no similar names.
+    """
+
+    batch_of: BatchOf
+    middleware: bool = False
+    own_default: bool = False
+    hide_suggestions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An operation and what it refers to."""
+
+    schema: GraphQLSchema
+    operation: OperationDefinitionNode
+    fragments: dict[str, FragmentDetails]
+
+
+class Planner:
+    """Plans the operation of *request* under *options* and the conditions in *variables*."""
+
+    def __init__(self, request: Request, options: Options, variables: VariableValues) -> None:
+        self._request = request
+        self._options = options
+        self._variables = variables
+        self._fields = count()
+        self._objects = count()
+        self._planned = 0
+
+    def root(self) -> ObjectPlan:
+        """Return the plan of the root.
+
+        Raises:
+            Unsupported: Something in it is left to graphql-core.
+        """
+        request = self._request
+        root_type = request.schema.get_root_type(request.operation.operation)
+        if root_type is None:
+            raise Unsupported("no root type")
+        collected = collect_fields(
+            request.schema,
+            request.fragments,
+            self._variables,
+            root_type,
+            request.operation,
+            self._options.hide_suggestions,
+        )
+        return self._object(root_type, collected)
+
+    def object(self, object_type: GraphQLObjectType, details: list[FieldDetails]) -> ObjectPlan:
+        """Return the plan of the selections in *details* on *object_type*."""
+        request = self._request
+        collected = collect_subfields(
+            request.schema,
+            request.fragments,
+            self._variables,
+            request.operation,
+            object_type,
+            details,
+            self._options.hide_suggestions,
+        )
+        return self._object(object_type, collected)
+
+    def _object(self, object_type: GraphQLObjectType, collected: CollectedFields) -> ObjectPlan:
+        number = next(self._objects)
+        self._planned += 1
+        fields: list[FieldPlan] = []
+        for key, details in collected.grouped_field_set.items():
+            definition = self._request.schema.get_field(object_type, details[0].node.name.value)
+            if definition is not None:
+                fields.append(self._field(object_type, key, definition, details, len(fields)))
+        return ObjectPlan(number, object_type, tuple(fields))
+
+    def _field(
+        self,
+        parent: GraphQLObjectType,
+        key: str,
+        definition: GraphQLField,
+        details: list[FieldDetails],
+        index: int,
+    ) -> FieldPlan:
+        nodes = [one.node for one in details]
+        nonnull, inner = _levels(definition.type)
+        source, name, batch = self._source(definition, nodes[0].name.value)
+        objects: dict[str, ObjectPlan] = {}
+        leaf = inner if is_leaf_type(inner) else None
+        if is_object_type(inner):
+            objects[inner.name] = self.object(inner, details)
+        elif leaf is None:
+            for one in self._request.schema.get_possible_types(inner):
+                if self._planned < EAGER_OBJECTS:
+                    objects[one.name] = self.object(one, details)
+        abstract = None if leaf is not None or is_object_type(inner) else inner
+        return FieldPlan(
+            next(self._fields),
+            index,
+            key,
+            parent,
+            definition,
+            details,
+            nodes,
+            source,
+            name,
+            batch,
+            self._arguments(definition, nodes[0]),
+            nonnull,
+            leaf,
+            abstract,
+            objects,
+            objects[inner.name] if is_object_type(inner) else None,
+        )
+
+    def _source(self, definition: GraphQLField, name: str) -> tuple[Source, str, BatchResolve | None]:
+        if self._options.middleware:
+            return Source.RESOLVER, name, None
+        if definition is TypeNameMetaFieldDef:
+            return Source.TYPENAME, name, None
+        batch = self._options.batch_of(definition)
+        if batch is not None:
+            return Source.BATCH, name, batch
+        if definition.resolve is None:
+            called = self._options.own_default or bool(definition.args)
+            return (Source.RESOLVER if called else Source.MEMBER), name, None
+        attribute = basic_attribute(definition)
+        if attribute is not None:
+            return Source.ATTRIBUTE, attribute, None
+        return Source.RESOLVER, name, None
+
+    def _arguments(self, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | None:
+        if not definition.args and not node.arguments:
+            return {}
+        if _variables_in(node.arguments or ()):
+            return None
+        try:
+            values = get_argument_values(definition, node, None, None, self._options.hide_suggestions)
+        except Exception:  # noqa: BLE001 - it is raised again for each parent of the field
+            return None
+        return values if all(_immutable(value) for value in values.values()) else None
+
+
+def _levels(wanted: Any) -> tuple[tuple[bool, ...], Any]:
+    nonnull: list[bool] = []
+    while True:
+        nonnull.append(is_non_null_type(wanted))
+        if is_non_null_type(wanted):
+            wanted = wanted.of_type
+        if not is_list_type(wanted):
+            return tuple(nonnull), wanted
+        wanted = wanted.of_type
+
+
+def _immutable(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool, Enum))
+
+
+def basic_attribute(definition: GraphQLField) -> str | None:
+    """Return the attribute that a basic field of Strawberry reads, None for any other field."""
+    if getattr(definition.resolve, "__name__", "") != "_get_basic_result":
+        return None
+    described: Any = definition.extensions.get("strawberry-definition")
+    if (
+        getattr(described, "default_resolver", None) is getattr
+        and type(described).get_result.__qualname__ == "StrawberryField.get_result"
+    ):
+        name: str = described.python_name
+        return name
+    return None
+
+
+def request_of(
+    schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]
+) -> tuple[Request, tuple[str, ...]]:
+    """Return *operation* with its *fragments*, and the variables on which its shape depends.
+
+    Raises:
+        Unsupported: It uses `@defer`, `@stream` or variables of fragments.
+    """
+    if any(fragment.variable_definitions for fragment in fragments.values()):
+        raise Unsupported("variables of fragments")
+    finder = _ConditionFinder()
+    for node in (operation, *fragments.values()):
+        visit(node, finder)
+    details = {name: FragmentDetails(fragment) for name, fragment in fragments.items()}
+    return Request(schema, operation, details), tuple(sorted(finder.names))
+
+
+class _ConditionFinder(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: Any, *_: Any) -> None:
+        name = node.name.value
+        if name in {"defer", "stream"}:
+            raise Unsupported(f"@{name}")
+        if name in {"skip", "include"}:
+            self.names.update(_variables_in(node.arguments or ()))
+
+
+def _variables_in(nodes: Sequence[Any]) -> set[str]:
+    return {name for node in nodes for name in _walk(node.value)}
+
+
+def _walk(value: Any) -> Iterator[str]:
+    if isinstance(value, VariableNode):
+        yield value.name.value
+    for inner in getattr(value, "values", None) or ():
+        yield from _walk(inner)
+    for inner in getattr(value, "fields", None) or ():
+        yield from _walk(inner.value)

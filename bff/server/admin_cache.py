@@ -1,0 +1,42 @@
+"""`/admin/api/cache`: how much is kept, and forgetting it, for the admin port of a running process."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, HTTPException
+
+from bff.store import Store, StoreUnavailable
+from bff.upstream.cache.keys import upstream_tag
+from bff.upstream.cache.tiers import EntryCache
+
+
+def router(entries: EntryCache, store: Store) -> APIRouter:
+    """Return the routes over *entries*."""
+    routes = APIRouter(prefix="/admin/api/cache")
+
+    @routes.get("")
+    async def stats() -> dict[str, Any]:
+        """Return how much is kept and how often it helped."""
+        try:
+            shared: dict[str, Any] = await store.stats()
+        except StoreUnavailable as error:
+            shared = {"kind": "redis", "unavailable": str(error)}
+        return {"process": entries.stats(), "store": shared}
+
+    @routes.post("/purge")
+    async def purge(
+        tag: Annotated[str | None, Body()] = None,
+        key: Annotated[str | None, Body()] = None,
+        upstream: Annotated[str | None, Body()] = None,
+    ) -> dict[str, str]:
+        """Forget one key, or everything with a tag, or everything of an upstream."""
+        named = {"tag": tag, "key": key, "upstream": upstream}
+        given = {kind: value for kind, value in named.items() if value}
+        if len(given) != 1:
+            raise HTTPException(422, "Say one of tag, key and upstream.")
+        if key:
+            await entries.drop([key])
+        else:
+            await entries.forget([tag or upstream_tag(upstream or "")])
+        return {"forgotten": next(f"{kind} {value}" for kind, value in given.items())}
+
+    return routes

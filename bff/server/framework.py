@@ -1,0 +1,36 @@
+"""What FastAPI does: everything over HTTP but the GraphQL route."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, FastAPI
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.trace import TracerProvider
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bff.server.ports import ASGIApp
+
+
+def instrumented(tracing: TracerProvider | None, **options: object) -> FastAPI:
+    """Return a FastAPI app that traces its routes, without a span for each message of a request."""
+    app = FastAPI(title="bff", docs_url=None, redoc_url=None, openapi_url=None, **options)  # type: ignore[arg-type]  # passed on as given
+    app.add_exception_handler(HTTPException, problem)
+    FastAPIInstrumentor.instrument_app(app, tracer_provider=tracing, exclude_spans=["receive", "send"])
+    return app
+
+
+async def problem(_request: Request, error: Exception) -> Response:
+    """Return what FastAPI refuses in the form of all other failures (PD-9)."""
+    assert isinstance(error, HTTPException)
+    content = {"type": "about:blank", "title": HTTPStatus(error.status_code).phrase, "status": error.status_code}
+    return JSONResponse(content, error.status_code, error.headers, media_type="application/problem+json")
+
+
+def admin_app(health: ASGIApp, tracing: TracerProvider | None, *routers: APIRouter) -> FastAPI:
+    """Return the app of the admin port: *health* and what *routers* offer."""
+    app = instrumented(tracing)
+    for router in routers:
+        app.include_router(router)
+    app.mount("/", health)
+    return app

@@ -1,0 +1,176 @@
+"""Equal calls under way at the same time are made once, across operations (CA-12, DL-3)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bff.clock import Clock
+from bff.events import Coalesced, Notify
+from bff.policy.caching import CacheRules
+from bff.upstream.cache.keys import NOISE
+from bff.upstream.errors import UpstreamError
+from bff.upstream.message import Response
+from bff.upstream.outcome import Outcome
+from bff.upstream.pipeline.call import Call, Handler
+
+Rescue = Callable[[Call, UpstreamError], Response | None]
+"""Finds a stand-in for one waiter whose own time was up, None where there is none."""
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """One call under way and how many wait for it; `until` is when its leader's time is up."""
+
+    task: "asyncio.Task[Response]"
+    until: float
+    waiters: int = 0
+
+
+class Flights:
+    """The calls of one upstream that are under way, and which of them may be joined."""
+
+    def __init__(self) -> None:
+        self.joinable: dict[object, _Flight] = {}
+        self.tasks: set[asyncio.Task[Response]] = set()
+
+    async def close(self) -> None:
+        """End calls under way."""
+        tasks = list(self.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+class Coalesce:
+    """Position 3: one live call for all who ask the same at the same time.
+
+    What may change the answer is in the key: endpoint, method, target, body, who asks, and every header that
+    travels on but the tracing ones. The call runs in a task of its own, survives waiters that leave and ends
+    with the last. Nobody joins a call that began before a change which passed through here.
+
+    Args:
+        rules: Say whether to.
+        flights: The upstream's calls under way.
+        total: Longest call, in seconds.
+        reserve: Kept of an operation's time, in seconds.
+        clock: Tells the time.
+        notify: Told of calls that were not made.
+        rescue: Finds a stand-in for a waiter whose time is up before the call's.
+    """
+
+    def __init__(
+        self,
+        rules: CacheRules,
+        flights: Flights,
+        *,
+        total: float,
+        reserve: float,
+        clock: Clock,
+        notify: Notify,
+        rescue: Rescue,
+    ) -> None:
+        self._off = not rules.coalesce or rules.scope == "off"
+        self._flights = flights
+        self._total = total
+        self._reserve = reserve
+        self._clock = clock
+        self._notify = notify
+        self._rescue = rescue
+
+    async def __call__(self, call: Call, send: Handler) -> Response:
+        """Make *call*, or wait for the equal one that is under way."""
+        if not call.cacheable:
+            return await self._alone(call, send)
+        if self._off:
+            return await send(call)
+        key, until = _key(call), call.deadline
+        flight = self._flights.joinable.get(key)
+        if flight is None or not self._suits(flight, until):
+            flight = self._start(key, call, send)
+            return await self._result(flight, call, until, leads=True)
+        self._notify(Coalesced(call.upstream, call.endpoint))
+        try:
+            return await self._result(flight, call, until - self._reserve, leads=False)
+        except UpstreamError as error:
+            if (
+                error.phase == "operation"
+                and self._flights.joinable.get(key) is not flight
+                and self._has_time(until)
+            ):
+                return await self(call, send)
+            raise
+
+    async def _alone(self, call: Call, send: Handler) -> Response:
+        self._flights.joinable.clear()
+        try:
+            return await send(call)
+        finally:
+            self._flights.joinable.clear()
+
+    def _suits(self, flight: _Flight, until: float) -> bool:
+        """Return whether *flight* has at least half of the time that a call of one's own would have.
+
+        Where that is not enough in the end, the waiter still has the other half for a call of its own.
+        """
+        now = self._clock.now()
+        return flight.until - now >= min(until - now, self._total) / 2
+
+    def _has_time(self, until: float) -> bool:
+        return self._clock.now() + self._reserve < until
+
+    def _start(self, key: object, call: Call, send: Handler) -> _Flight:
+        task = asyncio.ensure_future(send(call))
+        assert isinstance(task, asyncio.Task)
+        flight = _Flight(task, call.deadline)
+        self._flights.joinable[key] = flight
+        self._flights.tasks.add(task)
+
+        def ended(done: "asyncio.Task[Response]") -> None:
+            self._flights.tasks.discard(done)
+            if self._flights.joinable.get(key) is flight:
+                del self._flights.joinable[key]
+            if not done.cancelled():
+                done.exception()
+
+        task.add_done_callback(ended)
+        return flight
+
+    async def _result(self, flight: _Flight, call: Call, until: float, *, leads: bool) -> Response:
+        flight.waiters += 1
+        try:
+            await asyncio.wait([flight.task], timeout=max(0.0, until - self._clock.now()))
+        finally:
+            flight.waiters -= 1
+            if not flight.waiters:
+                self._abandon(flight)
+        if not flight.task.done() or (flight.task.cancelled() and self._clock.now() >= until):
+            return self._left_behind(call)
+        if flight.task.cancelled():
+            raise UpstreamError(Outcome.RESET, "the call that was waited for was cancelled")
+        error = flight.task.exception()
+        if error is None:
+            return flight.task.result()
+        if leads or not isinstance(error, UpstreamError):
+            raise error
+        raise error.fresh()
+
+    def _abandon(self, flight: _Flight) -> None:
+        if flight.task.done():
+            return
+        for key, one in list(self._flights.joinable.items()):
+            if one is flight:
+                del self._flights.joinable[key]
+        flight.task.cancel()
+
+    def _left_behind(self, call: Call) -> Response:
+        error = UpstreamError(Outcome.READ_TIMEOUT, "the operation's time was up first", phase="operation")
+        found = self._rescue(call, error)
+        if found is None:
+            raise error
+        return found
+
+
+def _key(call: Call) -> object:
+    headers = tuple(sorted([pair for pair in call.headers.items() if pair[0] not in NOISE]))
+    return (call.endpoint, call.method, call.target, call.body, call.principal, headers)

@@ -1,0 +1,141 @@
+"""Replicas share what one of them fetched; a Redis in trouble costs hits and nothing else."""
+
+import asyncio
+import signal
+import time
+
+import msgspec
+import pytest
+
+from bff.policy.caching import StorePolicy
+from bff.upstream.declare import Upstream
+
+pytestmark = pytest.mark.xdist_group("redis")
+
+catalog = Upstream("catalog")
+thing = catalog.get("/things/{id}", returns=msgspec.Raw, name="thing")
+many = catalog.batch(
+    "/things", ids="ids", returns=list[msgspec.defstruct("Thing", [("id", str)])], key="id", name="many"
+)
+
+
+async def ask(bff, number=1):
+    return bytes(await thing(bff.context(thing), id=number))
+
+
+async def test_what_one_replica_fetched_another_has(replica, reply):
+    """CA-16."""
+    one, other = replica(), replica()
+    for bff in one, other:
+        bff.service.answer = lambda _: reply("shared", cache_control="max-age=60", vary="accept-language")
+
+    await ask(one)
+    await one.entries.written()
+
+    assert await ask(other) == b'"shared"'
+    assert other.service.requests == []
+    assert other.entries.counts["shared_hits"] == 1
+    await ask(other)
+    assert other.entries.counts["hits"] == 1
+
+
+async def test_replicas_share_batches_key_by_key(replica, reply):
+    one, other = replica(), replica()
+    for bff in one, other:
+        bff.service.answer = lambda request: reply(
+            [{"id": key} for key in request.target.partition("ids=")[2].split(",")], cache_control="max-age=60"
+        )
+    await many.many(one.context(many), ["a", "b"])
+    await one.entries.written()
+
+    await many.many(other.context(many), ["a", "b", "c"])
+
+    assert [request.target for request in other.service.requests] == ["/things?ids=c"]
+
+
+async def test_what_one_replica_forgets_others_forget_within_a_second(replica, reply):
+    """CA-17: also where the message is lost; nothing listens here."""
+    one, other = replica(), replica()
+    for bff in one, other:
+        bff.service.answer = lambda _: reply("v", cache_control="max-age=60")
+    await ask(one)
+    await one.entries.written()
+    await ask(other)
+
+    await one.entries.forget(["upstream:catalog"])
+    await asyncio.sleep(1.05)
+    await ask(other)
+
+    assert len(other.service.requests) == 1
+
+
+async def test_a_stampede_on_four_replicas_is_one_call(replica, reply):
+    """CA-13, CA-26: 500 concurrent misses over 4 processes make 1 call while the lease works."""
+    replicas = [replica() for _ in range(4)]
+
+    async def slow(_):
+        await asyncio.sleep(0.1)
+        return reply("v", cache_control="max-age=60")
+
+    for bff in replicas:
+        bff.service.answer = slow
+    found = await asyncio.gather(*(ask(replicas[number % 4]) for number in range(500)))
+
+    assert set(found) == {b'"v"'}
+    assert sum(len(bff.service.requests) for bff in replicas) == 1
+
+
+async def test_without_redis_a_stampede_is_one_call_for_each_replica(replica, redis_server, reply):
+    """CA-13: Redis error, everyone fetches, still one per process."""
+    replicas = [replica() for _ in range(4)]
+    redis_server.stop()
+    for bff in replicas:
+        bff.service.answer = lambda _: reply("v", cache_control="max-age=60")
+    await asyncio.gather(*(ask(replicas[number % 4]) for number in range(200)))
+
+    assert sum(len(bff.service.requests) for bff in replicas) <= 4
+
+
+async def test_a_redis_that_dies_is_no_error_and_soon_no_delay(replica, redis_server, reply):
+    """Fault 27: what the process has still helps, what it lacks is fetched."""
+    bff = replica(store_policy=StorePolicy(local_ttl="50ms"))
+    bff.service.answer = lambda _: reply("v", cache_control="max-age=60")
+    await ask(bff, 1)
+    await bff.entries.written()
+    redis_server.signal(signal.SIGSTOP)
+
+    took = []
+    for number in range(40):
+        started = time.perf_counter()
+        assert await ask(bff, number % 20 + 1) == b'"v"'
+        took.append(time.perf_counter() - started)
+
+    assert len(bff.service.requests) <= 20
+    assert max(took[-20:]) < 0.06
+
+
+async def test_a_broken_entry_in_redis_is_a_miss(replica, redis_server, reply):
+    """CA-20."""
+    one, other = replica(), replica()
+    for bff in one, other:
+        bff.service.answer = lambda _: reply("v", cache_control="max-age=60")
+    await ask(one)
+    await one.entries.written()
+    (key,) = [slot[0] for slot in one.entries._local]
+    redis_server.command("SET", f"bff:test:{key}", "broken")
+
+    assert await ask(other) == b'"v"'
+    assert other.entries.counts["unreadable"] == 1
+
+
+async def test_a_replica_serves_its_own_copy_while_redis_is_away(replica, redis_server, reply):
+    """A stale answer that only this process has still stands in when service and Redis are both down."""
+    bff = replica(store_policy=StorePolicy(local_ttl="10ms"))
+    bff.service.answer = lambda _: reply("v", cache_control="max-age=60")
+    await ask(bff)
+    await bff.entries.written()
+    redis_server.stop()
+    await asyncio.sleep(0.02)
+
+    assert await ask(bff) == b'"v"'
+    assert len(bff.service.requests) == 1
