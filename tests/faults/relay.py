@@ -10,10 +10,16 @@ class Relay:
     """Passes bytes on; after `vanish` the connections of that moment swallow them, and later ones are fine.
 
     That is how a peer looks that was unplugged, or whose state a firewall has forgotten.
+
+    Attributes:
+        deaf: Swallow everything that is sent, over later connections too.
+        delay: Seconds that whatever the service says takes longer.
     """
 
     def __init__(self, target: str) -> None:
         self._target = urlsplit(target)
+        self.deaf = False
+        self.delay = 0.0
         self._gone: set[asyncio.StreamWriter] = set()
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -70,6 +76,8 @@ class Relay:
         self, reader: asyncio.StreamReader, out: asyncio.StreamWriter, side: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(65536):
-            if side not in self._gone:
+            if out is side and self.delay:
+                await asyncio.sleep(self.delay)
+            if side not in self._gone and not self.deaf:
                 out.write(data)
         out.close()

@@ -40,9 +40,12 @@ def test_fault_31_a_stall_of_our_own_blames_no_service(trouble, bff, shaky):
 
 
 async def ask_all(bff, queries):
-    """Ask *queries* at once, over one connection each, and return what came of them."""
+    """Ask *queries* at once, each as another user, and return what came of them."""
     async with httpx.AsyncClient(base_url=bff.url, timeout=PATIENCE) as client:
-        asked = [client.post("/graphql", json={"query": query}) for query in queries]
+        asked = [
+            client.post("/graphql", json={"query": query}, headers={"authorization": f"user-of-{number}"})
+            for number, query in enumerate(queries)
+        ]
         return await asyncio.gather(*asked, return_exceptions=True)
 
 
@@ -54,12 +57,12 @@ def test_fault_32_a_process_that_was_frozen_goes_on_and_orders_nothing_twice(tro
     with trouble("thing", "order") as trial:
         shaky.break_with(kinds.Latency(0.2))
         trial.may_refuse = True
-        before, orders = shaky.arrivals(), shaky.arrivals("POST")
+        orders = shaky.arrivals("POST")
 
         async def incident():
             asked = asyncio.create_task(ask_all(bff, [SCREEN] * 10 + [ORDER] * 10))
             async with asyncio.timeout(5):
-                while await asyncio.to_thread(shaky.arrivals) < before + 20:
+                while await asyncio.to_thread(shaky.arrivals, "POST") == orders:
                     await asyncio.sleep(0)
             bff.process.send_signal(signal.SIGSTOP)
             await asyncio.sleep(2 * DEADLINE)
@@ -71,8 +74,9 @@ def test_fault_32_a_process_that_was_frozen_goes_on_and_orders_nothing_twice(tro
         answers, seconds = asyncio.run(incident())
 
         assert seconds < DEADLINE + SLACK + trial.late() - late
-        assert [answer.text for answer in answers if answer.status_code != 200] == []
-        assert shaky.arrivals("POST") - orders == 10
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        accepted = [answer for answer in answers[10:] if answer.status_code == 200]
+        assert 1 <= shaky.arrivals("POST") - orders <= len(accepted)
         assert trial.opened() == []
 
 
