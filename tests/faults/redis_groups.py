@@ -1,4 +1,4 @@
-"""Several Redis processes that look after each other: Sentinel with a primary and a replica, and a cluster of three."""
+"""Several Redis processes: Sentinel with a primary and a replica, and a cluster of three."""
 
 import shutil
 import subprocess
@@ -50,7 +50,9 @@ class Sentinels:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         plain = ['save ""', "repl-diskless-sync-delay 0"]
         self.primary = Node(folder / "primary", "redis-server", plain)
-        self.replica = Node(folder / "replica", "redis-server", [*plain, f"replicaof 127.0.0.1 {self.primary.port}"])
+        self.replica = Node(
+            folder / "replica", "redis-server", [*plain, f"replicaof 127.0.0.1 {self.primary.port}"]
+        )
         watch = [
             f"sentinel monitor shop 127.0.0.1 {self.primary.port} 1",
             "sentinel down-after-milliseconds shop 500",

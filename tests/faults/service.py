@@ -81,7 +81,7 @@ async def serve(options: argparse.Namespace) -> None:
         routes.add(method, path, handler)
     tls, clock = server_context(options.certificate), WrongClock(off)
     async with FaultyServer(routes, port=options.port, control_port=0, clock=clock, tls=tls) as server:
-        print(server.url, server.control_url, flush=True)
+        print(server.url, server.control_url, flush=True)  # noqa: T201 - how it says where it is
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(sys.stdin.fileno()))

@@ -40,22 +40,22 @@ pair_order = pair.post("/orders", body=NewOrder, returns=ThingOnWire, name="orde
 
 
 @resolver(calls=[shaky_thing])
-async def thing(context: Context, id: str) -> ThingOrNone:
+async def thing(context: Context, id: str) -> ThingOrNone:  # noqa: A002 - its public name
     return await shaky_thing(context, id=id)
 
 
 @resolver(calls=[shaky_other])
-async def other(context: Context, id: str) -> ThingOrNone:
+async def other(context: Context, id: str) -> ThingOrNone:  # noqa: A002 - its public name
     return await shaky_other(context, id=id)
 
 
 @resolver(calls=[steady_thing])
-async def calm(context: Context, id: str) -> ThingOrNone:
+async def calm(context: Context, id: str) -> ThingOrNone:  # noqa: A002 - its public name
     return await steady_thing(context, id=id)
 
 
 @resolver(calls=[pair_thing])
-async def paired(context: Context, id: str) -> ThingOrNone:
+async def paired(context: Context, id: str) -> ThingOrNone:  # noqa: A002 - its public name
     return await pair_thing(context, id=id)
 
 
@@ -78,12 +78,12 @@ async def stall(context: Context, ms: int) -> int:
 
 
 @resolver(calls=[shaky_order])
-async def order(context: Context, id: str) -> ThingOnWire:
+async def order(context: Context, id: str) -> ThingOnWire:  # noqa: A002 - its public name
     return await shaky_order(context, NewOrder(id))
 
 
 @resolver(calls=[pair_order])
-async def order_of_pair(context: Context, id: str) -> ThingOnWire:
+async def order_of_pair(context: Context, id: str) -> ThingOnWire:  # noqa: A002 - its public name
     return await pair_order(context, NewOrder(id))
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 
 from bff.testing import fault_kinds as kinds
 from tests.faults.processes import PATIENCE, processor_seconds
@@ -62,7 +61,7 @@ def test_fault_32_a_process_that_was_frozen_goes_on_and_orders_nothing_twice(tro
         async def incident():
             asked = asyncio.create_task(ask_all(bff, [SCREEN] * 10 + [ORDER] * 10))
             async with asyncio.timeout(5):
-                while await asyncio.to_thread(shaky.arrivals, "POST") == orders:
+                while await asyncio.to_thread(shaky.arrivals, "POST") == orders:  # noqa: ASYNC110 - it is another process
                     await asyncio.sleep(0)
             bff.process.send_signal(signal.SIGSTOP)
             await asyncio.sleep(2 * DEADLINE)

@@ -52,7 +52,7 @@ def bff(start_bff, shaky, steady, pair, authority, tmp_path_factory):
 
 @pytest.fixture
 def changed(shaky, written):
-    """Return a function that lets the service come back with another certificate; in the end it is the right one."""
+    """Return a function that lets the service come back with another certificate."""
 
     def change(*arguments):
         shaky.kill()
