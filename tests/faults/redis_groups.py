@@ -9,6 +9,12 @@ from pathlib import Path
 from bff.testing.redis_server import MISSING, RedisMissing, free_port
 
 PATIENCE = 15.0
+HIGHEST = 55_000
+
+
+def low_port() -> int:
+    """Return a free port that leaves room for a cluster's second one, which is 10000 higher."""
+    return next(port for port in iter(free_port, None) if port < HIGHEST)
 
 
 class Node:
@@ -18,7 +24,7 @@ class Node:
         found = shutil.which(program)
         if found is None:
             raise RedisMissing(MISSING)
-        self.port = free_port()
+        self.port = low_port()
         folder.mkdir()
         file = folder / "redis.conf"
         base = [f"port {self.port}", "bind 127.0.0.1", f'dir "{folder}"', "protected-mode no"]
