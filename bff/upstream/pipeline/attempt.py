@@ -79,7 +79,7 @@ class Attempt:
             )
 
     async def _send(self, call: Call, left: float) -> Response:
-        limit = min(self._timeout, left)
+        limit = call.limit = min(self._timeout, left)
         request = self._request(call, limit)
         try:
             async with FairTimeout(limit):

@@ -53,7 +53,8 @@ class Breaker:
         except BaseException:
             circuit.release(permission)
             raise
-        slow = call.seconds > circuit.slow_call
+        # An answer that came later than the attempt's timer was held up by a stall of ours (fault 31).
+        slow = circuit.slow_call < call.seconds <= call.limit
         circuit.record(permission, self._clock.now(), failed=False, slow=slow, unreached=False)
         return response
 

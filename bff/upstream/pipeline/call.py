@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bff.upstream.errors import Phase
@@ -58,6 +59,7 @@ class Call:
         hash_key: What keeps the call at one host under a hashing balance; "" for nothing.
         fanout: The attempts of its operation; None where nobody counts them.
         seconds: How long the last attempt took, from its start to the last byte.
+        limit: How long it was allowed to take; a whole answer after more than that means that we stood still.
         principal: In whose name it is made; None where nobody said.
         cacheable: Whether its answer may be kept: a GET, or a query that says so (CA-1).
         split: How it falls into keys, where it is a batch.
@@ -87,6 +89,7 @@ class Call:
     hash_key: str = ""
     fanout: "Fanout | None" = None
     seconds: float = 0.0
+    limit: float = inf
     notes: dict[str, str] = field(default_factory=dict)
     principal: "Principal | None" = None
     cacheable: bool = False

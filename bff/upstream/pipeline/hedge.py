@@ -127,7 +127,7 @@ class Hedge:
     def _adopt(call: Call, winner: Call) -> None:
         call.attempt += 1
         call.origin, call.prefix, call.tried = winner.origin, winner.prefix, winner.tried
-        call.value, call.seconds = winner.value, winner.seconds
+        call.value, call.seconds, call.limit = winner.value, winner.seconds, winner.limit
 
 
 def _has_failed(send: Send) -> bool:

@@ -9,6 +9,7 @@ from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Origin, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
+from bff.upstream.transport.patience import PUNCTUAL
 from bff.upstream.transport.reader import ResponseReader
 
 _PIECE = 64 * 1024
@@ -50,6 +51,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer",
+        "_due",
         "_heard",
         "_limits",
         "_loop",
@@ -83,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._unsent: memoryview | None = None
         self._paused = False
         self._heard = 0.0
+        self._due = 0.0
 
     def exchange(self, head: bytes, body: bytes | None, *, for_head: bool) -> "asyncio.Future[Response]":
         """Send a request and return the future of its response, which fails with an `UpstreamError`.
@@ -96,8 +99,7 @@ class Connection(asyncio.Protocol):
         self._reader.begin(for_head=for_head)
         self._heard = self._loop.time()
         if self._watch is None:
-            patience = min(self._limits.read_idle, self._limits.write_idle)
-            self._watch = self._loop.call_later(patience, self._check_progress)
+            self._look_in(min(self._limits.read_idle, self._limits.write_idle))
         if not body:
             self._transport.write(head)
         elif len(body) <= _PIECE:
@@ -206,6 +208,10 @@ class Connection(asyncio.Protocol):
         if answer is not None and not answer.done():
             answer.set_exception(error)
 
+    def _look_in(self, seconds: float) -> None:
+        self._due = self._loop.time() + seconds
+        self._watch = self._loop.call_later(seconds, self._check_progress)
+
     def _check_progress(self) -> None:
         """Runs at most once in a patience; a timer for every read would cost more than reading (DL-6)."""
         self._watch = None
@@ -213,9 +219,13 @@ class Connection(asyncio.Protocol):
             return
         writing = self._unsent is not None or self._transport.get_write_buffer_size() > 0
         patience = self._limits.write_idle if writing else self._limits.read_idle
-        left = self._heard + patience - self._loop.time()
+        now = self._loop.time()
+        left = self._heard + patience - now
+        late = now - self._due
+        if left <= 0 and late > PUNCTUAL:
+            left = min(late, patience)  # what came while we stood still is read first (fault 31)
         if left > 0:
-            self._watch = self._loop.call_later(left, self._check_progress)
+            self._look_in(left)
             return
         doing = "sent" if writing else "received"
         self._fail(

@@ -3,7 +3,7 @@
 import asyncio
 from types import TracebackType
 
-_PUNCTUAL = 0.005
+PUNCTUAL = 0.005
 """Seconds by which a timer of an idle loop may be late."""
 
 
@@ -41,7 +41,7 @@ class FairTimeout:
 
     def _look(self) -> None:
         late = self._loop.time() - self._due
-        if late > _PUNCTUAL:
+        if late > PUNCTUAL:
             self._timer = self._loop.call_later(min(late, self._seconds), self._end)
         else:
             self._end()
