@@ -40,30 +40,35 @@ def four_bff(start_bff, shaky, steady, four):
 
 
 @pytest.mark.parametrize(
-    "kind",
+    ("place", "kind"),
     [
-        pytest.param(kinds.Status(500), id="500"),
-        pytest.param(kinds.Latency(2), id="slow"),
-        pytest.param(kinds.BlackHole(), id="black-hole"),
-        pytest.param(kinds.ResetBeforeResponse(), id="reset"),
+        pytest.param(0, kinds.Status(500), id="500"),
+        pytest.param(1, kinds.Latency(2), id="slow"),
+        pytest.param(2, kinds.BlackHole(), id="black-hole"),
+        pytest.param(3, kinds.ResetBeforeResponse(), id="reset"),
     ],
 )
-def test_fault_23_one_bad_host_of_four_is_ejected(four_bff, four, steady, kind):
+def test_fault_23_one_bad_host_of_four_is_ejected(four_bff, four, steady, place, kind):
     """In less than two seconds; after that fewer than 0.5 % of the calls fail.
 
     One that is slow gets one call at a time, for the others are always less busy: five attempts' timeouts count.
+    Each kind hits another host: one that was ejected just before would not be called at all.
     """
     with unharmed(four_bff, [steady, *four], affected={"paired"}, query=PAIRED, open_time=3.0) as trial:
-        four[1].break_with(Fault(kind, path="/things/*"))
+        four[place].break_with(Fault(kind, path="/things/*"))
 
         answers = trial.load(PAIRED, RATE, 3.0)
 
         hosts = trial.log(event="host", upstream="pair", to="ejected")
-        assert {line["origin"] for line in hosts} == {four[1].url}
+        assert {line["origin"] for line in hosts} == {four[place].url}
         assert trial.opened("pair") == []
         later = [answer for answer in answers if answer.since > 2.0]
         failed = [answer for answer in later if not answer.whole]
-        assert len(failed) <= 0.005 * len(later) + (kind == kinds.Status(500))
+        returns = trial.log(event="host", upstream="pair", to="returned")
+        looks = (
+            5 * len(returns) if kind == kinds.Status(500) else 0
+        )  # 500 is not repeated, so each look costs calls
+        assert len(failed) <= 0.005 * len(later) + looks
 
 
 @pytest.fixture(scope="module")

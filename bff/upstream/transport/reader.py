@@ -109,8 +109,12 @@ class ResponseReader:
         return response
 
     def drop(self) -> None:
-        """Let go of the parser, which refers back to this object."""
+        """Let go of the parser, which refers back to this object, and of the body.
+
+        An error's traceback may hold on to this object until the next full garbage collection.
+        """
         self._parser = None
+        self._body, self._more = b"", None
 
     def _feed_around_cap(self, data: bytes) -> bool:
         """Split where the header section must have ended, so that the cap does not depend on how bytes arrive."""
