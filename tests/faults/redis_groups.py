@@ -80,6 +80,7 @@ class ThreeNodes:
         self.nodes = [Node(folder / f"node-{number}", "redis-server", lines) for number in range(3)]
         for node in self.nodes:
             stack.callback(node.kill)
+        for node in self.nodes:
             until(lambda node=node: "PONG" in node.ask("PING"))
         places = [f"127.0.0.1:{node.port}" for node in self.nodes]
         self.nodes[0].ask("--cluster", "create", *places, "--cluster-yes")
