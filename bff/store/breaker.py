@@ -1,10 +1,18 @@
-"""Leaves a store alone that failed too often in a row (CA-19)."""
+"""Leaves a store alone that failed too often lately (CA-19)."""
+
+from collections import deque
 
 from bff.clock import Clock
 
+_WINDOW = 10.0
+"""Seconds after which an error no longer counts."""
+
 
 class StoreBreaker:
-    """Counts errors in a row; pure but for the clock.
+    """Counts errors; pure but for the clock.
+
+    Successes in between do not excuse them: when one node of a cluster is lost, two calls of three go well, and
+    every third would cost its whole time for ever.
 
     Args:
         errors: How many open it.
@@ -18,7 +26,7 @@ class StoreBreaker:
         self._first = first
         self._longest = longest
         self._clock = clock
-        self._errors = 0
+        self._errors: deque[float] = deque(maxlen=errors)
         self._open = first
         self._until: float | None = None
 
@@ -39,15 +47,17 @@ class StoreBreaker:
 
     def succeeded(self) -> None:
         """Count a good answer."""
-        self._errors = 0
-        self._until = None
-        self._open = self._first
+        if self._until is not None:
+            self._errors.clear()
+            self._until = None
+            self._open = self._first
 
     def failed(self) -> None:
         """Count an error."""
-        self._errors += 1
+        now = self._clock.now()
+        self._errors.append(now)
         if self._until is not None:
             self._open = min(self._open * 2, self._longest)
-            self._until = self._clock.now() + self._open
-        elif self._errors >= self._limit:
-            self._until = self._clock.now() + self._open
+            self._until = now + self._open
+        elif len(self._errors) == self._limit and self._errors[0] > now - _WINDOW:
+            self._until = now + self._open

@@ -137,6 +137,21 @@ async def test_replicas_hear_what_others_forget(open_store, redis_server):
     assert one.silent_for() < 5
 
 
+def test_successes_in_between_do_not_excuse_errors_but_time_does():
+    """A lost node of a cluster fails every third call for as long as it is away."""
+    clock = VirtualClock()
+    lost, rare = StoreBreaker(5, 2.0, 30.0, clock=clock), StoreBreaker(5, 2.0, 30.0, clock=clock)
+    for _ in range(5):
+        lost.succeeded()
+        lost.failed()
+
+    assert lost.is_open
+    for _ in range(20):
+        rare.failed()
+        assert not rare.is_open
+        clock._now += 3
+
+
 def test_the_breaker_opens_for_longer_each_time_and_closes_with_one_success():
     """CA-19: 5 errors open it for 2 s, doubled up to 30 s."""
     clock = VirtualClock()

@@ -181,6 +181,11 @@ class ResponseReader:
         elif status not in _WITHOUT_BODY:
             self._expect_body()
 
+    def on_chunk_header(self) -> None:
+        """Called by the parser for the size of each chunk; a response to HEAD has none, not even an empty one."""
+        if self.complete:
+            self.reusable = False
+
     def on_body(self, data: bytes) -> None:
         """Called by the parser for each piece of the body."""
         if self.complete:

@@ -3,12 +3,13 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bff.upstream.pipeline.latency import RecentLatency
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0002, 5.0), min_size=100, max_size=400))
 def test_the_percentile_is_right_to_five_percent(durations):
     latency = RecentLatency()

@@ -98,6 +98,13 @@ def test_one_byte_at_a_time_is_as_good_as_all_at_once(stream, for_head):
     assert read(single, for_head=for_head) == read([stream], for_head=for_head)
 
 
+def test_a_chunk_after_a_response_to_head_spoils_the_connection():
+    """In whatever pieces it comes: the next response would begin with it."""
+    head, rest = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"0\r\n\r\n"
+
+    assert read([head + rest], for_head=True) == read([head, rest], for_head=True)
+
+
 @given(stream=st.binary(max_size=300))
 def test_anything_at_all_ends_in_a_response_or_in_one_of_three_outcomes(stream):
     result = read([stream])
