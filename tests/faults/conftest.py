@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.faults.lateness import machine
 from tests.faults.processes import Bff, Service
 from tests.faults.trial import SCREEN, unharmed
 
@@ -106,3 +107,10 @@ def trouble(bff, shaky, steady, pair):
         return unharmed(bff, [shaky, steady, *pair], affected=set(affected), query=query, open_time=open_time)
 
     return begin
+
+
+@pytest.fixture
+def lateness():
+    """How late this machine is, in milliseconds so far: what every bound of a few of them has to allow for."""
+    with machine() as watched:
+        yield watched
