@@ -159,7 +159,7 @@ class StorePolicy(Policy):
     """Longest wait for one of them."""
 
     breaker_errors: Annotated[Count, Field(ge=1, le=1000)] = 5
-    """Failed commands in a row after which Redis is left alone."""
+    """Failed commands within ten seconds after which Redis is left alone."""
 
     breaker_open: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=1))] = timedelta(seconds=2)
     """For how long, the first time; doubled each time the next command fails as well."""

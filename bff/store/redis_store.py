@@ -1,6 +1,6 @@
 """The store that replicas share: Redis, standalone, behind Sentinel, or a cluster.
 
-Every command is bounded and sent once; a store that failed five times in a row is left alone for a while. It
+Every command is bounded and sent once; a store that failed five times in ten seconds is left alone for a while. It
 says so by `StoreUnavailable`; it never decides what that means.
 """
 
