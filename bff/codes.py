@@ -86,6 +86,32 @@ class Code(StrEnum):
     )
     UNAUTHENTICATED = "UNAUTHENTICATED", False, "No credentials, or none that are valid."
     FORBIDDEN = "FORBIDDEN", False, "The caller may not see or do this."
+    STEP_UP_REQUIRED = (
+        "STEP_UP_REQUIRED",
+        False,
+        "The caller must log in again or more strongly; `acrValues` and `maxAge` say how.",
+    )
+    AUTH_UNAVAILABLE = (
+        "AUTH_UNAVAILABLE",
+        True,
+        "Who is calling, or what they may do, cannot be found out at the moment; the credentials may be good.",
+    )
+    RATE_LIMITED = "RATE_LIMITED", True, "The caller asks too often; see `retryAfterMs`."
+    COST_LIMIT_EXCEEDED = (
+        "COST_LIMIT_EXCEEDED",
+        False,
+        "The operation costs more than any one may, however long the caller waits; ask for less at once.",
+    )
+    CLIENT_UPGRADE_REQUIRED = (
+        "CLIENT_UPGRADE_REQUIRED",
+        False,
+        "This version of the client is no longer served; `storeUrl` says where to get a newer one.",
+    )
+    DOCUMENT_NOT_ALLOWED = (
+        "DOCUMENT_NOT_ALLOWED",
+        False,
+        "Only registered documents run here; send the hash of one, or register this one.",
+    )
     SHUTTING_DOWN = "SHUTTING_DOWN", True, "This process is stopping; another one will answer."
 
     SERVICE_OVERLOADED = (

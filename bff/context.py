@@ -34,11 +34,27 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling; `ANONYMOUS` where nobody said."""
+    """Who is calling; `ANONYMOUS` where nobody said.
+
+    Attributes:
+        issuer: Who vouches: the `iss` of a token, `keys` for API keys; empty for `ANONYMOUS`.
+        subject: Whom it is about: the `sub` of a token, the client of an API key.
+        scopes: What was granted.
+        client: The OAuth client or API key that calls, where known.
+        tenant: Whose data, where the issuer's policy names a claim for it.
+        claims: Everything the issuer says; never logged.
+        expires: When this ends, in seconds of the wall clock; None where it does not.
+        token: The access token as it came, for services that receive it; never shown.
+    """
 
     issuer: str
     subject: str
     scopes: frozenset[str] = frozenset()
+    client: str | None = None
+    tenant: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    expires: float | None = field(default=None, compare=False)
+    token: str | None = field(default=None, compare=False, repr=False)
 
 
 ANONYMOUS = Principal(issuer="", subject="")

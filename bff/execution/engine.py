@@ -20,7 +20,7 @@ from bff.execution.compiled import compiled_run_of
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
-from bff.execution.messages import Answer, GraphQLRequest, Ingress
+from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress
 from bff.execution.nulls import one_error_for_each_null
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
@@ -108,6 +108,8 @@ class Engine:
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
             return Answer({"errors": told}, refused=error.code, kind=kind)
+        except Denied as denied:
+            return self.refuse(denied.code, denied.message, ingress, detail=denied.detail, **denied.extensions)
 
     def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
         """Return the answer that refuses a request with *message*; *detail* goes to the log only."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
@@ -18,6 +18,41 @@ class GraphQLRequest:
     extensions: dict[str, Any] | None = None
 
 
+class Allowance(Protocol):
+    """What the caller of one request may still spend; made by admission, spent by the engine (RL-9 to RL-12)."""
+
+    async def charge(self, cost: float) -> None:
+        """Take *cost*, the estimate for one operation, before it runs.
+
+        Raises:
+            Denied: There is not so much left, or it is more than one operation may ever cost.
+        """
+
+    async def refund(self, unused: float) -> None:
+        """Give back what the operation did not need; never fails."""
+
+    def report(self) -> Mapping[str, Any]:
+        """Return members of `extensions` that tell the client what it may still do; empty where policy says no."""
+
+
+class Denied(Exception):
+    """An operation is refused after its document was understood.
+
+    Attributes:
+        code: Why.
+        message: For the client.
+        extensions: Further members of the error's `extensions`, such as `retryAfterMs`.
+        detail: For the log only.
+    """
+
+    def __init__(self, code: Code, message: str, *, detail: str = "", **extensions: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.detail = detail
+        self.extensions = extensions
+
+
 @dataclass(frozen=True, slots=True)
 class Ingress:
     """What the transport knows about a request besides its GraphQL content.
@@ -29,6 +64,8 @@ class Ingress:
         arrived: When the request came, on the clock of `deadline`; None for now.
         headers: Names in lower case.
         safe_method: Whether only queries may run (HTTP GET).
+        principal: Who asks.
+        allowance: What the caller may still spend; None where nothing is counted.
     """
 
     request_id: str
@@ -37,6 +74,7 @@ class Ingress:
     headers: Mapping[str, str] = field(default_factory=dict)
     safe_method: bool = False
     arrived: float | None = None
+    allowance: Allowance | None = None
 
 
 @dataclass(frozen=True, slots=True)

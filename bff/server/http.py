@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
+from inspect import isawaitable
 from typing import Final
 
 from bff.clock import Clock
 from bff.codes import Code
-from bff.context import Deadline
+from bff.context import ANONYMOUS, Deadline, Principal
 from bff.events import Notify, ignore
 from bff.execution.messages import Answer, GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy
@@ -22,7 +23,7 @@ from bff.server.headers import Headers
 from bff.server.intake import Exchange, Intake, Request
 from bff.server.lifecycle import Lifecycle
 from bff.server.negotiation import Negotiated, negotiate
-from bff.server.ports import ASGIApp, Engine, Receive, Scope, Send
+from bff.server.ports import Admission, Arrival, ASGIApp, Authenticator, Engine, Entry, Receive, Scope, Send
 from bff.server.problem import send_problem
 from bff.server.refusal import Refusal
 from bff.server.replies import Replies, Reply, deliver
@@ -47,6 +48,8 @@ class GraphQLEndpoint:
         hosts: `Host` values that are answered, in lower case with the port where clients send one; None for all.
         patience: How long slow clients are waited for.
         door: Refuses requests when there is too much to do; None lets everybody in.
+        authenticator: Says who is calling; None looks at no credentials.
+        admission: Says who may run something now; None counts nothing.
         notify: Hears of ignored deadline headers and of requests ended early.
     """
 
@@ -63,6 +66,8 @@ class GraphQLEndpoint:
         hosts: frozenset[str] | None = None,
         patience: Patience | None = None,
         door: Door | None = None,
+        authenticator: Authenticator | None = None,
+        admission: Admission | None = None,
         notify: Notify = ignore,
     ) -> None:
         self._engine = engine
@@ -73,6 +78,8 @@ class GraphQLEndpoint:
         self._hosts = hosts
         self._patience = patience or Patience()
         self._door = door
+        self._authenticator = authenticator
+        self._admission = admission
         self._notify = notify
         self._mode = policy.request_error_status
         self._intake = Intake(policy)
@@ -139,16 +146,57 @@ class GraphQLEndpoint:
             arrived=allotment.arrived,
         )
         try:
+            arrival = self._arrival(exchange)
+            await self._knock(arrival)
             request = await self._take(exchange)
             deadline = self._in_time(allotment, request_id)
+            principal = await self._identify(arrival)
+            entry = await self._enter(arrival, principal, request)
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
-        if deadline is not allotment.deadline:
-            ingress = replace(ingress, deadline=deadline)
+        if deadline is not allotment.deadline or principal is not ANONYMOUS or entry is not None:
+            ingress = replace(ingress, deadline=deadline, principal=principal, allowance=entry)
         exchange.watch.enter(Stage.EXECUTING)
+        if entry is None:
+            return await self._answer(request, ingress, exchange)
+        try:
+            reply = await self._answer(request, ingress, exchange)
+            reply.headers += entry.headers()
+            return reply
+        finally:
+            entry.leave()
+
+    async def _answer(self, request: Request, ingress: Ingress, exchange: Exchange) -> Reply:
         if isinstance(request, list):
             return await self._run_batch(request, ingress, exchange.watch)
         return await self._run(request, ingress, exchange)
+
+    def _arrival(self, exchange: Exchange) -> Arrival | None:
+        if self._authenticator is None and self._admission is None:
+            return None
+        scope = exchange.scope
+        client = scope.get("client")
+        peer = client[0] if client else None
+        return Arrival(scope["method"], scope["path"], exchange.headers, peer, exchange.request_id)
+
+    async def _knock(self, arrival: Arrival | None) -> None:
+        if self._admission is None or arrival is None:
+            return
+        waiting = self._admission.knock(arrival)
+        if waiting is not None:
+            await waiting
+
+    async def _identify(self, arrival: Arrival | None) -> Principal:
+        if self._authenticator is None or arrival is None:
+            return ANONYMOUS
+        found = self._authenticator.identify(arrival)
+        return await found if isawaitable(found) else found
+
+    async def _enter(self, arrival: Arrival | None, principal: Principal, request: Request) -> Entry | None:
+        if self._admission is None or arrival is None:
+            return None
+        entry = self._admission.enter(arrival, principal, request)
+        return await entry if isawaitable(entry) else entry
 
     async def _take(self, exchange: Exchange) -> Request:
         """Return what the client asks, unless there is too much to do."""

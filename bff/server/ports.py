@@ -1,11 +1,16 @@
 """What the edge asks of the engine, and the ASGI types everybody here uses."""
 
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bff.codes import Code
-from bff.execution.messages import Answer, GraphQLRequest, Ingress
+from bff.context import Principal
+from bff.execution.messages import Allowance, Answer, GraphQLRequest, Ingress
+from bff.server.headers import Headers
+from bff.server.refusal import HeaderList
 
 __all__ = ["ASGIApp", "Engine", "Message", "Receive", "Scope", "Send"]
 
@@ -23,4 +28,64 @@ class Engine(Protocol):
         """Return the answer to a request that the edge refuses; *detail* is for logs only.
 
         *extensions* are further members of the error's `extensions`, such as `retryAfterMs`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of a request, or of a connection that will carry many, before its body.
+
+    Attributes:
+        method: GET or POST.
+        path: Of the URL, without the query.
+        headers: Its header fields.
+        peer: The address of whoever opened the connection; None where the server does not say.
+        request_id: Names it in logs.
+    """
+
+    method: str
+    path: str
+    headers: Headers
+    peer: str | None
+    request_id: str
+
+
+class Authenticator(Protocol):
+    """Says who is calling; the same for every transport."""
+
+    def identify(self, arrival: Arrival) -> Principal | Awaitable[Principal]:
+        """Return who is calling: at once where that is known already, else later.
+
+        Raises:
+            Refusal: The credentials are not good (401), malformed (400), or cannot be judged now (503).
+        """
+
+
+class Entry(Allowance, Protocol):
+    """What admission hands out for one request that it let in."""
+
+    def headers(self) -> HeaderList:
+        """Return header fields for the answer, such as `RateLimit`."""
+
+    def leave(self) -> None:
+        """The request has ended, however."""
+
+
+class Admission(Protocol):
+    """Says who may run something now."""
+
+    def knock(self, arrival: Arrival) -> Awaitable[None] | None:
+        """Judge by the address alone, before the body is read.
+
+        Raises:
+            Refusal: That address may not, or not so often.
+        """
+
+    def enter(
+        self, arrival: Arrival, principal: Principal, request: GraphQLRequest | list[GraphQLRequest]
+    ) -> Entry | Awaitable[Entry]:
+        """Let a request in.
+
+        Raises:
+            Refusal: Too often, too many at once, too old a client.
         """
