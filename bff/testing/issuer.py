@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -11,8 +12,12 @@ from jwt.algorithms import get_default_algorithms
 
 from bff.clock import Clock, SystemClock
 
-_ABSENT: Final = object()
-ABSENT: Any = _ABSENT
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+ABSENT: Any = _Absent.ABSENT
 """A claim or header member with this value is left out."""
 _CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "ES256": ec.SECP256R1(),
