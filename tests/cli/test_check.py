@@ -186,4 +186,4 @@ def test_the_reference_application_is_fine(reference_application):
     result = reference_application.bff("check")
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("All is well: 8 upstream policies")
+    assert "8 upstream policies" in result.out
