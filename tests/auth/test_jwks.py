@@ -197,6 +197,16 @@ async def test_after_the_cooldown_one_more_stranger_is_looked_for(issuer, trusti
     assert late.status == 200
 
 
+@pytest.mark.parametrize("header", [{"alg": "ES384"}, {"alg": "none"}, {"kid": "k" * 129}, {"typ": "dpop+jwt"}])
+async def test_what_can_be_refused_without_a_key_looks_for_none(header, issuer, trusting, pages):
+    """AU-9: cheap questions first."""
+    vouching = issuer("ES256")
+    gate = await trusting(vouching)
+
+    assert (await gate.ask(vouching.token(header={"kid": "new", **header}))).told == REFUSED
+    assert len(pages.requests) == 1
+
+
 async def test_strangers_push_no_good_key_out(issuer, trusting, pages):
     vouching = issuer("ES256")
     gate = await trusting(vouching)
