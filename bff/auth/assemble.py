@@ -12,11 +12,12 @@ from bff.auth.claims import ClaimRules
 from bff.auth.dpop import Nonces, ProofChecker
 from bff.auth.fetch import Web, limits_for
 from bff.auth.introspection import Introspector
-from bff.auth.jwks import Keyring, Place, PublishedKeys, SharedSecret
+from bff.auth.jwks import Keyring, Place, PublishedKeys
 from bff.auth.keys import BadKey, canonical
 from bff.auth.mtls import Certificates
 from bff.auth.replays import LocalReplays, Replays, SharedReplays
 from bff.auth.seen import Seen
+from bff.auth.shared_secret import SharedSecret
 from bff.auth.tokens import TokenVerifier, TrustedIssuer
 from bff.clock import Clock, SystemClock
 from bff.events import Notify, ignore

@@ -131,6 +131,22 @@ async def test_a_new_key_is_found_when_its_first_token_comes(issuer, trusting, p
     assert [event.kid for event in gate.told(KeyUnknown)] == [vouching.kid]
 
 
+async def test_a_new_key_that_cannot_be_fetched_now_is_not_refused(issuer, trusting, pages, clock):
+    """JK-3: a rotation while the issuer stumbles is no false 401; a second later the token is good."""
+    vouching = issuer("ES256")
+    gate = await trusting(vouching)
+    vouching.rotate()
+    pages.down = True
+    during = await gate.ask(vouching.token())
+    pages.down = False
+
+    await clock.advance(1.1)
+
+    assert during.told == (503, None)
+    assert during.refusal.retry_after == 1
+    assert (await gate.ask(vouching.token())).status == 200
+
+
 async def test_a_removed_key_is_good_until_the_next_fetch_and_no_longer(issuer, trusting, clock):
     """JK-4, AU-10: also for tokens that were seen a moment ago."""
     vouching = issuer("ES256")
