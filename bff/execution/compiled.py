@@ -117,6 +117,7 @@ def compiled(
         )
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
+        executor.denied = job.denied
         program = executor.program()
         if program is None:
             return interpret(job)

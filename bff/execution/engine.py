@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
@@ -15,6 +15,7 @@ from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
+from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.documents import Document, Documents, Refused, refused
@@ -27,6 +28,8 @@ from bff.policy.model import OperationsPolicy
 
 if TYPE_CHECKING:
     from bff.upstream.client import Upstreams
+
+T = TypeVar("T")
 
 PATIENCE = 0.25
 """Seconds that stopped resolvers get to end before they are no longer waited for (DL-9)."""
@@ -90,6 +93,7 @@ class Engine:
         self._around = around_of(schema) or nothing_around
         self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
         self._fed = fed_fields(graphql_schema_of(schema))
+        self._access = Access(graphql_schema_of(schema), wall=clock.wall, kept=policy.document_cache)
         self._unattended: set[asyncio.Task[Any]] = set()
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
@@ -194,7 +198,12 @@ class Engine:
             )
         max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
         return Answer(
-            body, kind=operation.kind, degraded=bool(operation.degraded), max_age=max_age, private=private
+            body,
+            kind=operation.kind,
+            degraded=bool(operation.degraded),
+            max_age=max_age,
+            private=private,
+            barred=barred_by(outcome.data, errors) if errors else None,
         )
 
     def _keepable(self, accepted: _Accepted) -> bool:
@@ -221,16 +230,17 @@ class Engine:
         flight = Flight()
         request = accepted.request
         async with self._around(request, accepted.document, context) as middleware:
-            job = Job(
-                accepted.document,
-                request.operation_name,
-                request.variables,
-                request.extensions,
-                context,
-                flight,
-                middleware,
-            )
             try:
+                job = Job(
+                    accepted.document,
+                    request.operation_name,
+                    request.variables,
+                    request.extensions,
+                    context,
+                    flight,
+                    middleware,
+                    await self._denied(accepted),
+                )
                 result = self._run(job)
                 if isawaitable(result):
                     return await _until(accepted.operation.deadline, result, flight)
@@ -238,6 +248,29 @@ class Engine:
             finally:
                 for task in await flight.ended(self._clock, PATIENCE):
                     self._look_after(task)
+
+    async def _denied(self, accepted: _Accepted) -> Denials:
+        """Return what the caller may not see or do; known before any resolver runs.
+
+        Access policies that take too long end before the operation's time is up, so that what needs none is there.
+        """
+        operation = accepted.operation
+        survey = self._access.survey(accepted.document, accepted.request.operation_name)
+        if not survey.found:
+            return NOTHING_DENIED
+        operation.private = True
+        flight = Flight()
+        denied = self._access.denials(survey, operation, flight.wait)
+        if not isawaitable(denied):
+            return denied
+        reserve = self._policy.deadline_reserve.total_seconds()
+        try:
+            return await _until(
+                Deadline(operation.deadline.at - reserve, operation.deadline.clock), denied, flight
+            )
+        finally:
+            for task in await flight.ended(self._clock, PATIENCE):
+                self._look_after(task)
 
     def _look_after(self, task: "asyncio.Task[Any]") -> None:
         self._unattended.add(task)
@@ -250,7 +283,7 @@ class Engine:
         task.add_done_callback(ended)
 
 
-async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight) -> Outcome:
+async def _until(deadline: Deadline, result: Awaitable[T], flight: Flight) -> T:
     """Return *result*, which is whole, or what is there of it when *deadline* passes."""
     alarm = _set_alarm(deadline, flight)
     try:
