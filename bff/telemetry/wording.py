@@ -17,6 +17,7 @@ from bff.events import (
     HostEjected,
     HostReturned,
     OperationFinished,
+    TokenFetched,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -144,6 +145,17 @@ def _health(event: HealthChanged) -> Line:
     }
 
 
+def _token(event: TokenFetched) -> Line:
+    failed = event.result == "failed"
+    return logging.WARNING if failed else logging.DEBUG, {
+        "event": "token",
+        "upstream": event.upstream,
+        "result": event.result,
+        "detail": event.detail or None,
+        "ms": round(event.seconds * 1000, 3),
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
@@ -154,5 +166,6 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostEjected: _host,
     HostReturned: _host,
     HealthChanged: _health,
+    TokenFetched: _token,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished}
