@@ -1,4 +1,4 @@
-"""Our own token is renewed before it ends, once for all who need it, and survives an issuer that is away (UC-3)."""
+"""Our own token is renewed before it ends, once for all who need it; an issuer may be away meanwhile (UC-3)."""
 
 import asyncio
 

@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+from graphql import GraphQLError
 
 from bff.context import Operation
 from bff.errors import ErrorDesk
@@ -15,7 +16,6 @@ from bff.upstream.credentials.source import Grant
 from bff.upstream.credentials.token import Token
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
-from graphql import GraphQLError
 
 MATERIAL = ("s3cr3t", "subject-of-ann", "token-1", "token-2", "czNjcjN0", "Bearer", "Basic")
 """Secrets, tokens, and the forms in which they travel."""
