@@ -18,6 +18,7 @@ from bff.events import Notify, OperationFinished
 from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
+from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
@@ -43,7 +44,7 @@ def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG0
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class _Accepted:
     """A request whose document was found good."""
 
@@ -94,6 +95,7 @@ class Engine:
         self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
         self._fed = fed_fields(graphql_schema_of(schema))
         self._access = Access(graphql_schema_of(schema), wall=clock.wall, kept=policy.document_cache)
+        self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
@@ -108,6 +110,8 @@ class Engine:
             kind = accepted.operation.kind
             if kind == "mutation":
                 return await self._attended(accepted)
+            if self._crowd.takes(accepted.operation):
+                return await self._shared(accepted)
             return await self._answer(accepted)
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
@@ -174,6 +178,10 @@ class Engine:
                 task.cancel()
                 await asyncio.wait({task})
             raise
+
+    async def _shared(self, accepted: _Accepted) -> Answer:
+        document, operation = accepted.document.hash, accepted.operation
+        return await self._crowd.answer(accepted.request, document, operation, lambda: self._answer(accepted))
 
     async def _answer(self, accepted: _Accepted) -> Answer:
         operation = accepted.operation
@@ -243,7 +251,8 @@ class Engine:
                 )
                 result = self._run(job)
                 if isawaitable(result):
-                    return await _until(accepted.operation.deadline, result, flight)
+                    accepted.operation.waited = True
+                    return await _until(accepted.operation, result, flight)
                 return result
             finally:
                 for task in await flight.ended(self._clock, PATIENCE):
@@ -258,16 +267,14 @@ class Engine:
         survey = self._access.survey(accepted.document, accepted.request.operation_name)
         if not survey.found:
             return NOTHING_DENIED
-        operation.private = True
+        operation.private = operation.personal = True
         flight = Flight()
         denied = self._access.denials(survey, operation, flight.wait)
         if not isawaitable(denied):
             return denied
-        reserve = self._policy.deadline_reserve.total_seconds()
+        operation.waited = True
         try:
-            return await _until(
-                Deadline(operation.deadline.at - reserve, operation.deadline.clock), denied, flight
-            )
+            return await _until(operation, denied, flight, self._policy.deadline_reserve.total_seconds())
         finally:
             for task in await flight.ended(self._clock, PATIENCE):
                 self._look_after(task)
@@ -283,9 +290,9 @@ class Engine:
         task.add_done_callback(ended)
 
 
-async def _until(deadline: Deadline, result: Awaitable[T], flight: Flight) -> T:
-    """Return *result*, which is whole, or what is there of it when *deadline* passes."""
-    alarm = _set_alarm(deadline, flight)
+async def _until(operation: Operation, result: Awaitable[T], flight: Flight, reserve: float = 0.0) -> T:
+    """Return *result*, which is whole, or what is there *reserve* seconds before the time of *operation* is up."""
+    alarm = _set_alarm(operation, flight, reserve)
     try:
         return await result
     finally:
@@ -294,16 +301,22 @@ async def _until(deadline: Deadline, result: Awaitable[T], flight: Flight) -> T:
             await asyncio.wait({alarm})
 
 
-def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
-    seconds = max(0.0, deadline.remaining())
-    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
-        return asyncio.get_running_loop().call_later(seconds, flight.stop)
+def _set_alarm(operation: Operation, flight: Flight, reserve: float) -> asyncio.TimerHandle | asyncio.Task[None]:
+    deadline = operation.deadline
+    seconds = max(0.0, deadline.remaining() - reserve)
 
-    async def stop() -> None:
-        await deadline.clock.sleep(seconds)
+    def stop() -> None:
+        operation.expired = True
         flight.stop()
 
-    return asyncio.create_task(stop())
+    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
+        return asyncio.get_running_loop().call_later(seconds, stop)
+
+    async def sleep_and_stop() -> None:
+        await deadline.clock.sleep(seconds)
+        stop()
+
+    return asyncio.create_task(sleep_and_stop())
 
 
 def _text(request: GraphQLRequest) -> str:

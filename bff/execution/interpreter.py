@@ -16,7 +16,7 @@ from bff.execution.documents import Document, Refused
 from bff.execution.flight import Flight
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Job:
     """One operation, ready to run.
 
@@ -42,7 +42,7 @@ class Job:
     denied: Mapping[tuple[str, str], Exception] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Outcome:
     """What running an operation brought: data, possibly None, and the errors in the order they were found."""
 

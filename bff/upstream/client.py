@@ -70,6 +70,8 @@ class Client:
         call.headers["x-request-id"] = operation.request_id
         call.principal = operation.principal
         call.speaks_for = "user" if "authorization" in call.headers else self._speaks_for
+        if call.speaks_for == "user":
+            operation.personal = True
         call.fanout = operation.fanout
         if self._hash_on is not None:
             call.hash_key = key_of(self._hash_on, operation.principal.subject, inbound)
