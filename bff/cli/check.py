@@ -18,7 +18,13 @@ def check(
     one failed service into a lost screen, misspelt access policies, and operations that do not fit the schema.
     Lists what is open to everybody. Notes alone do not fail.
     """
-    from bff.cli import check_access, check_operations, check_schema, findings  # noqa: PLC0415 - slow to import
+    from bff.cli import (  # noqa: PLC0415 - slow to import
+        check_access,
+        check_auth,
+        check_operations,
+        check_schema,
+        findings,
+    )
     from bff.policy.load import read  # noqa: PLC0415 - slow to import
 
     policy_directory = directory("policies", policies)
@@ -29,6 +35,7 @@ def check(
     fields = check_schema.upstream_fields(graphql_schema)
     found = [
         *findings.of_policies(reading.problems),
+        *check_auth.credentials(reading, policy_directory),
         *check_schema.upstreams_and_policies(fields, reading.upstreams, policy_directory),
         *check_schema.unknown_endpoints(fields, reading.policies),
         *check_schema.non_null_paths(fields),

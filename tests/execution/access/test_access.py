@@ -262,3 +262,21 @@ async def test_an_operation_that_requires_something_is_private(made, world, shop
     answer = await world(shop.schema).ask("{ things { stock } }", principal=ann)
 
     assert answer.private
+
+
+@pytest.mark.parametrize("scope", ["principal", "public"])
+async def test_a_weak_login_does_not_ride_on_a_strong_one_of_the_same_person(world, shop, codes, scope):
+    """Equal queries under way share an execution; who may see the answer is part of being equal."""
+    it = world(shop.schema, sharing={"scope": scope})
+    now = it.clock.wall()
+    strong, weak = (principal("ann", acr=acr, auth_time=now) for acr in ("mfa", "pwd"))
+    request = GraphQLRequest("{ pin things(count: 1) { stock } }")
+    await it.engine.execute(request, it.ingress(principal=strong))
+
+    answers = await asyncio.gather(
+        *(it.engine.execute(request, it.ingress(principal=who)) for who in (strong, weak, strong, ANONYMOUS))
+    )
+
+    assert [answer.body["data"]["pin"] for answer in answers] == ["1234", None, "1234", None]
+    assert codes(answers[1]) == {"pin": "STEP_UP_REQUIRED"}
+    assert codes(answers[3]) == {"pin": "UNAUTHENTICATED", "things.0.stock": "UNAUTHENTICATED"}
