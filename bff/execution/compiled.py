@@ -108,6 +108,7 @@ def compiled(
         executor = executors.get(job)
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
+        executor.denied = job.denied
         program = executor.program()
         if program is None:
             return interpret(job)

@@ -24,6 +24,7 @@ from bff.events import (
     KeyUnknown,
     OperationFinished,
     OperationShared,
+    TokenFetched,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -172,6 +173,17 @@ def _not_let_in(event: AuthenticationRefused) -> Line:
     }
 
 
+def _token(event: TokenFetched) -> Line:
+    failed = event.result == "failed"
+    return logging.WARNING if failed else logging.DEBUG, {
+        "event": "token",
+        "upstream": event.upstream,
+        "result": event.result,
+        "detail": event.detail or None,
+        "ms": round(event.seconds * 1000, 3),
+    }
+
+
 def _keys(event: KeysFetched) -> Line:
     """Keys that changed are worth knowing; the same ones again are not."""
     changed = event.added or event.removed
@@ -225,6 +237,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostReturned: _host,
     HealthChanged: _health,
     AuthenticationRefused: _not_let_in,
+    TokenFetched: _token,
     KeysFetched: _keys,
     KeysFailed: _no_keys,
     KeyUnknown: _unknown_key,
