@@ -29,7 +29,9 @@ def check(policies: PoliciesOption = None, output: FormatOption = Format.HUMAN) 
 
 @app.command("show", epilog=example("bff policies show catalog --endpoint dishes"))
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An upstream, or `operations`, or `defaults`.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="An upstream, or `auth`, `operations`, `defaults`, `store`.")
+    ],
     endpoint: Annotated[
         str | None,
         typer.Option(
@@ -49,7 +51,7 @@ def show(
     try:
         values = effective(found, name)
     except KeyError:
-        raise Unusable(_no_such_policy(name, sorted(found.upstreams))) from None
+        raise Unusable(_no_such_policy(name, found)) from None
     if output is Format.JSON:
         rows = [{"key": one.key, "value": one.value, "origin": one.origin} for one in values]
         say_json({"policy": name, "values": rows})
@@ -62,7 +64,7 @@ def _show_chain(policies: "PolicySet", upstream: str, endpoint: str, output: For
     from bff.upstream.pipeline import STAGES, stage_of  # noqa: PLC0415 - slow to import
 
     if upstream not in policies.upstreams:
-        raise Unusable(_no_such_policy(upstream, sorted(policies.upstreams)))
+        raise Unusable(_no_such_policy(upstream, policies))
     found = [(stage_of(one.key), one) for one in effective_for(policies, upstream, endpoint)]
     ordered = [(stage, one) for wanted in STAGES for stage, one in found if stage == wanted]
     group = policies.upstreams[upstream].chain(endpoint).group
@@ -80,7 +82,8 @@ def _show_chain(policies: "PolicySet", upstream: str, endpoint: str, output: For
 @app.command("schema", epilog=example("bff policies schema upstream > policies/schema/upstream.json"))
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="operations, defaults or upstream; all when left out.")
+        str | None,
+        typer.Argument(metavar="[KIND]", help="auth, operations, defaults, upstream or store; all when left out."),
     ] = None,
     write: Annotated[
         Path | None,
@@ -125,6 +128,12 @@ def _load(folder: Path) -> "PolicySet":
         raise Unusable(f"the policies cannot be used:\n{error}") from error
 
 
-def _no_such_policy(name: str, upstreams: list[str]) -> str:
-    known = ", ".join(["operations", "defaults", "store", *upstreams])
+def _no_such_policy(name: str, policies: "PolicySet") -> str:
+    upstreams = sorted(policies.upstreams)
+    first = (
+        ["operations", "defaults", "store"]
+        if policies.auth is None
+        else ["auth", "operations", "defaults", "store"]
+    )
+    known = ", ".join([*first, *upstreams])
     return f"there is no policy {name!r}; there are {known}"

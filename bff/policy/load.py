@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from bff.policy.auth import AuthPolicy
 from bff.policy.base import Policy
 from bff.policy.caching import StorePolicy
 from bff.policy.document import MAX_BYTES, Located, Mark, merge, parse
@@ -17,12 +18,12 @@ from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.problem import PolicyError, Problem
 from bff.policy.units import format_duration
 
-KNOWN_FILES = "operations.yaml, defaults.yaml, store.yaml, upstreams/NAME.yaml"
+KNOWN_FILES = "auth.yaml, operations.yaml, defaults.yaml, store.yaml, upstreams/NAME.yaml"
 """What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
 
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias"), "policies/upstreams/NAME.yaml")
-_SINGLE_FILES = frozenset({"operations.yaml", "defaults.yaml", "store.yaml"})
+_SINGLE_FILES = frozenset({"auth.yaml", "operations.yaml", "defaults.yaml", "store.yaml"})
 _DRAIN_LIMIT_SECONDS = 30
 
 P = TypeVar("P", bound=Policy)
@@ -39,6 +40,7 @@ class PolicySet:
         documents: What the files say, by `operations`, `defaults` and `upstreams/NAME`, for `bff.policy.resolve`.
         warnings: What is allowed and probably not meant.
         store: How what replicas share is reached.
+        auth: Who may call; None where no file says it, and nobody looks at credentials.
     """
 
     operations: OperationsPolicy = field(default_factory=OperationsPolicy)
@@ -47,6 +49,7 @@ class PolicySet:
     documents: Mapping[str, Located] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     store: StorePolicy = field(default_factory=StorePolicy)
+    auth: AuthPolicy | None = None
 
 
 class Reading(NamedTuple):
@@ -106,6 +109,7 @@ class _Loader:
         operations = self._model("operations", OperationsPolicy, files)
         defaults = self._model("defaults", UpstreamDefaults, files)
         store = self._model("store", StorePolicy, files)
+        auth = self._model("auth", AuthPolicy, files) if "auth" in files else None
         names = sorted(name for name in files if name.startswith("upstreams/"))
         self._put_over_defaults(names)
         found = {name: self._model(name, UpstreamPolicy, files) for name in names}
@@ -119,6 +123,7 @@ class _Loader:
             operations is None
             or defaults is None
             or store is None
+            or (auth is None and "auth" in files)
             or any(problem.level == "error" for problem in problems)
         ):
             return Reading(None, problems, known)
@@ -129,6 +134,7 @@ class _Loader:
             MappingProxyType(self._documents),
             tuple(problem for problem in problems if problem.level == "warning"),
             store,
+            auth,
         )
         return Reading(policies, problems, known)
 

@@ -14,6 +14,7 @@ from bff.policy.schema import KINDS
 from bff.policy.units import format_share, format_size
 
 FILES = {
+    "auth": "policies/auth.yaml",
     "operations": "policies/operations.yaml",
     "defaults": "policies/defaults.yaml",
     "upstream": "policies/upstreams/NAME.yaml",

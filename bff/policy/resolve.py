@@ -37,14 +37,14 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
 
     Args:
         policies: Where to look.
-        name: `operations`, `defaults`, `store`, or the name of an upstream, which may be written
+        name: `auth`, `operations`, `defaults`, `store`, or the name of an upstream, which may be written
             `upstreams/NAME`.
 
     Raises:
         KeyError: There is no such policy.
     """
     upstream = name.removeprefix("upstreams/")
-    if upstream in policies.upstreams and name not in {"operations", "defaults", "store"}:
+    if upstream in policies.upstreams and name not in {"auth", "operations", "defaults", "store"}:
         model: BaseModel = policies.upstreams[upstream]
         document = policies.documents.get(f"upstreams/{upstream}")
     elif name == "operations":
@@ -53,6 +53,8 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
         model, document = policies.defaults, policies.documents.get(name)
     elif name == "store":
         model, document = policies.store, policies.documents.get(name)
+    elif name == "auth" and policies.auth is not None:
+        model, document = policies.auth, policies.documents.get(name)
     else:
         raise KeyError(name)
     return list(_values(model, model.model_dump(mode="json"), document or Located({}, Mark("")), ()))
@@ -97,6 +99,9 @@ def _values(model: BaseModel, dumped: dict[str, Any], document: Located, path: P
         elif isinstance(value, dict) and value and entry_in(field.annotation):
             for entry, inner in value.items():
                 yield from _values(inner, dumped[name][entry], document, (*key, entry))
+        elif isinstance(value, tuple) and value and all(isinstance(entry, BaseModel) for entry in value):
+            for place, entry in enumerate(value):
+                yield from _values(entry, dumped[name][place], document, (*key, place))
         elif isinstance(value, dict) and value:
             for entry in value:
                 text = field_as_yaml(field, value[entry])

@@ -8,17 +8,19 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.units import Bytes, format_duration, format_size
 
 KINDS: dict[str, type[BaseModel]] = {
+    "auth": AuthPolicy,
     "operations": OperationsPolicy,
     "defaults": UpstreamDefaults,
     "upstream": UpstreamPolicy,
     "store": StorePolicy,
 }
-"""The kinds of policy files: `operations.yaml`, `defaults.yaml`, `upstreams/NAME.yaml`, `store.yaml`."""
+"""The kinds of policy files; `upstream` is `upstreams/NAME.yaml`, the others have the file of their name."""
 
 
 class _Generator(GenerateJsonSchema):

@@ -113,7 +113,7 @@ def test_policies_are_checked_without_any_schema(project):
     assert result.findings == [("error", "policy", "policies/upstreams/orders.yaml:1:8")]
 
 
-@pytest.mark.parametrize("kind", ["operations", "defaults", "upstream"])
+@pytest.mark.parametrize("kind", ["auth", "operations", "defaults", "upstream"])
 def test_each_schema_is_printed_as_the_file_to_keep(project, kind):
     result = project().bff("policies", "schema", kind)
 
@@ -128,7 +128,7 @@ def test_all_schemas_are_written_where_policies_look_for_them(project):
 
     assert result.code == 0
     assert result.out.split() == [
-        f"policies/schema/{kind}.json" for kind in ("operations", "defaults", "upstream", "store")
+        f"policies/schema/{kind}.json" for kind in ("auth", "operations", "defaults", "upstream", "store")
     ]
     printed = sound.bff("policies", "schema", "--format", "json").json
     written = json.loads((sound.directory / "policies/schema/upstream.json").read_text("utf-8"))
@@ -137,11 +137,11 @@ def test_all_schemas_are_written_where_policies_look_for_them(project):
 
 
 def test_an_unknown_kind_is_refused_with_those_that_exist(project):
-    result = project().bff("policies", "schema", "auth")
+    result = project().bff("policies", "schema", "routes")
 
     assert (result.code, result.err) == (
         2,
-        "bff: there is no kind of policy file 'auth'; the kinds are operations, defaults, upstream, store\n",
+        "bff: there is no kind of policy file 'routes'; the kinds are auth, operations, defaults, upstream, store\n",
     )
 
 

@@ -18,10 +18,10 @@ ENGINE_LAYERS = [
     # A package may import those above it in this list, and those of its own line.
     {"bff.codes", "bff.clock"},
     {"bff.upstream.outcome", "bff.upstream.errors", "bff.upstream.message", "bff.upstream.template"},
-    {"bff.events", "bff.policy", "bff.store", "bff.upstream.transport"},
+    {"bff.events", "bff.policy", "bff.secrets", "bff.store", "bff.upstream.transport"},
     {"bff.context", "bff.upstream"},
     {"bff.errors", "bff.execution", "bff.contract"},
-    {"bff.telemetry", "bff.server"},
+    {"bff.telemetry", "bff.server", "bff.auth"},
     {"bff.settings", "bff.app", "bff.testing", "bff.web"},
     {"bff.cli"},
 ]

@@ -13,7 +13,7 @@ from bff.policy.load import read
 
 BROKEN = Path(__file__).parent / "broken"
 FILES = sorted(BROKEN.glob("*.yaml"))
-PLACES = {"upstream": "upstreams/catalog.yaml", "defaults": "defaults.yaml"}
+PLACES = {"upstream": "upstreams/catalog.yaml", "defaults": "defaults.yaml", "auth": "auth.yaml"}
 
 
 @pytest.fixture

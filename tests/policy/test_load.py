@@ -135,7 +135,7 @@ def test_a_shorter_deadline_is_held_against_every_upstream(write):
         ("Defaults.yaml", "defaults.yaml"),
         ("upstreams/catalog.yml", "upstreams/catalog.yaml"),
         ("upstreams/My Catalog.yaml", "upstreams/my-catalog.yaml"),
-        ("auth.yaml", None),
+        ("routes.yaml", None),
         ("clients/mobile.yaml", None),
         ("upstreams/catalog/policy.yaml", "upstreams/catalog.yaml"),
         ("upstreams/catalog.yaml~", None),
