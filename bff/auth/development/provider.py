@@ -200,7 +200,7 @@ class Provider:
         answer = self._answer(token, own)
         if "openid" in scope:
             answer["id_token"] = self.tokens.identity(granted, token)
-        if "offline_access" in scope and "refresh_token" in wish.client.grants:
+        if "offline_access" in wish.scope and "refresh_token" in wish.client.grants:
             granted.refresh = answer["refresh_token"] = self._memory.refresh.put(granted)
         return answer
 
