@@ -103,6 +103,8 @@ def _verified(token: str, keys: Keys) -> tuple[dict[str, Any], Claims]:
 
 def _key_of(header: Mapping[str, Any], keys: Keys) -> Mapping[str, Any]:
     algorithm, name = header.get("alg"), header.get("kid")
+    if "crit" in header:
+        raise LoginFailed("the token has critical headers, and none is understood here")
     if algorithm not in ALGORITHMS:
         raise LoginFailed(f"tokens signed with {str(algorithm)[:20]!r} are not accepted")
     family = {"R": "RSA", "P": "RSA", "E": "EC"}[algorithm[0]] if algorithm != "EdDSA" else "OKP"

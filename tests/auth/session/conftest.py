@@ -21,11 +21,15 @@ from bff.auth.session.assemble import open_login
 from bff.clock import SystemClock
 from bff.codes import Code
 from bff.context import Principal
+from bff.policy.caching import StorePolicy
 from bff.policy.login import Login
 from bff.server.headers import Headers
 from bff.server.ports import Arrival
 from bff.server.refusal import Refusal
+from bff.store.address import Address
 from bff.store.memory import MemoryStore
+from bff.store.redis_store import RedisStore
+from bff.testing.redis_server import RedisServer
 
 MEANT = {"x-bff-csrf": "1"}
 """What a page of ours sends along (SE-3)."""
@@ -72,15 +76,17 @@ async def served(make):
     """Serve the app that `make(port)` returns, and say where."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        config = uvicorn.Config(make(port), lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(make(port), lifespan="off", log_config=None)
+        config.load()
         server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])  # without `serve`, whose clock ticks ten times a second only
         yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        await task
+        for one in server.servers:
+            one.close()
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
 
 
 @dataclass
@@ -169,7 +175,7 @@ def keys():
 async def start(keys):
     """Return a function that starts a BFF in front of an issuer of its own; *policy* changes its login."""
     async with contextlib.AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=10, verify=False))
 
         async def start(*, store=None, world=None, development=True, verify=None, **policy):
             if world is None:
@@ -234,6 +240,36 @@ async def start(keys):
 @pytest.fixture
 async def world(start):
     return await start()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def shared_store(redis_server):
+    """Return a function that opens stores in one Redis, closed at the end."""
+    opened = []
+
+    def store():
+        opened.append(
+            RedisStore(
+                Address.parse(f"redis://127.0.0.1:{redis_server.port}/0"),
+                StorePolicy(command_timeout="1s"),
+                prefix="bff:test:sessions:",
+                use="sessions",
+                clock=SystemClock(),
+                notify=lambda event: None,
+            )
+        )
+        return opened[-1]
+
+    yield store
+    for one in opened:
+        await one.close()
 
 
 @pytest.fixture(autouse=True)
