@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider
 
 import bff.web
+from bff.auth.assemble import open_auth
 from bff.clock import Clock, SystemClock
 from bff.errors import ErrorDesk
 from bff.events import Notify
@@ -29,7 +31,7 @@ from bff.policy.model import OperationsPolicy
 from bff.server.admin_cache import router as cache_routes
 from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
-from bff.server.health import Health
+from bff.server.health import Check, Health
 from bff.server.http import GraphQLEndpoint
 from bff.server.lifecycle import Lifecycle
 from bff.server.ports import ASGIApp, Receive, Scope, Send
@@ -89,6 +91,17 @@ def build(settings: Settings) -> Service:
         notify=notify,
         caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
     )
+    auth = open_auth(
+        policies.auth,
+        open_transport=transport,
+        clock=clock,
+        rng=rng,
+        notify=notify,
+        open_store=partial(shared_store, settings, policies.store, use="auth", clock=clock, notify=notify)
+        if settings.redis_url
+        else None,
+        document=policies.documents.get("auth"),
+    )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
     # With nobody listening even an empty span costs a tenth of a small request.
     listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
@@ -105,6 +118,7 @@ def build(settings: Settings) -> Service:
         run=runs(schema, hide_suggestions=operations.introspection == "deny"),
     )
     lifecycle = Lifecycle(clock)
+    checks: dict[str, Check] = {"issuers": auth.health} if auth is not None else {}
     endpoint = GraphQLEndpoint(
         engine,
         operations,
@@ -114,16 +128,21 @@ def build(settings: Settings) -> Service:
         graphiql=graphiql_of(settings, operations),
         path=GRAPHQL,
         door=Door(Shedding(operations, rng), lifecycle.lag, notify),
+        authenticator=auth.authenticator if auth is not None else None,
         notify=notify,
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         store.start()
+        if auth is not None:
+            await auth.start()
         await upstreams.start()
         yield
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
+        if auth is not None:
+            await auth.close()
         await entries.close()
         await store.close()
         if tracing is not None:
@@ -131,7 +150,7 @@ def build(settings: Settings) -> Service:
 
     return Service(
         app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
-        admin=admin_app(Health(lifecycle, clock=clock), tracing, cache_routes(entries, store)),
+        admin=admin_app(Health(lifecycle, clock=clock, checks=checks), tracing, cache_routes(entries, store)),
         lifecycle=lifecycle,
         notify=notify,
     )
@@ -180,14 +199,16 @@ def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | 
     return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets)
 
 
-def shared_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notify: Notify) -> RedisStore:
-    """Return the store in the Redis that *settings* name, for the cache; nothing is connected yet."""
+def shared_store(
+    settings: Settings, policy: StorePolicy, *, use: str = "cache", clock: Clock, notify: Notify
+) -> RedisStore:
+    """Return the store in the Redis that *settings* name, for one *use*; nothing is connected yet."""
     assert settings.redis_url is not None
     return RedisStore(
         Address.parse(settings.redis_url.get_secret_value()),
         policy,
-        prefix=f"bff:{policy.namespace}:{FORMAT}:cache:",
-        use="cache",
+        prefix=f"bff:{policy.namespace}:{FORMAT}:{use}:",
+        use=use,
         clock=clock,
         notify=notify,
     )

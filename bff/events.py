@@ -317,3 +317,66 @@ class LoginRefused(Event):
 
     step: Literal["login", "callback", "logout", "session"]
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationRefused(Event):
+    """A caller was not let in.
+
+    `reason` is of the closed set of `bff.auth.verdicts`, or `unavailable`, `missing`, `request`. `issuer` is one
+    that policy names, or empty.
+    """
+
+    request_id: str
+    means: Literal["none", "token", "api key", "session"]
+    reason: str
+    issuer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysFetched(Event):
+    """An issuer's public keys were fetched: so many can be used, so many are new, so many are gone (JK-2)."""
+
+    issuer: str
+    keys: int
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysFailed(Event):
+    """An issuer's public keys could not be fetched; the next try is after `pause` seconds.
+
+    `age` is how old the keys are that stay in use, in seconds; None where there are none.
+    """
+
+    issuer: str
+    detail: str
+    pause: float
+    age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUnknown(Event):
+    """A token names a key that nobody knows, so that the issuer's keys are fetched out of turn (JK-3)."""
+
+    issuer: str
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntrospectionFailed(Event):
+    """The issuer of opaque tokens could not be asked; `stale` when an older answer was used instead (IN-1)."""
+
+    issuer: str
+    detail: str
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeysRead(Event):
+    """The file of API keys was read again; `detail` says why those read before stay in use, else it is empty."""
+
+    keys: int
+    detail: str

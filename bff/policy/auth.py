@@ -75,7 +75,7 @@ class Issuer(Policy):
     fits, and no other."""
 
     profile: Literal["lenient", "rfc9068"] = "lenient"
-    """`rfc9068`: only tokens that say they are access tokens (`typ: at+jwt`) and have `jti`, `client_id` and `iat`.
+    """`rfc9068`: only tokens that say they are access tokens (`typ: at+jwt`), with `jti`, `client_id` and `iat`.
     `lenient`: any `typ` of a JWT; ID tokens are refused by their `nonce` or `at_hash`."""
 
     leeway: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(seconds=120))] = timedelta(seconds=30)
@@ -112,7 +112,7 @@ class Keys(Policy):
     """How public keys of issuers are fetched and kept (JK-1 to JK-5)."""
 
     soft_ttl: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=24))] = timedelta(seconds=300)
-    """Fetched anew after this, in the background; a `max-age` in the answer goes first, from 60s to 24h."""
+    """Fetched anew after this, in the background; a `max-age` of the answer goes first, 60s to 24h."""
 
     hard_ttl: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=7))] = timedelta(hours=24)
     """Keys that could not be fetched for so long are no longer trusted."""

@@ -177,7 +177,14 @@ class GraphQLEndpoint:
         scope = exchange.scope
         client = scope.get("client")
         peer = client[0] if client else None
-        return Arrival(scope["method"], scope["path"], exchange.headers, peer, exchange.request_id)
+        return Arrival(
+            scope["method"],
+            scope["path"],
+            exchange.headers,
+            peer,
+            exchange.request_id,
+            scope["query_string"],
+        )
 
     async def _knock(self, arrival: Arrival | None) -> None:
         if self._admission is None or arrival is None:
@@ -276,8 +283,9 @@ class GraphQLEndpoint:
         answer = self._engine.refuse(refusal.code, refusal.message, ingress, detail=refusal.detail, **extensions)
         status = refusal.statuses.of(self._mode)
         pieces = await encode(answer.body)
-        reply = self._replies.single(answer, negotiated, ingress.request_id, pieces, status=status)
-        reply.headers += refusal.headers
+        reply = self._replies.single(
+            answer, negotiated, ingress.request_id, pieces, status=status, fields=refusal.headers
+        )
         if refusal.unread:
             reply.headers.append((b"connection", b"close"))
             reply.linger = True

@@ -57,12 +57,14 @@ class Replies:
         status: int | None = None,
         known: str | None = None,
         safe: bool = False,
+        fields: HeaderList = (),
     ) -> Reply:
         """Return the response that carries one answer (PD-6, PD-7, PD-8).
 
         A 2xx is labelled as negotiated, any other status as GraphQL, which is how clients tell it from a proxy's.
         *status* stands where the edge itself refused and knows it. The answer to a *safe* request has a validator;
-        where the client has told it, as *known*, there is no body (CA-25).
+        where the client has told it, as *known*, there is no body (CA-25). *fields* are added; a challenge among
+        them takes the place of the usual one.
         """
         extra: HeaderList = ()
         if status is None:
@@ -78,7 +80,8 @@ class Replies:
         if answer.degraded:
             reply.headers.append((b"x-bff-degraded", _degraded(answer.body)))
         if answer.refused is not None:
-            _explain_refusal(answer, status, reply)
+            _explain_refusal(answer, status, reply, fields)
+        reply.headers += fields
         return reply
 
     def batch(self, answers: list[Answer], request_id: str, pieces: list[bytes]) -> Reply:
@@ -123,9 +126,9 @@ def _validate(reply: Reply, tag: bytes, known: str | None) -> None:
         reply.headers = [field for field in reply.headers if field[0] not in (b"content-length", b"content-type")]
 
 
-def _explain_refusal(answer: Answer, status: int, reply: Reply) -> None:
+def _explain_refusal(answer: Answer, status: int, reply: Reply, fields: HeaderList) -> None:
     """Add the header fields that RFC 9110 wants with *status*."""
-    if status == 401:  # noqa: PLR2004 - RFC 9110, 15.5.2
+    if status == 401 and all(name != b"www-authenticate" for name, _ in fields):  # noqa: PLR2004 - RFC 9110, 15.5.2
         reply.headers.append((b"www-authenticate", b"Bearer"))
     errors: list[dict[str, Any]] = answer.body.get("errors") or [{}]
     wait = errors[0].get("extensions", {}).get("retryAfterMs")

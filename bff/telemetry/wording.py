@@ -7,6 +7,7 @@ from typing import Any
 
 from bff.codes import Code
 from bff.events import (
+    ApiKeysRead,
     AttemptFinished,
     BreakerChanged,
     ErrorTold,
@@ -16,6 +17,10 @@ from bff.events import (
     HealthChanged,
     HostEjected,
     HostReturned,
+    IntrospectionFailed,
+    KeysFailed,
+    KeysFetched,
+    KeyUnknown,
     OperationFinished,
 )
 
@@ -144,6 +149,47 @@ def _health(event: HealthChanged) -> Line:
     }
 
 
+def _keys(event: KeysFetched) -> Line:
+    """Keys that changed are worth knowing; the same ones again are not."""
+    changed = event.added or event.removed
+    return logging.INFO if changed else logging.DEBUG, {
+        "event": "keys",
+        "issuer": event.issuer,
+        "keys": event.keys,
+        "added": event.added,
+        "removed": event.removed,
+    }
+
+
+def _no_keys(event: KeysFailed) -> Line:
+    """Without older keys nobody of that issuer gets in."""
+    return logging.ERROR if event.age is None else logging.WARNING, {
+        "event": "keys_failed",
+        "issuer": event.issuer,
+        "detail": event.detail,
+        "retry_ms": round(event.pause * 1000),
+        "age_s": None if event.age is None else round(event.age),
+    }
+
+
+def _unknown_key(event: KeyUnknown) -> Line:
+    return logging.INFO, {"event": "key_unknown", "issuer": event.issuer, "kid": event.kid}
+
+
+def _introspection(event: IntrospectionFailed) -> Line:
+    return logging.WARNING, {
+        "event": "introspection_failed",
+        "issuer": event.issuer,
+        "detail": event.detail,
+        "stale": event.stale,
+    }
+
+
+def _api_keys(event: ApiKeysRead) -> Line:
+    level = logging.WARNING if event.detail else logging.INFO
+    return level, {"event": "api_keys", "keys": event.keys, "detail": event.detail or None}
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
@@ -154,5 +200,10 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostEjected: _host,
     HostReturned: _host,
     HealthChanged: _health,
+    KeysFetched: _keys,
+    KeysFailed: _no_keys,
+    KeyUnknown: _unknown_key,
+    IntrospectionFailed: _introspection,
+    ApiKeysRead: _api_keys,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished}
