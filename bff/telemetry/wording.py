@@ -22,6 +22,7 @@ from bff.events import (
     KeysFetched,
     KeyUnknown,
     OperationFinished,
+    OperationShared,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -94,6 +95,15 @@ def _operation(event: OperationFinished) -> Line:
         "ms": round(event.seconds * 1000, 3),
         "errors": event.errors,
         "degraded": event.degraded,
+    }
+
+
+def _shared(event: OperationShared) -> Line:
+    return logging.DEBUG, {
+        "event": "operation shared",
+        "request_id": event.request_id,
+        "name": event.name,
+        "executed": event.executed,
     }
 
 
@@ -194,6 +204,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
     OperationFinished: _operation,
+    OperationShared: _shared,
     BreakerChanged: _breaker,
     GateClosed: _gate,
     GateOpened: _gate,
@@ -206,4 +217,4 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     IntrospectionFailed: _introspection,
     ApiKeysRead: _api_keys,
 }
-_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished}
+_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished, OperationShared}
