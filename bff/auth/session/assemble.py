@@ -38,11 +38,13 @@ class LoginParts:
     routes: APIRouter
     sessions: Sessions | None
     renewal: Renewal | None
+    store: Store
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """End what runs in the background, and the store."""
         if self.renewal is not None:
             await self.renewal.close()
+        await self.store.close()
 
 
 class NotReady(Exception):
@@ -55,6 +57,7 @@ def open_login(
     store: Store,
     verify: Verify,
     development: bool,
+    workers: int = 1,
     ca: str | None,
     clock: Clock,
     notify: Notify,
@@ -66,16 +69,18 @@ def open_login(
         store: For sessions alone.
         verify: Judges access tokens.
         development: Whether loopback addresses are known by a request's `Host`.
+        workers: Processes that share the port; several need a store that they share.
         ca: PEM file with authorities to trust instead of the system's.
         clock: For lifetimes.
         notify: Hears of logins, and of what is missing.
     """
     try:
+        _check_shared(store, workers)
         outside = _Outside(store, verify, clock, notify)
         return _opened(policy, outside, Site(policy, development=development), _tls(ca))
     except (NotReady, SecretMissing, OSError) as error:
         notify(LoginRefused("login", f"nobody can log in: {error}"))
-        return LoginParts(_closed(), None, None)
+        return LoginParts(_closed(), None, None, store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,12 @@ def _opened(policy: Login, outside: _Outside, site: "Site", tls: ssl.SSLContext)
         notify=notify,
     )
     sessions = Sessions(vault, renewal, outside.verify, origins=site.origins, notify=notify)
-    return LoginParts(routes.router(), sessions, renewal)
+    return LoginParts(routes.router(), sessions, renewal, outside.store)
+
+
+def _check_shared(store: Store, workers: int) -> None:
+    if workers > 1 and not store.shared:
+        raise NotReady("several workers need a store that they share: --redis-url")
 
 
 def _tls(ca: str | None) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Who is calling, by the cookie of a browser: `SessionIdentifier` of the authenticator."""
+"""Who is calling, by the cookie of a browser: the `SessionIdentifier` of `bff.auth.authenticator`."""
 
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
@@ -11,7 +11,7 @@ from bff.auth.session.renewal import Renewal
 from bff.auth.session.vault import Vault
 from bff.codes import Code
 from bff.context import Principal
-from bff.events import LoginRefused, Notify
+from bff.events import AuthenticationRefused, Notify
 from bff.server.ports import Arrival
 from bff.server.refusal import Refusal
 
@@ -59,8 +59,7 @@ class Sessions:
             return None
         why = csrf.objection(arrival.method, arrival.headers, self._origins(arrival.headers.text(b"host")))
         if why is not None:
-            self._notify(LoginRefused("session", why))
-            raise Refusal(Code.CSRF_PREVENTED, why)
+            raise self._told(arrival, "request", Refusal(Code.CSRF_PREVENTED, why, detail=why))
         return self._identify(arrival, cookies.read(field, cookies.SESSION))
 
     async def _identify(self, arrival: Arrival, name: str | None) -> Principal:
@@ -69,18 +68,23 @@ class Sessions:
             session = await self._renewal.current(key, await self._found(key if name else None))
             try:
                 return await self._judged(session, arrival)
-            except Refusal as refusal:
-                if refusal.code is not Code.UNAUTHENTICATED:
+            except Refusal as refused:
+                if refused.code is not Code.UNAUTHENTICATED:
                     raise
                 # Keys or policy have changed since the token was issued; the issuer may know a better one.
                 return await self._judged(await self._renewal.renewed(key, session), arrival)
         except SessionGone as error:
-            self._notify(LoginRefused("session", str(error)))
             message = "The session has ended; log in again."
-            raise Refusal(Code.UNAUTHENTICATED, message, headers=_FORGET, detail=str(error)) from error
+            refusal = Refusal(Code.UNAUTHENTICATED, message, headers=_FORGET, detail=str(error))
+            raise self._told(arrival, "expired", refusal) from error
         except LoginUnavailable as error:
             message = "Sessions cannot be looked at now; yours may be good."
-            raise Refusal(Code.AUTH_UNAVAILABLE, message, retry_after=RETRY_AFTER, detail=str(error)) from error
+            refusal = Refusal(Code.AUTH_UNAVAILABLE, message, retry_after=RETRY_AFTER, detail=str(error))
+            raise self._told(arrival, "unavailable", refusal) from error
+
+    def _told(self, arrival: Arrival, reason: str, refusal: Refusal) -> Refusal:
+        self._notify(AuthenticationRefused(arrival.request_id, "session", reason, "", refusal.detail))
+        return refusal
 
     async def _found(self, key: str | None) -> Session:
         session = None if key is None else await self._vault.use(key)

@@ -8,6 +8,7 @@ import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
 import { createFetcher } from "./fetcher";
+import { Login } from "./login";
 import { forgetTabs, openStorage } from "./storage";
 import type { Summary, Verdict } from "./summary";
 
@@ -86,8 +87,12 @@ function Page() {
   const tab = useRef("");
   const [onTab] = useState(() => (id: string) => void (tab.current = id));
   const [summaries, setSummaries] = useState<Summaries>({});
+  const [refusals, setRefusals] = useState(0);
   const [fetcher] = useState(() =>
-    createFetcher(config.endpoint, (summary) => setSummaries((old) => ({ ...old, [tab.current]: summary }))),
+    createFetcher(config.endpoint, (summary) => {
+      setSummaries((old) => ({ ...old, [tab.current]: summary }));
+      if (summary?.verdict === "failed") setRefusals((count) => count + 1); // the session may have ended
+    }),
   );
   return (
     <GraphiQL
@@ -98,7 +103,10 @@ function Page() {
       {...(tabs.length > 0 && { defaultTabs: tabs })}
     >
       <GraphiQL.Logo>
-        <strong className="bff-name">bff</strong>
+        <span className="bff-brand">
+          {config.login && <Login place={config.login} asked={refusals} />}
+          <strong className="bff-name">bff</strong>
+        </span>
       </GraphiQL.Logo>
       <GraphiQL.Toolbar>
         {({ prettify, copy, merge }) => (

@@ -250,26 +250,20 @@ def redis_server(tmp_path_factory):
 
 
 @pytest.fixture
-async def shared_store(redis_server):
-    """Return a function that opens stores in one Redis, closed at the end."""
-    opened = []
+def shared_store(redis_server):
+    """Return a function that opens stores in one Redis; the login closes them."""
 
     def store():
-        opened.append(
-            RedisStore(
-                Address.parse(f"redis://127.0.0.1:{redis_server.port}/0"),
-                StorePolicy(command_timeout="1s"),
-                prefix="bff:test:sessions:",
-                use="sessions",
-                clock=SystemClock(),
-                notify=lambda event: None,
-            )
+        return RedisStore(
+            Address.parse(f"redis://127.0.0.1:{redis_server.port}/0"),
+            StorePolicy(command_timeout="1s"),
+            prefix="bff:test:sessions:",
+            use="sessions",
+            clock=SystemClock(),
+            notify=lambda event: None,
         )
-        return opened[-1]
 
-    yield store
-    for one in opened:
-        await one.close()
+    return store
 
 
 @pytest.fixture(autouse=True)

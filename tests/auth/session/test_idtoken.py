@@ -1,6 +1,7 @@
 """ID tokens, and one test for each advisory of Authlib that concerns them."""
 
 import base64
+import hmac
 import json
 import time
 import zlib
@@ -8,7 +9,8 @@ import zlib
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from jwt.algorithms import RSAAlgorithm
 
 from bff.auth.session.errors import LoginFailed
@@ -140,7 +142,7 @@ def test_cve_2022_29217_a_public_key_is_no_shared_secret(keys):
     )
     header = {"alg": "HS256", "kid": key.id}
     signing = unsigned(header, claims()).rsplit(".", 1)[0]
-    mac = __import__("hmac").digest(pem, signing.encode(), "sha256")
+    mac = hmac.digest(pem, signing.encode(), "sha256")
     token = f"{signing}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
     with pytest.raises(LoginFailed):
@@ -179,9 +181,6 @@ def test_a_deeply_nested_token_is_refused(keys):
 
 
 def _signed(header, payload, private):
-    from cryptography.hazmat.primitives.asymmetric import padding
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     signing = unsigned(header, payload).rsplit(".", 1)[0]
     signature = private.sign(signing.encode(), padding.PKCS1v15(), SHA256())
     return f"{signing}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"

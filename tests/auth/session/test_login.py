@@ -88,7 +88,7 @@ async def test_tokens_never_reach_the_browser_or_lie_in_the_store_readable(start
     assert token.encode() not in kept
     assert b"Lena" not in kept
     assert browser.cookies["__Host-bff"] not in "".join(store._values)
-    assert token not in str((await world.me(browser)))
+    assert token not in str(await world.me(browser))
 
 
 async def test_se5_an_attackers_code_and_state_in_the_victims_browser_are_refused(world):

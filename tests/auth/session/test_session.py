@@ -229,9 +229,7 @@ async def test_se3_bodies_that_a_form_could_send_are_refused(world, kind):
 
 @pytest.mark.parametrize("value", ["", "x", "a" * 44, "../../etc/passwd", "ä" * 43])
 async def test_a_cookie_that_is_none_of_ours_is_a_session_that_has_ended(world, value):
-    answer = await world.http.get(
-        f"{world.url}/who", headers={**MEANT, "cookie": f"{SESSION}={value}".encode("utf-8")}
-    )
+    answer = await world.http.get(f"{world.url}/who", headers={**MEANT, "cookie": f"{SESSION}={value}".encode()})
 
     assert await code_of(answer) == (401, "UNAUTHENTICATED")
 
