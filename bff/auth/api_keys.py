@@ -101,7 +101,7 @@ def write_keys(path: Path, keys: Mapping[str, ApiKey]) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    lines = [f"  {identity}: {as_yaml(_entry(key))}\n" for identity, key in sorted(keys.items())]
+    lines = [f"  {as_yaml(identity)}: {as_yaml(_entry(key))}\n" for identity, key in sorted(keys.items())]
     text = _HEAD + ("keys:\n" + "".join(lines) if lines else "keys: {}\n")
     beside = path.with_name(f".{path.name}.new")
     beside.touch(mode=0o600)

@@ -17,7 +17,7 @@ def check(
     Finds mistakes in policy files, upstreams without a policy and policies without an upstream, fields that turn
     one failed service into a lost screen, and operations that do not fit the schema. Notes alone do not fail.
     """
-    from bff.cli import check_operations, check_schema, findings  # noqa: PLC0415 - slow to import
+    from bff.cli import check_auth, check_operations, check_schema, findings  # noqa: PLC0415 - slow to import
     from bff.policy.load import read  # noqa: PLC0415 - slow to import
 
     policy_directory = directory("policies", policies)
@@ -28,6 +28,7 @@ def check(
     fields = check_schema.upstream_fields(graphql_schema)
     found = [
         *findings.of_policies(reading.problems),
+        *check_auth.credentials(reading, policy_directory),
         *check_schema.upstreams_and_policies(fields, reading.upstreams, policy_directory),
         *check_schema.unknown_endpoints(fields, reading.policies),
         *check_schema.non_null_paths(fields),

@@ -1,4 +1,4 @@
-"""`bff token`: a token of somebody in the demo, and new keys for the demo's issuer."""
+"""`bff token`: a token of somebody in the demo, new keys for the demo's issuer; `bff token key` is a file of its own."""
 
 import json
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from urllib.request import Request, urlopen
 
 import typer
 
+from bff.cli import token_keys
 from bff.cli.output import Format, FormatOption, Unusable, example, say, say_json
 
 app = typer.Typer(
@@ -20,6 +21,8 @@ IssuerOption = Annotated[
     str | None,
     typer.Option("--issuer", metavar="URL", help="The development issuer; that of [tool.bff.demo.issuer]."),
 ]
+app.add_typer(token_keys.app, name="key")
+
 _PERSON = "urn:bff:grant-type:person"
 _LIMIT = 10.0
 
