@@ -1,4 +1,4 @@
-"""`bff token`: a token of somebody in the demo, new keys for the demo's issuer; `bff token key` is a file of its own."""
+"""`bff token`: a token of somebody in the demo, and new keys for its issuer."""
 
 import json
 from typing import Annotated, Any
