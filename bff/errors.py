@@ -174,7 +174,7 @@ class ErrorDesk:
         return worded
 
     def _field(self, error: GraphQLError, operation: Operation) -> dict[str, Any]:
-        cause = _cause(error)
+        cause = cause_of(error)
         unknown = _outcome_unknown(error, cause, operation)
         if isinstance(cause, UpstreamError):
             return self._upstream(error, cause, operation, unknown=unknown)
@@ -220,7 +220,7 @@ class ErrorDesk:
         return error_id
 
 
-def _cause(error: GraphQLError) -> BaseException:
+def cause_of(error: GraphQLError) -> BaseException:
     """Return what was raised, under however many layers of GraphQL errors."""
     cause: BaseException = error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:

@@ -175,6 +175,16 @@ class FellBack(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenFetched(Event):
+    """A token endpoint was asked on behalf of an upstream; `detail` says why there is no token (UC-4)."""
+
+    upstream: str
+    result: Literal["refreshed", "failed"]
+    seconds: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFailed(Event):
     """A command to the shared store did not succeed; `refused` when it was not even sent."""
 

@@ -10,7 +10,7 @@ import resolvers.catalog
 import resolvers.couriers
 import resolvers.orders
 import resolvers.payments
-from bff import serves
+from bff import authenticated, requires_scopes, serves
 from schema.accounts import User
 from schema.catalog import Dish, Restaurant
 from schema.changes import IdempotencyKey, UserError
@@ -47,7 +47,7 @@ class OrderLine:
     )
 
 
-@strawberry.type(description="What one customer bought at once from one restaurant.")
+@strawberry.type(description="What one customer bought at once from one restaurant.", directives=[authenticated()])
 class Order(Node):
     """What one customer bought at once from one restaurant."""
 
@@ -119,7 +119,11 @@ class Mutation:
             "input": Annotated[PlaceOrderInput, strawberry.argument(description="What to order.")],
             "idempotency_key": IdempotencyKey,
         },
+        directives=[requires_scopes([["orders:write"]])],
     )
     cancel_order: CancelOrderPayload | None = fed(
-        resolvers.orders.cancel_order, "Cancel an order that is not on its way yet.", arguments={"id": ID}
+        resolvers.orders.cancel_order,
+        "Cancel an order that is not on its way yet.",
+        arguments={"id": ID},
+        directives=[requires_scopes([["orders:write"]])],
     )

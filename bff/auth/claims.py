@@ -72,15 +72,15 @@ def _check_audience(audience: object, ours: frozenset[str]) -> None:
 
 
 def _check_times(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:
-    expires = _time(claims, "exp")
+    expires = time_of(claims, "exp")
     if expires is None:
         raise Rejected("claims", "exp is missing")
     if now >= expires + rules.leeway:
         raise Rejected("expired", f"{now - expires:.0f}s ago")
-    begins = _time(claims, "nbf")
+    begins = time_of(claims, "nbf")
     if begins is not None and begins > now + rules.leeway:
         raise Rejected("not yet valid", f"nbf is {begins - now:.0f}s ahead")
-    issued = _time(claims, "iat")
+    issued = time_of(claims, "iat")
     if issued is None:
         if rules.strict or rules.max_age is not None:
             raise Rejected("claims", "iat is missing")
@@ -91,7 +91,12 @@ def _check_times(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> No
         raise Rejected("expired", f"issued {now - issued:.0f}s ago")
 
 
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
+def time_of(claims: Mapping[str, Any], name: str) -> float | None:
+    """Return the seconds since the epoch that member *name* says; None where it is absent.
+
+    Raises:
+        Rejected: It is no number, or beyond all times.
+    """
     value = claims.get(name)
     if value is None and name not in claims:
         return None

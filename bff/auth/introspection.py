@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from bff.auth.claims import is_name
+from bff.auth.claims import is_name, time_of
 from bff.auth.fetch import FetchFailed, Web
 from bff.auth.tokens import Verified, confirmation_of, principal_of
 from bff.auth.verdicts import CannotJudge, Rejected
@@ -184,9 +184,4 @@ class Introspector:
 
 
 def _time(said: Mapping[str, Any], name: str) -> float | None:
-    value = said.get(name)
-    if value is None:
-        return None
-    if type(value) not in (int, float):
-        raise Rejected("claims", f"{name} is no time")
-    return float(value)
+    return None if said.get(name) is None else time_of(said, name)

@@ -160,7 +160,7 @@ def principal_of(
     claims: Mapping[str, Any], token: str, tenant_claim: str | None, issuer: str | None = None
 ) -> Principal:
     """Return whom *claims*, which were checked, stand for; *issuer* where they do not name it."""
-    tenant = claims.get(tenant_claim) if tenant_claim else None
+    tenant, expires = claims.get(tenant_claim) if tenant_claim else None, claims.get("exp")
     return Principal(
         issuer=issuer or claims["iss"],
         subject=claims["sub"],
@@ -168,6 +168,6 @@ def principal_of(
         client=text_of(claims, "client_id", "azp"),
         tenant=tenant if is_name(tenant) else None,
         claims=claims,
-        expires=float(claims["exp"]) if "exp" in claims else None,
+        expires=None if expires is None else float(expires),
         token=token,
     )

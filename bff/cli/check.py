@@ -15,9 +15,16 @@ def check(
     """Check policies, schema and operations together.
 
     Finds mistakes in policy files, upstreams without a policy and policies without an upstream, fields that turn
-    one failed service into a lost screen, and operations that do not fit the schema. Notes alone do not fail.
+    one failed service into a lost screen, misspelt access policies, and operations that do not fit the schema.
+    Lists what is open to everybody. Notes alone do not fail.
     """
-    from bff.cli import check_auth, check_operations, check_schema, findings  # noqa: PLC0415 - slow to import
+    from bff.cli import (  # noqa: PLC0415 - slow to import
+        check_access,
+        check_auth,
+        check_operations,
+        check_schema,
+        findings,
+    )
     from bff.policy.load import read  # noqa: PLC0415 - slow to import
 
     policy_directory = directory("policies", policies)
@@ -33,6 +40,9 @@ def check(
         *check_schema.unknown_endpoints(fields, reading.policies),
         *check_schema.non_null_paths(fields),
         *check_schema.missing_descriptions(graphql_schema),
+        *check_access.unknown_access_policies(graphql_schema),
+        *check_access.public_fields(graphql_schema, fields, reading.policies),
+        *check_access.forwarded_credentials(reading.policies),
         *check_operations.operations(graphql_schema, documents),
         *check_operations.lonely_variables(operations_directory),
         *check_operations.named_deadlines(reading.policies, documents),

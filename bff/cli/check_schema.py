@@ -160,7 +160,7 @@ def missing_descriptions(schema: GraphQLSchema) -> Iterator[Finding]:
     for owner in schema.type_map.values():
         if is_introspection_type(owner) or is_specified_scalar_type(owner):
             continue
-        file, line = _place_of_type(owner)
+        file, line = place_of_type(owner)
         if not owner.description:
             message = f"type {owner.name} has no description"
             yield Finding("note", "description", file, line, 1, message, "write a docstring or description=")
@@ -201,7 +201,8 @@ def _python(kind: str) -> str:
     return f"{_PYTHON_NAMES.get(kind, kind)} | None"
 
 
-def _place_of_type(owner: GraphQLNamedType) -> tuple[str, int]:
+def place_of_type(owner: GraphQLNamedType) -> tuple[str, int]:
+    """Return file and line of the class that *owner* was made from."""
     definition = (owner.extensions or {}).get("strawberry-definition")
     origin = getattr(definition, "origin", None) or getattr(definition, "wrapped_cls", None)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
@@ -15,6 +15,7 @@ from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
+from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.crowd import Crowd
@@ -29,6 +30,8 @@ from bff.policy.model import OperationsPolicy
 if TYPE_CHECKING:
     from bff.upstream.client import Upstreams
 
+T = TypeVar("T")
+
 PATIENCE = 0.25
 """Seconds that stopped resolvers get to end before they are no longer waited for (DL-9)."""
 
@@ -41,7 +44,7 @@ def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG0
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class _Accepted:
     """A request whose document was found good."""
 
@@ -91,6 +94,7 @@ class Engine:
         self._around = around_of(schema) or nothing_around
         self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
         self._fed = fed_fields(graphql_schema_of(schema))
+        self._access = Access(graphql_schema_of(schema), wall=clock.wall, kept=policy.document_cache)
         self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
 
@@ -202,7 +206,12 @@ class Engine:
             )
         max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
         return Answer(
-            body, kind=operation.kind, degraded=bool(operation.degraded), max_age=max_age, private=private
+            body,
+            kind=operation.kind,
+            degraded=bool(operation.degraded),
+            max_age=max_age,
+            private=private,
+            barred=barred_by(outcome.data, errors) if errors else None,
         )
 
     def _keepable(self, accepted: _Accepted) -> bool:
@@ -229,16 +238,17 @@ class Engine:
         flight = Flight()
         request = accepted.request
         async with self._around(request, accepted.document, context) as middleware:
-            job = Job(
-                accepted.document,
-                request.operation_name,
-                request.variables,
-                request.extensions,
-                context,
-                flight,
-                middleware,
-            )
             try:
+                job = Job(
+                    accepted.document,
+                    request.operation_name,
+                    request.variables,
+                    request.extensions,
+                    context,
+                    flight,
+                    middleware,
+                    await self._denied(accepted),
+                )
                 result = self._run(job)
                 if isawaitable(result):
                     accepted.operation.waited = True
@@ -247,6 +257,27 @@ class Engine:
             finally:
                 for task in await flight.ended(self._clock, PATIENCE):
                     self._look_after(task)
+
+    async def _denied(self, accepted: _Accepted) -> Denials:
+        """Return what the caller may not see or do; known before any resolver runs.
+
+        Access policies that take too long end before the operation's time is up, so that what needs none is there.
+        """
+        operation = accepted.operation
+        survey = self._access.survey(accepted.document, accepted.request.operation_name)
+        if not survey.found:
+            return NOTHING_DENIED
+        operation.private = operation.personal = True
+        flight = Flight()
+        denied = self._access.denials(survey, operation, flight.wait)
+        if not isawaitable(denied):
+            return denied
+        operation.waited = True
+        try:
+            return await _until(operation, denied, flight, self._policy.deadline_reserve.total_seconds())
+        finally:
+            for task in await flight.ended(self._clock, PATIENCE):
+                self._look_after(task)
 
     def _look_after(self, task: "asyncio.Task[Any]") -> None:
         self._unattended.add(task)
@@ -259,9 +290,9 @@ class Engine:
         task.add_done_callback(ended)
 
 
-async def _until(operation: Operation, result: Awaitable[Outcome], flight: Flight) -> Outcome:
-    """Return *result*, which is whole, or what is there of it when the time of *operation* is up."""
-    alarm = _set_alarm(operation, flight)
+async def _until(operation: Operation, result: Awaitable[T], flight: Flight, reserve: float = 0.0) -> T:
+    """Return *result*, which is whole, or what is there *reserve* seconds before the time of *operation* is up."""
+    alarm = _set_alarm(operation, flight, reserve)
     try:
         return await result
     finally:
@@ -270,9 +301,9 @@ async def _until(operation: Operation, result: Awaitable[Outcome], flight: Fligh
             await asyncio.wait({alarm})
 
 
-def _set_alarm(operation: Operation, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+def _set_alarm(operation: Operation, flight: Flight, reserve: float) -> asyncio.TimerHandle | asyncio.Task[None]:
     deadline = operation.deadline
-    seconds = max(0.0, deadline.remaining())
+    seconds = max(0.0, deadline.remaining() - reserve)
 
     def stop() -> None:
         operation.expired = True

@@ -8,7 +8,7 @@ from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class GraphQLRequest:
     """One GraphQL request as the client sent it, already of the right JSON types."""
 
@@ -53,7 +53,7 @@ class Denied(Exception):
         self.extensions = extensions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Ingress:
     """What the transport knows about a request besides its GraphQL content.
 
@@ -88,6 +88,8 @@ class Answer:
         degraded: Whether any part is stale or a default.
         max_age: For how many seconds clients may keep it, where nothing is missing or degraded.
         private: Whether only for one user.
+        barred: Set where nothing resolved because it could not be found out whether the caller may
+            (AUTH_UNAVAILABLE) or because they have to log in again (STEP_UP_REQUIRED): the transport says so, too.
         pieces: The body as bytes, once somebody has encoded it; those who share an answer share them.
     """
 
@@ -97,4 +99,5 @@ class Answer:
     degraded: bool = False
     max_age: int = 0
     private: bool = True
+    barred: Code | None = None
     pieces: list[bytes] | None = None

@@ -22,7 +22,7 @@ KNOWN_FILES = "auth.yaml, operations.yaml, defaults.yaml, store.yaml, upstreams/
 """What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
 
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
-_NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias"), "policies/upstreams/NAME.yaml")
+_NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias", "credentials"), "policies/upstreams/NAME.yaml")
 _SINGLE_FILES = frozenset({"auth.yaml", "operations.yaml", "defaults.yaml", "store.yaml"})
 _DRAIN_LIMIT_SECONDS = 30
 

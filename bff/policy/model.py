@@ -13,6 +13,7 @@ from pydantic import Field
 from bff.policy.base import Count, Pause, Policy, Switch, Timeout
 from bff.policy.caching import Cache, Fallback
 from bff.policy.chain import Chain, EndpointPart, Group, NameOfPart, grouping_clashes
+from bff.policy.credentials import Credentials
 from bff.policy.hosts import (
     AdaptiveConcurrency,
     Balance,
@@ -74,7 +75,8 @@ class Forward(Policy):
     """Which of the client's headers travel on; everything else stays here (UC-1)."""
 
     headers: frozenset[Header] = frozenset({"accept-language", "traceparent", "tracestate"})
-    """Names in lower case. `authorization` hands the client's own credentials to the service."""
+    """Names in lower case. `authorization` hands the client's own credentials to the service, whomever they are
+    meant for; `credentials: {mode: forward}` looks at that first."""
 
 
 class UpstreamDefaults(Policy):
@@ -144,6 +146,9 @@ class Address(Policy):
     """Base URLs, or `url` with `zone`, `weight`, `priority`. `http://` is accepted for loopback only, unless
     `plaintext` says why it is safe."""
 
+    credentials: Credentials = Credentials()
+    """What we show the service so that it lets us in."""
+
     alias: Alias | None = None
     """Name that clients see in errors; the upstream's own name when absent."""
 
@@ -168,6 +173,9 @@ class UpstreamPolicy(UpstreamDefaults, Address):
         for index, host in enumerate(urls):
             if host in urls[:index]:
                 yield Clash((("hosts", index),), f"host {host!r} is named twice", None)
+            if self.credentials.mode == "mtls" and host.startswith("http://"):
+                what = f"{host!r} asks for no certificate: credentials of mode mtls need https://"
+                yield Clash((("hosts", index), ("credentials", "mode")), what, f"https{host.removeprefix('http')}")
             if self.plaintext is None and is_plaintext_to_elsewhere(host):
                 yield Clash(
                     (("hosts", index), ("plaintext",)),
@@ -175,6 +183,7 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                     "`plaintext` why it is safe",
                     f"https{host.removeprefix('http')}",
                 )
+        yield from self._headers_set_twice()
         yield from grouping_clashes(self.chain(None), self.groups, self.endpoints, hosts=len(urls))
         yield from hosts_clash(self.hosts, self.balance.zone, self.outlier.percent)
         most, connections = self.bulkhead.max_concurrency, self.pool.max_connections
@@ -185,6 +194,13 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                 "instead of their turn",
                 str(self.concurrency),
             )
+
+    def _headers_set_twice(self) -> Iterator[Clash]:
+        """Refuse headers that come from the client and from us."""
+        for name in sorted(self.credentials.sets_headers & self.forward.headers):
+            rest = ", ".join(sorted(self.forward.headers - {name}))
+            what = f"header {name!r} comes from credentials (mode {self.credentials.mode}) and from the client"
+            yield Clash((("forward", "headers"), ("credentials",)), what, f"[{rest}]")
 
     def chain(self, endpoint: str | None) -> Chain:
         """Return what is in force for *endpoint*; None for those that no group and no override names."""

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bff.codes import Code
 from bff.execution.messages import Answer
 from bff.policy.model import OperationsPolicy
 from bff.server.caching import NEVER, REVALIDATE, VARY, cache_control, etag, is_whole, matches
@@ -81,6 +82,8 @@ class Replies:
             reply.headers.append((b"x-bff-degraded", _degraded(answer.body)))
         if answer.refused is not None:
             _explain_refusal(answer, status, reply, fields)
+        elif answer.barred is not None:
+            reply.headers += _explain_bar(answer, status)
         reply.headers += fields
         return reply
 
@@ -97,6 +100,8 @@ class Replies:
             return refused_status(answer.refused, self._mode)
         if "data" not in body:
             return 500
+        if answer.barred is Code.AUTH_UNAVAILABLE and not (self._lenient and negotiated.names_json_only):
+            return 503
         return self._partial if "errors" in body else 200
 
     def _reply(self, status: int, label: str, request_id: str, pieces: list[bytes], cache: bytes) -> Reply:
@@ -134,6 +139,20 @@ def _explain_refusal(answer: Answer, status: int, reply: Reply, fields: HeaderLi
     wait = errors[0].get("extensions", {}).get("retryAfterMs")
     if isinstance(wait, int | float) and status in (429, 503):
         reply.headers.append((b"retry-after", b"%d" % max(1, math.ceil(wait / 1000))))
+
+
+def _explain_bar(answer: Answer, status: int) -> HeaderList:
+    """Return the header fields for an answer without any data: when to ask again, or how to log in (SU-1)."""
+    if answer.barred is Code.AUTH_UNAVAILABLE:
+        return ((b"retry-after", b"1"),) if status == 503 else ()  # noqa: PLR2004 - as RFC 9110, 15.6.4, wants it
+    errors: list[dict[str, Any]] = answer.body.get("errors") or []
+    wanted = next(one["extensions"] for one in errors if one["extensions"]["code"] == Code.STEP_UP_REQUIRED)
+    challenge = 'Bearer error="insufficient_user_authentication"'
+    if acr := " ".join(wanted.get("acrValues", ())):
+        challenge += f', acr_values="{acr}"'
+    if "maxAge" in wanted:
+        challenge += f', max_age="{wanted["maxAge"]}"'
+    return ((b"www-authenticate", challenge.encode("ascii", "ignore")),)
 
 
 def _degraded(body: dict[str, Any]) -> bytes:

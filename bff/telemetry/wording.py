@@ -23,6 +23,7 @@ from bff.events import (
     KeyUnknown,
     OperationFinished,
     OperationShared,
+    TokenFetched,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -159,6 +160,17 @@ def _health(event: HealthChanged) -> Line:
     }
 
 
+def _token(event: TokenFetched) -> Line:
+    failed = event.result == "failed"
+    return logging.WARNING if failed else logging.DEBUG, {
+        "event": "token",
+        "upstream": event.upstream,
+        "result": event.result,
+        "detail": event.detail or None,
+        "ms": round(event.seconds * 1000, 3),
+    }
+
+
 def _keys(event: KeysFetched) -> Line:
     """Keys that changed are worth knowing; the same ones again are not."""
     changed = event.added or event.removed
@@ -211,6 +223,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostEjected: _host,
     HostReturned: _host,
     HealthChanged: _health,
+    TokenFetched: _token,
     KeysFetched: _keys,
     KeysFailed: _no_keys,
     KeyUnknown: _unknown_key,

@@ -1,100 +1,136 @@
-"""The development issuer as a process, for tests that need real tokens.
+"""An issuer of access tokens whose keys a test holds, good tokens and bad ones."""
 
-with IssuerProcess(Path.cwd()) as issuer:
-    httpx.post(f"{bff}/graphql", headers=issuer.headers("customer"), json={"query": "{ me { name } }"})
-"""
-
+import base64
+import hashlib
 import json
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from secrets import token_urlsafe
-from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import urlencode
-from urllib.request import urlopen
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
 
-from bff.auth.development.read import read_issuer
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import get_default_algorithms
 
-_LISTENS: Final = re.compile(r"listens on (http://\S+)")
-_PATIENCE: Final = 10.0
-_DAY: Final = "86400"
+from bff.clock import Clock, SystemClock
 
 
-class IssuerMissing(RuntimeError):
-    """The issuer did not start; its standard error says why."""
+class _Absent(Enum):
+    ABSENT = "absent"
 
 
-class IssuerProcess:
-    """The issuer that `[tool.bff.demo.issuer]` describes, on a free port.
+ABSENT: Any = _Absent.ABSENT
+"""A claim or header member with this value is left out."""
+_CURVES: Final[dict[str, ec.EllipticCurve]] = {
+    "ES256": ec.SECP256R1(),
+    "ES384": ec.SECP384R1(),
+    "ES512": ec.SECP521R1(),
+}
+
+Part = Mapping[str, Any] | bytes
+
+
+def new_key(algorithm: str, *, bits: int = 2048) -> Any:
+    """Return a new private key for *algorithm*; *bits* for RSA."""
+    if algorithm.startswith(("RS", "PS")):
+        return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    if algorithm.startswith("ES"):
+        return ec.generate_private_key(_CURVES[algorithm])
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+def public_jwk(key: Any, algorithm: str, **members: Any) -> dict[str, Any]:
+    """Return the public half of the private *key* as a JWK (RFC 7517) with further *members*."""
+    jwk = get_default_algorithms()[algorithm].to_jwk(key.public_key(), as_dict=True)
+    jwk.pop("key_ops", None)
+    return {**jwk, **members}
+
+
+def encode(data: bytes) -> str:
+    """Return *data* as base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def compact(header: Part, payload: Part, key: Any, algorithm: str) -> str:
+    """Return a signed token of exactly this *header* and *payload*; bytes are taken as they are."""
+    parts = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)]
+    signed = ".".join(map(encode, parts))
+    arithmetic = get_default_algorithms()[algorithm]
+    return f"{signed}.{encode(arithmetic.sign(signed.encode(), arithmetic.prepare_key(key)))}"
+
+
+class TokenIssuer:
+    """Signs access tokens; what it publishes is for a `FakeUpstream` to serve.
 
     Attributes:
-        environ: The secrets of its clients, for the environment of a BFF that is one of them.
-        url: Where it listens, which is its name.
+        key: The private key that signs now.
+        kid: Its name.
+        published: The JWKs that `jwks` answers with.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Start it.
-
-        Args:
-            directory: Where pyproject.toml is.
-
-        Raises:
-            IssuerMissing: It did not come up.
-        """
-        described = read_issuer(directory)
-        clients = described.clients if described else ()
-        names = [client.secret.removeprefix("env:") for client in clients if client.secret]
-        self.environ = {name: token_urlsafe(32) for name in names}
-        self._tokens: dict[tuple[Any, ...], str] = {}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bff.auth.development", "--port", "0"],
-            cwd=directory,
-            env={**os.environ, **self.environ, "BFF_DEVELOPMENT": "1"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        found = _LISTENS.search(self._process.stdout.readline())
-        if found is None:
-            self.close()
-            raise IssuerMissing("the development issuer ended before it listened")
-        self.url = found[1]
-
-    def token(self, person: str, *, scope: str = "", audience: Sequence[str] = ()) -> str:
-        """Return an access token of *person*, a role or a subject, good for a day; the same one each time."""
-        known = (person, scope, tuple(audience))
-        if known not in self._tokens:
-            form = [("grant_type", "urn:bff:grant-type:person"), ("person", person), ("expires_in", _DAY)]
-            form += [("scope", scope), *(("audience", name) for name in audience)]
-            with urlopen(f"{self.url}/token", urlencode(form).encode(), timeout=_PATIENCE) as answer:  # noqa: S310
-                self._tokens[known] = json.load(answer)["access_token"]
-        return self._tokens[known]
-
-    def headers(self, person: str, *, scope: str = "") -> dict[str, str]:
-        """Return the headers of a request of *person*."""
-        return {"authorization": f"Bearer {self.token(person, scope=scope)}"}
-
-    def close(self) -> None:
-        """Stop it."""
-        self._process.terminate()
-        try:
-            self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-    def __enter__(self) -> Self:
-        """Return it; it runs already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self,
+        issuer: str,
+        algorithm: str = "RS256",
+        *,
+        audience: str = "bff",
+        clock: Clock | None = None,
+        key: Any = None,
     ) -> None:
-        """Stop it."""
-        self.close()
+        """Make an issuer with one key, a new one unless *key* is given; *clock* says when tokens are issued."""
+        self.issuer = issuer
+        self.algorithm = algorithm
+        self._audience = audience
+        self._clock = clock or SystemClock()
+        self._numbers = 0
+        self.published: list[dict[str, Any]] = []
+        self.rotate(key=key)
+
+    def rotate(self, *, keep: int = 1, key: Any = None) -> None:
+        """Sign with a new key from now on; the *keep* keys before it stay published."""
+        self._numbers += 1
+        self.key = key or new_key(self.algorithm)
+        self.kid = f"key-{self._numbers}"
+        jwk = public_jwk(self.key, self.algorithm, kid=self.kid, use="sig", alg=self.algorithm)
+        self.published = [jwk, *self.published[:keep]]
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the JWK Set."""
+        return {"keys": list(self.published)}
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        """Return the claims of a good token, with *changes*; `ABSENT` leaves one out."""
+        now = int(self._clock.wall())
+        self._numbers += 1
+        usual: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": self._audience,
+            "sub": "u1",
+            "client_id": "app",
+            "scope": "orders:read",
+            "iat": now,
+            "exp": now + 300,
+            "jti": f"t{self._numbers}",
+        }
+        return {name: value for name, value in (usual | changes).items() if value is not ABSENT}
+
+    def header(self, **changes: Any) -> dict[str, Any]:
+        """Return the header of a good token, with *changes*; `ABSENT` leaves a member out."""
+        usual: dict[str, Any] = {"alg": self.algorithm, "typ": "at+jwt", "kid": self.kid}
+        return {name: value for name, value in (usual | changes).items() if value is not ABSENT}
+
+    def token(self, *, header: Mapping[str, Any] | None = None, key: Any = None, **claims: Any) -> str:
+        """Return a token with changed *claims* and *header*, signed by *key* where that is given."""
+        return compact(self.header(**(header or {})), self.claims(**claims), key or self.key, self.algorithm)
+
+
+def proof(
+    key: Any, algorithm: str, method: str, url: str, token: str, *, now: float, jti: str, **changes: Any
+) -> str:
+    """Return a DPoP proof (RFC 9449) by the private *key*; *changes* of its claims, `ABSENT` leaves one out."""
+    digest = encode(hashlib.sha256(token.encode()).digest())
+    usual: dict[str, Any] = {"htm": method, "htu": url, "iat": int(now), "jti": jti, "ath": digest}
+    claims = {name: value for name, value in (usual | changes).items() if value is not ABSENT}
+    header = {"typ": "dpop+jwt", "alg": algorithm, "jwk": public_jwk(key, algorithm)}
+    return compact(header, claims, key, algorithm)
+
+
+__all__ = ["ABSENT", "TokenIssuer", "compact", "encode", "new_key", "proof", "public_jwk"]

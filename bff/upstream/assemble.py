@@ -9,6 +9,7 @@ from bff.events import Notify
 from bff.policy.chain import Chain
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.upstream.cache.tiers import EntryCache
+from bff.upstream.credentials.source import Source
 from bff.upstream.errors import UpstreamError
 from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
 from bff.upstream.pipeline.attempt import Attempt
@@ -20,6 +21,7 @@ from bff.upstream.pipeline.cache import Cache, Refreshes
 from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
 from bff.upstream.pipeline.cluster import Cluster
 from bff.upstream.pipeline.coalesce import Coalesce, Flights
+from bff.upstream.pipeline.credentials import Credentials
 from bff.upstream.pipeline.deadline import Deadline
 from bff.upstream.pipeline.degrade import Degrade
 from bff.upstream.pipeline.fanout import FanoutGuard
@@ -95,10 +97,17 @@ class Pipelines:
 
 
 def assemble(
-    name: str, policy: UpstreamPolicy, operations: OperationsPolicy, transport: Transport, world: World
+    name: str,
+    policy: UpstreamPolicy,
+    operations: OperationsPolicy,
+    transport: Transport,
+    world: World,
+    *,
+    credentials: Source | None = None,
 ) -> Pipelines:
-    """Return the pipelines of upstream *name* around *transport*."""
-    return _Assembly(name, policy, operations, transport, world).pipelines()
+    """Return the pipelines of upstream *name* around *transport*; calls carry *credentials*."""
+    assembly = _Assembly(name, policy, operations, transport, world)
+    return assembly.pipelines(credentials)
 
 
 class _Assembly:
@@ -127,8 +136,10 @@ class _Assembly:
         self._flights = Flights()
         self._refreshes = Refreshes()
 
-    def pipelines(self) -> Pipelines:
+    def pipelines(self, credentials: Source | None) -> Pipelines:
         policy = self._policy
+        if credentials is not None:
+            self._shared["credentials"] = Credentials(credentials, clock=self._world.clock)
         named = {endpoint for group in policy.groups.values() for endpoint in group.endpoints} | set(
             policy.endpoints
         )

@@ -186,4 +186,8 @@ def test_the_reference_application_is_fine(reference_application):
     result = reference_application.bff("check")
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("All is well: 8 upstream policies")
+    *notes, summary = result.out.splitlines()
+    assert all(": note: " in line for line in notes)
+    assert "Query.restaurants is open to everybody and calls catalog" in result.out
+    assert "Query.me" not in result.out
+    assert " in 8 upstream policies" in summary

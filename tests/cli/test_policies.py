@@ -65,6 +65,7 @@ def test_the_stages_of_one_endpoint_are_shown_in_their_order_with_the_origin_tha
         "gate",
         "breaker",
         "bulkhead",
+        "credentials",
         "attempt",
         "transport",
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bff.testing.issuer import IssuerProcess
+from bff.testing.development_issuer import DevelopmentIssuer
 from upstreams.simulation.cluster import MEMBERS, Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ class Bff:
 @pytest.fixture(scope="session")
 def issuer():
     """The development issuer, from whom everybody here has their tokens."""
-    with IssuerProcess(ROOT) as issuer:
+    with DevelopmentIssuer(ROOT) as issuer:
         yield issuer
 
 

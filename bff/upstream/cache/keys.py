@@ -51,22 +51,27 @@ def digest(parts: Iterable[str | bytes | None]) -> str:
 def partition(call: "Call", rules: "CacheRules") -> str | None:
     """Return what stands for the user in keys; None where the call tells nobody apart.
 
-    A known principal stands for its tokens, which change while it stays: issuer, subject, scopes. Whatever other
-    headers tell users apart counts too.
+    A known principal counts where the service learns of it, or policy says that answers are one user's. It stands
+    for its tokens, which change while it stays: issuer, subject, tenant, scopes. Whatever other headers tell users
+    apart counts too. Credentials of our own are the same for all users, and tell those answers from public ones.
     """
     principal = call.principal
-    known = principal is not None and bool(principal.issuer or principal.subject)
+    named_here = call.speaks_for == "user" or rules.scope == "user" or "authorization" in call.headers
+    known = principal is not None and bool(principal.issuer or principal.subject) and named_here
     named = rules.key_headers | rules.impersonal_headers
     told = [
         (name, value)
         for name, value in sorted(call.headers.items())
         if name not in IMPERSONAL and name not in named and not (known and name == "authorization")
     ]
-    if not known and not told:
+    ours = call.speaks_for == "service"
+    if not (known or told or ours):
         return None
     parts: list[str | None] = [None]
     if principal is not None and known:
-        parts = [principal.issuer, principal.subject, *sorted(principal.scopes), None]
+        parts = [principal.issuer, principal.subject, principal.tenant, *sorted(principal.scopes), None]
+    if ours:
+        parts.append("ours")
     for name, value in told:
         parts += (name, value)
     return digest(parts)

@@ -20,6 +20,7 @@ ORDER = (
     "gate",  # a host that asked for silence costs no permission and no permit
     "breaker",  # an open breaker ends the attempt before it waits for a permit
     "bulkhead",  # inside retry, so that a pause between attempts holds no permit
+    "credentials",  # below the pick of a host, for whom alone they are meant
 )
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
 
@@ -35,6 +36,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "gate": ("retry.gate_max",),
     "breaker": ("breaker",),
     "bulkhead": ("bulkhead", "codel", "adaptive", "timeouts.queue"),
+    "credentials": ("credentials",),
     "attempt": ("timeouts.attempt", "forward"),
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
 }

@@ -173,4 +173,5 @@ class Coalesce:
 
 def _key(call: Call) -> object:
     headers = tuple(sorted([pair for pair in call.headers.items() if pair[0] not in NOISE]))
-    return (call.endpoint, call.method, call.target, call.body, call.principal, headers)
+    asker = call.principal if call.speaks_for == "user" else None
+    return (call.endpoint, call.method, call.target, call.body, asker, headers)

@@ -90,7 +90,7 @@ def test_the_process_refuses_to_start_without_being_told_that_this_is_developmen
 
 def test_nothing_that_serves_production_imports_it():
     """Only the demo, `bff token` and the test kit know where it is."""
-    allowed = {ROOT / "bff/cli/demo.py", ROOT / "bff/cli/token.py", ROOT / "bff/testing/issuer.py"}
+    allowed = {ROOT / "bff/cli/demo.py", ROOT / "bff/cli/token.py", ROOT / "bff/testing/development_issuer.py"}
     importing = {
         path
         for path in (ROOT / "bff").rglob("*.py")
