@@ -115,7 +115,8 @@ def policies_for(tmp_path_factory, issuer):
     def copy(urls, *, keeping=False):
         folder = tmp_path_factory.mktemp("application") / "policies"
         shutil.copytree(ROOT / "policies", folder)
-        _rewrite(folder / "auth.yaml", ISSUER, issuer.url)
+        for file in (folder / "auth.yaml", folder / "upstreams" / "payments.yaml"):
+            _rewrite(file, ISSUER, issuer.url)
         for file in (folder / "upstreams").glob("*.yaml"):
             text = file.read_text(encoding="utf-8")
             for member, port in MEMBERS.items():

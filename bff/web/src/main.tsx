@@ -103,10 +103,7 @@ function Page() {
       {...(tabs.length > 0 && { defaultTabs: tabs })}
     >
       <GraphiQL.Logo>
-        <span className="bff-brand">
-          {config.login && <Login place={config.login} asked={refusals} />}
-          <strong className="bff-name">bff</strong>
-        </span>
+        <strong className="bff-name">bff</strong>
       </GraphiQL.Logo>
       <GraphiQL.Toolbar>
         {({ prettify, copy, merge }) => (
@@ -121,7 +118,10 @@ function Page() {
         )}
       </GraphiQL.Toolbar>
       <GraphiQL.Footer>
-        <SummaryLine summaries={summaries} onTab={onTab} />
+        <div className="bff-footer">
+          <SummaryLine summaries={summaries} onTab={onTab} />
+          {config.login && <Login place={config.login} asked={refusals} />}
+        </div>
       </GraphiQL.Footer>
       <RunKey />
       <Readiness />
