@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from bff.auth.development.read import read_issuer
+from bff.settings import tool_table
 
 _LISTENS: Final = re.compile(r"listens on (http://\S+)")
 _PATIENCE: Final = 10.0
@@ -32,7 +33,7 @@ class DevelopmentIssuer:
     """The issuer that `[tool.bff.demo.issuer]` describes, on a free port.
 
     Attributes:
-        environ: The secrets of its clients, for the environment of a BFF that is one of them.
+        environ: The secrets of its clients and of the demo, for the environment of a BFF that is one of them.
         url: Where it listens, which is its name.
     """
 
@@ -45,10 +46,7 @@ class DevelopmentIssuer:
         Raises:
             IssuerMissing: It did not come up.
         """
-        described = read_issuer(directory)
-        clients = described.clients if described else ()
-        names = [client.secret.removeprefix("env:") for client in clients if client.secret]
-        self.environ = {name: token_urlsafe(32) for name in names}
+        self.environ = {name: token_urlsafe(32) for name in _secrets(directory)}
         self._tokens: dict[tuple[Any, ...], str] = {}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bff.auth.development", "--port", "0"],
@@ -98,3 +96,12 @@ class DevelopmentIssuer:
     ) -> None:
         """Stop it."""
         self.close()
+
+
+def _secrets(directory: Path) -> set[str]:
+    """Return the environment variables that the demo of *directory* needs."""
+    described = read_issuer(directory)
+    clients = described.clients if described else ()
+    named = {client.secret.removeprefix("env:") for client in clients if client.secret}
+    demo = tool_table(directory / "pyproject.toml").get("demo", {})
+    return named | set(demo.get("secrets", ()))

@@ -22,16 +22,21 @@ people = [
 """
 
 
-@pytest.fixture
-def demo(project, tmp_path_factory):
-    """A project with a running issuer; its port stands in its file."""
-    made = project()
-    text = (made.directory / "pyproject.toml").read_text()
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("issuer")
     (folder / "pyproject.toml").write_text(DEMO.format(port=0), "utf-8")
     with DevelopmentIssuer(folder) as issuer:
-        made.write({"pyproject.toml": text + DEMO.format(port=issuer.url.rpartition(":")[2])})
-        yield made
+        yield issuer
+
+
+@pytest.fixture
+def demo(project, issuer):
+    """A project with a running issuer; its port stands in its file."""
+    made = project()
+    text = (made.directory / "pyproject.toml").read_text()
+    made.write({"pyproject.toml": text + DEMO.format(port=issuer.url.rpartition(":")[2])})
+    return made
 
 
 def claims(token):
