@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -18,13 +18,17 @@ from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider
 
 import bff.web
-from bff.auth.assemble import open_auth
+from bff.auth.assemble import Authentication, open_auth
+from bff.auth.session.assemble import LoginParts, open_login
+from bff.auth.session.identify import Verify
 from bff.clock import Clock, SystemClock
+from bff.context import Principal
 from bff.errors import ErrorDesk
 from bff.events import Notify
 from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine, no_span
 from bff.execution.strawberry_schema import run_of
+from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
@@ -34,10 +38,11 @@ from bff.server.graphiql import GraphiQL, read_tabs
 from bff.server.health import Check, Health
 from bff.server.http import GraphQLEndpoint
 from bff.server.lifecycle import Lifecycle
-from bff.server.ports import ASGIApp, Receive, Scope, Send
+from bff.server.ports import Arrival, ASGIApp, Receive, Scope, Send
 from bff.server.run import Service
 from bff.server.shedding import Door, Shedding
 from bff.settings import Settings, load_schema
+from bff.store import Store
 from bff.store.address import Address
 from bff.store.memory import MemoryStore
 from bff.store.redis_store import RedisStore
@@ -54,6 +59,8 @@ from bff.upstream.transport.engines import open_transport
 
 GRAPHQL = "/graphql"
 _UNATTENDED_LIMIT = 5.0
+_SESSIONS = 400_000
+"""Entries in the store of sessions: four for each session, where it lies in the process."""
 
 
 def build(settings: Settings) -> Service:
@@ -91,15 +98,23 @@ def build(settings: Settings) -> Service:
         notify=notify,
         caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
     )
+    share = partial(shared_store, settings, policies.store, clock=clock, notify=notify)
+    login = login_of(
+        policies.auth,
+        settings,
+        share,
+        judge=lambda token, arrival: judged(auth, token, arrival),
+        clock=clock,
+        notify=notify,
+    )
     auth = open_auth(
         policies.auth,
         open_transport=transport,
         clock=clock,
         rng=rng,
         notify=notify,
-        open_store=partial(shared_store, settings, policies.store, use="auth", clock=clock, notify=notify)
-        if settings.redis_url
-        else None,
+        open_store=partial(share, use="auth") if settings.redis_url else None,
+        session=login.sessions if login is not None else None,
         document=policies.documents.get("auth"),
     )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
@@ -125,7 +140,7 @@ def build(settings: Settings) -> Service:
         clock=clock,
         lifecycle=lifecycle,
         new_request_id=new_id,
-        graphiql=graphiql_of(settings, operations),
+        graphiql=graphiql_of(settings, operations, login=login is not None),
         path=GRAPHQL,
         door=Door(Shedding(operations, rng), lifecycle.lag, notify),
         authenticator=auth.authenticator if auth is not None else None,
@@ -143,13 +158,17 @@ def build(settings: Settings) -> Service:
         await upstreams.close()
         if auth is not None:
             await auth.close()
+        if login is not None:
+            await login.close()
         await entries.close()
         await store.close()
         if tracing is not None:
             tracing.shutdown()
 
     return Service(
-        app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
+        app=Front(
+            endpoint, instrumented(tracing, *([login.routes] if login is not None else []), lifespan=lifespan)
+        ),
         admin=admin_app(Health(lifecycle, clock=clock, checks=checks), tracing, cache_routes(entries, store)),
         lifecycle=lifecycle,
         notify=notify,
@@ -190,13 +209,46 @@ def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy
     return operations.model_copy(update={"introspection": "allow", "graphiql": "allow", "drain": drain})
 
 
-def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | None:
+def login_of(
+    policy: AuthPolicy | None,
+    settings: Settings,
+    share: Callable[..., Store],
+    *,
+    judge: Verify,
+    clock: Clock,
+    notify: Notify,
+) -> LoginParts | None:
+    """Return the login of people that *policy* describes, None where it describes none.
+
+    *share* opens a store that replicas share, *judge* says whom an access token stands for.
+    """
+    if policy is None or policy.login.issuer is None:
+        return None
+    return open_login(
+        policy.login,
+        store=share(use="sessions") if settings.redis_url else MemoryStore(clock, max_entries=_SESSIONS),
+        verify=judge,
+        development=settings.development,
+        workers=settings.workers,
+        ca=policy.ca,
+        clock=clock,
+        notify=notify,
+    )
+
+
+def judged(auth: Authentication | None, token: str, arrival: Arrival) -> Principal | Awaitable[Principal]:
+    """Return whom the access token of a session stands for, as if it had come in a header."""
+    assert auth is not None, "a policy with a login has an authenticator"
+    return auth.authenticator.identify_token("Bearer", token, arrival)
+
+
+def graphiql_of(settings: Settings, operations: OperationsPolicy, *, login: bool = False) -> GraphiQL | None:
     """Return the page for browsers, None when policy closes it."""
     if operations.graphiql == "deny":
         return None
     tabs = read_tabs(settings.operations) if settings.operations else []
     assets = Path(bff.web.__file__).parent / "dist"
-    return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets)
+    return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets, login=login)
 
 
 def shared_store(

@@ -310,6 +310,35 @@ class Shed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionOpened(Event):
+    """Somebody logged in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded(Event):
+    """Sessions ended before their time: by `logout`, by the issuer's `back-channel` logout, or `refused` by it."""
+
+    reason: Literal["logout", "back-channel", "refused"]
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRenewed(Event):
+    """The access token of a session was renewed, or could not be now, for *reason* (SE-4)."""
+
+    ok: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused(Event):
+    """A login or a use of a session was refused; *detail* names no token."""
+
+    step: Literal["login", "callback", "logout", "session"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthenticationRefused(Event):
     """A caller was not let in.
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bff.cli import cache, check, demo, policies, schema, serve, token_keys
+from bff.cli import cache, check, demo, policies, schema, serve, token
 from bff.cli.output import UNUSABLE, Unusable, example, say
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -40,9 +40,7 @@ def build() -> typer.Typer:
     app.add_typer(policies.app, name="policies")
     app.add_typer(cache.app, name="cache")
     app.add_typer(schema.app, name="schema")
-    token = typer.Typer(help="Credentials of callers.", no_args_is_help=True, rich_markup_mode=None)
-    token.add_typer(token_keys.app, name="key")
-    app.add_typer(token, name="token")
+    app.add_typer(token.app, name="token")
     return app
 
 

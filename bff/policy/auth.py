@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from bff.policy.base import Count, Policy, Switch, Timeout
+from bff.policy.login import Login
 from bff.policy.names import Endpoint, FileReference, Header, IssuerName, Network, PublicOrigin, SecretReference
 from bff.policy.problem import Clash, Refused
 from bff.policy.units import Duration, Size, bytes_of, format_duration
@@ -257,6 +258,9 @@ class AuthPolicy(Policy):
     dpop: Proof = Proof()
     """Tokens that work only together with a key of the client's."""
 
+    login: Login = Login()
+    """Login of people in browsers."""
+
     mtls: ClientCertificates = ClientCertificates()
     """Tokens that work only together with a client certificate."""
 
@@ -278,6 +282,10 @@ class AuthPolicy(Policy):
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield Clash((("issuers", index, "issuer"),), f"issuer {name!r} is named twice", None)
+        vouching = {*names, self.introspection.issuer}
+        if self.login.issuer is not None and self.login.issuer not in vouching:
+            what = f"login.issuer {self.login.issuer!r} is none of issuers: nobody who logs in there could call"
+            yield Clash((("login", "issuer"), ("issuers",)), what, names[0] if names else None)
         if self.anonymous == "deny" and not self.knows_anybody:
             what = "nobody could call: there are no issuers, no introspection and no api_keys"
             yield Clash((("anonymous",), ("issuers",)), what, "allow")

@@ -162,6 +162,7 @@ class GraphiQL:
         headers: What a fresh tab sends, such as a development token. Everybody who may load the page sees them.
         assets: The folder that the build wrote, `bff/web/dist`; the page is 503 while there is nothing in it.
         nonce: Returns an unguessable text for each page.
+        login: Whether people can log in below `/auth/`, which the page then offers.
     """
 
     def __init__(
@@ -171,8 +172,9 @@ class GraphiQL:
         headers: Mapping[str, str],
         assets: Path,
         nonce: Callable[[], str] = secrets.token_urlsafe,
+        login: bool = False,
     ) -> None:
-        self._config = _config(operations, headers)
+        self._config = _config(operations, headers, login=login)
         self._assets = assets
         self._nonce = nonce
         self._built_at = 0
@@ -249,7 +251,7 @@ class GraphiQL:
         return FileResponse(path, headers=headers, media_type=_MEDIA_TYPES[Path(name).suffix])
 
 
-def _config(operations: Sequence[Tab], headers: Mapping[str, str]) -> str:
+def _config(operations: Sequence[Tab], headers: Mapping[str, str], *, login: bool) -> str:
     """Return what the page's script reads, as JSON that no parser of HTML mistakes for markup."""
     tabs = [
         {"query": tab.query, "variables": None if tab.variables is None else _indented(tab.variables)}
@@ -261,6 +263,7 @@ def _config(operations: Sequence[Tab], headers: Mapping[str, str]) -> str:
         "operations": tabs,
         "headers": _indented(headers) if headers else "",
         "version": version,
+        "login": "auth" if login else None,
     }
     return json.dumps(config).replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 

@@ -22,8 +22,12 @@ from bff.events import (
     KeysFailed,
     KeysFetched,
     KeyUnknown,
+    LoginRefused,
     OperationFinished,
     OperationShared,
+    SessionEnded,
+    SessionOpened,
+    SessionRenewed,
     TokenFetched,
 )
 
@@ -225,6 +229,21 @@ def _api_keys(event: ApiKeysRead) -> Line:
     return level, {"event": "api_keys", "keys": event.keys, "detail": event.detail or None}
 
 
+def _session(event: SessionOpened | SessionEnded | SessionRenewed) -> Line:
+    """A renewal that works happens every few minutes for each session; one that does not may log people out."""
+    if isinstance(event, SessionOpened):
+        return logging.INFO, {"event": "session", "to": "opened"}
+    if isinstance(event, SessionEnded):
+        return logging.INFO, {"event": "session", "to": "ended", "cause": event.reason, "sessions": event.sessions}
+    level = logging.DEBUG if event.ok else logging.WARNING
+    return level, {"event": "session", "to": "renewed" if event.ok else "not renewed", "detail": event.reason}
+
+
+def _login(event: LoginRefused) -> Line:
+    """Somebody's old tab, an attack, or a login that cannot work: worth knowing, not worth waking anybody."""
+    return logging.WARNING, {"event": "login", "step": event.step, "detail": event.detail}
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
@@ -237,6 +256,10 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostReturned: _host,
     HealthChanged: _health,
     AuthenticationRefused: _not_let_in,
+    SessionOpened: _session,
+    SessionEnded: _session,
+    SessionRenewed: _session,
+    LoginRefused: _login,
     TokenFetched: _token,
     KeysFetched: _keys,
     KeysFailed: _no_keys,

@@ -22,7 +22,7 @@ ENGINE_LAYERS = [
     {"bff.context", "bff.upstream"},
     {"bff.errors", "bff.execution", "bff.contract"},
     {"bff.telemetry", "bff.server", "bff.auth"},
-    {"bff.settings", "bff.app", "bff.testing", "bff.web"},
+    {"bff.settings", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},
 ]
 OUTSIDE_LAYERS = {"bff", "bff.testing"}

@@ -8,6 +8,7 @@ import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
 import { createFetcher } from "./fetcher";
+import { Login } from "./login";
 import { forgetTabs, openStorage } from "./storage";
 import type { Summary, Verdict } from "./summary";
 
@@ -86,8 +87,12 @@ function Page() {
   const tab = useRef("");
   const [onTab] = useState(() => (id: string) => void (tab.current = id));
   const [summaries, setSummaries] = useState<Summaries>({});
+  const [refusals, setRefusals] = useState(0);
   const [fetcher] = useState(() =>
-    createFetcher(config.endpoint, (summary) => setSummaries((old) => ({ ...old, [tab.current]: summary }))),
+    createFetcher(config.endpoint, (summary) => {
+      setSummaries((old) => ({ ...old, [tab.current]: summary }));
+      if (summary?.verdict === "failed") setRefusals((count) => count + 1); // the session may have ended
+    }),
   );
   return (
     <GraphiQL
@@ -113,7 +118,10 @@ function Page() {
         )}
       </GraphiQL.Toolbar>
       <GraphiQL.Footer>
-        <SummaryLine summaries={summaries} onTab={onTab} />
+        <div className="bff-footer">
+          <SummaryLine summaries={summaries} onTab={onTab} />
+          {config.login && <Login place={config.login} asked={refusals} />}
+        </div>
       </GraphiQL.Footer>
       <RunKey />
       <Readiness />
