@@ -17,12 +17,15 @@ from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider
 
 import bff.web
+from bff.admission.admin import router as client_routes
+from bff.admission.assemble import open_admission
+from bff.admission.usage import Usage
 from bff.clock import Clock, SystemClock
 from bff.errors import ErrorDesk
 from bff.events import Notify
 from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine, no_span
-from bff.execution.strawberry_schema import run_of
+from bff.execution.strawberry_schema import graphql_schema_of, run_of
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
@@ -68,7 +71,8 @@ def build(settings: Settings) -> Service:
     new_id = new_ids(rng)
     logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
     logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
-    notify = fan_out(logs, record_on_span)
+    usage = Usage()
+    notify = fan_out(logs, record_on_span, usage)
     tracing = open_tracing(os.environ)
 
     def transport(limits: Limits) -> Transport:
@@ -93,6 +97,10 @@ def build(settings: Settings) -> Service:
     # With nobody listening even an empty span costs a tenth of a small request.
     listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
     spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
+    counters = counter_store(settings, policies, clock=clock, notify=notify)
+    gate = open_admission(
+        policies, store=counters, workers=settings.workers, clock=clock, rng=rng, notify=notify, usage=usage
+    )
     runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
     engine = Engine(
         schema,
@@ -103,6 +111,7 @@ def build(settings: Settings) -> Service:
         notify=notify,
         span=spans,
         run=runs(schema, hide_suggestions=operations.introspection == "deny"),
+        observe=gate.observe(graphql_schema_of(schema)),
     )
     lifecycle = Lifecycle(clock)
     endpoint = GraphQLEndpoint(
@@ -113,7 +122,9 @@ def build(settings: Settings) -> Service:
         new_request_id=new_id,
         graphiql=graphiql_of(settings, operations),
         path=GRAPHQL,
-        door=Door(Shedding(operations, rng), lifecycle.lag, notify),
+        hosts=gate.hosts,
+        door=Door(Shedding(operations, rng), lifecycle.lag, notify, client_class=gate.client_class),
+        admission=gate.admission,
         notify=notify,
     )
 
@@ -126,12 +137,16 @@ def build(settings: Settings) -> Service:
         await upstreams.close()
         await entries.close()
         await store.close()
+        if counters is not None:
+            await counters.close()
         if tracing is not None:
             tracing.shutdown()
 
     return Service(
-        app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
-        admin=admin_app(Health(lifecycle, clock=clock), tracing, cache_routes(entries, store)),
+        app=gate.around(Front(endpoint, instrumented(tracing, lifespan=lifespan)), path=GRAPHQL),
+        admin=admin_app(
+            Health(lifecycle, clock=clock), tracing, cache_routes(entries, store), client_routes(usage)
+        ),
         lifecycle=lifecycle,
         notify=notify,
     )
@@ -188,6 +203,20 @@ def shared_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notif
         policy,
         prefix=f"bff:{policy.namespace}:{FORMAT}:cache:",
         use="cache",
+        clock=clock,
+        notify=notify,
+    )
+
+
+def counter_store(settings: Settings, policies: PolicySet, *, clock: Clock, notify: Notify) -> RedisStore | None:
+    """Return the store for counting alone, with bounds of its own (RL-19); None where each process counts."""
+    if settings.redis_url is None or policies.client_defaults is None:
+        return None
+    return RedisStore(
+        Address.parse(settings.redis_url.get_secret_value()),
+        policies.store.for_limits(),
+        prefix=f"bff:{policies.store.namespace}:",
+        use="ratelimit",
         clock=clock,
         notify=notify,
     )

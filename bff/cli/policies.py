@@ -29,7 +29,10 @@ def check(policies: PoliciesOption = None, output: FormatOption = Format.HUMAN) 
 
 @app.command("show", epilog=example("bff policies show catalog --endpoint dishes"))
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An upstream, or `operations`, or `defaults`.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="An upstream, `clients/NAME`, `network`, `operations`, `defaults`."),
+    ],
     endpoint: Annotated[
         str | None,
         typer.Option(
@@ -49,7 +52,7 @@ def show(
     try:
         values = effective(found, name)
     except KeyError:
-        raise Unusable(_no_such_policy(name, sorted(found.upstreams))) from None
+        raise Unusable(_no_such_policy(name, [*sorted(found.upstreams), *_clients(found)])) from None
     if output is Format.JSON:
         rows = [{"key": one.key, "value": one.value, "origin": one.origin} for one in values]
         say_json({"policy": name, "values": rows})
@@ -80,7 +83,8 @@ def _show_chain(policies: "PolicySet", upstream: str, endpoint: str, output: For
 @app.command("schema", epilog=example("bff policies schema upstream > policies/schema/upstream.json"))
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="operations, defaults or upstream; all when left out.")
+        str | None,
+        typer.Argument(metavar="[KIND]", help="operations, defaults, upstream, client, ...; all when left out."),
     ] = None,
     write: Annotated[
         Path | None,
@@ -125,6 +129,10 @@ def _load(folder: Path) -> "PolicySet":
         raise Unusable(f"the policies cannot be used:\n{error}") from error
 
 
+def _clients(policies: "PolicySet") -> list[str]:
+    return [f"clients/{name}" for name in ("default", *sorted(policies.clients))]
+
+
 def _no_such_policy(name: str, upstreams: list[str]) -> str:
-    known = ", ".join(["operations", "defaults", "store", *upstreams])
+    known = ", ".join(["operations", "defaults", "store", "network", *upstreams])
     return f"there is no policy {name!r}; there are {known}"

@@ -34,6 +34,9 @@ PATIENCE = 0.25
 Span = Callable[[Operation], AbstractContextManager[Any]]
 """Opens the span of an operation."""
 
+Observe = Callable[[Document, str | None, Ingress], None]
+"""Looks at an operation of a document, by its name, before it runs."""
+
 
 def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG001 - the shape of `Span`
     """Trace nothing."""
@@ -62,6 +65,7 @@ class Engine:
         notify: Receives one `OperationFinished` for each operation that was executed.
         span: Opens the span of an operation.
         run: Runs operations; compiled when absent.
+        observe: Looks at each operation that will run, and never fails; None where nobody does.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -78,6 +82,7 @@ class Engine:
         notify: Notify,
         span: Span = no_span,
         run: Run | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -91,6 +96,7 @@ class Engine:
         self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
         self._fed = fed_fields(graphql_schema_of(schema))
         self._unattended: set[asyncio.Task[Any]] = set()
+        self._observe = observe
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
         """Return the answer to *request*: whole, partial, or why it is refused.
@@ -141,6 +147,8 @@ class Engine:
         name = node.name.value if node.name else None
         deadline = self._deadline(name, ingress)
         _in_time(deadline)
+        if self._observe is not None:
+            self._observe(document, name, ingress)
         operation = Operation(
             ingress.request_id,
             deadline,

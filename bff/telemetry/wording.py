@@ -16,6 +16,8 @@ from bff.events import (
     HealthChanged,
     HostEjected,
     HostReturned,
+    LimiterDegraded,
+    LimitExceeded,
     OperationFinished,
 )
 
@@ -144,6 +146,23 @@ def _health(event: HealthChanged) -> Line:
     }
 
 
+def _degraded(event: LimiterDegraded) -> Line:
+    level = logging.WARNING if event.degraded else logging.INFO
+    return level, {"event": "limiter", "to": "each process alone" if event.degraded else "together"}
+
+
+def _exceeded(event: LimitExceeded) -> Line:
+    """What was refused has a line of its own, under the id that the client read."""
+    return logging.DEBUG if event.enforced else logging.INFO, {
+        "event": "limit",
+        "request_id": event.request_id,
+        "policy": event.policy,
+        "limit": event.limit,
+        "enforced": event.enforced,
+        "counted": event.counted,
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
@@ -154,5 +173,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostEjected: _host,
     HostReturned: _host,
     HealthChanged: _health,
+    LimiterDegraded: _degraded,
+    LimitExceeded: _exceeded,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished}
