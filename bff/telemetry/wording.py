@@ -19,6 +19,7 @@ from bff.events import (
     LimiterDegraded,
     LimitExceeded,
     OperationFinished,
+    OperationShared,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -91,6 +92,15 @@ def _operation(event: OperationFinished) -> Line:
         "ms": round(event.seconds * 1000, 3),
         "errors": event.errors,
         "degraded": event.degraded,
+    }
+
+
+def _shared(event: OperationShared) -> Line:
+    return logging.DEBUG, {
+        "event": "operation shared",
+        "request_id": event.request_id,
+        "name": event.name,
+        "executed": event.executed,
     }
 
 
@@ -167,6 +177,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
     OperationFinished: _operation,
+    OperationShared: _shared,
     BreakerChanged: _breaker,
     GateClosed: _gate,
     GateOpened: _gate,
@@ -176,4 +187,4 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     LimiterDegraded: _degraded,
     LimitExceeded: _exceeded,
 }
-_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished}
+_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished, OperationShared}
