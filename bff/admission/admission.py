@@ -23,6 +23,9 @@ from bff.server.refusal import HeaderList, Refusal
 ASKS: Final = b"x-bff-ratelimit"
 """A request with this header gets the figures in `extensions.rateLimit` as well."""
 
+ASKS_COST: Final = b"x-bff-cost"
+"""A request with this header gets what is left for cost in `extensions.cost` (RL-12)."""
+
 _NOTHING: Final = Decision((), None, "process")
 
 
@@ -38,6 +41,7 @@ class _Visit:
     client: dict[str, Any]
     disclosed: bool
     detailed: bool
+    priced: bool
 
 
 class Admission:
@@ -74,7 +78,7 @@ class Admission:
         self._clients = clients
         self._disclose = defaults.disclose
         self._legacy = defaults.legacy_headers
-        self._detailed = defaults.extensions == "always"
+        self._detailed = self._priced = defaults.extensions == "always"
         self._address = address
         self._limiter = limiter
         self._places = places
@@ -145,6 +149,7 @@ class Admission:
             client,
             self._disclose == "everybody" or (self._disclose == "authenticated" and bool(principal.issuer)),
             self._detailed or ASKS in arrival.headers.raw,
+            self._priced or ASKS_COST in arrival.headers.raw,
         )
         found = self._limiter.take(charges) if charges else _NOTHING
         return self._admit(visit, found) if isinstance(found, Decision) else self._admit_later(visit, found)
@@ -208,6 +213,7 @@ class Admission:
             client=visit.client,
             disclosed=visit.disclosed,
             detailed=visit.detailed,
+            priced=visit.priced,
             legacy=self._legacy,
         )
 

@@ -109,7 +109,7 @@ def open_admission(
         address=None
         if clients is None
         else Bucket.of(rules.address, policy="default", layer="address", share=share),
-        limiter=_limiter(store, clock, notify),
+        limiter=_limiter(store, clock, notify, share),
         places=places,
         shared_places=shared_places,
         refusals=Refusals(rng, notify),
@@ -119,8 +119,8 @@ def open_admission(
     return Gate(admission, clients, usage, network, notify)
 
 
-def _limiter(store: Scripts | None, clock: Clock, notify: Notify) -> Limiter:
+def _limiter(store: Scripts | None, clock: Clock, notify: Notify, share: int) -> Limiter:
     if store is None:
-        return WindowLimiter(LocalLimiter(clock), None)
+        return WindowLimiter(LocalLimiter(clock, counted="process" if share == 1 else "share"), None)
     shared = SharedLimiter(store, LocalLimiter(clock, counted="share"), notify)
     return WindowLimiter(shared, store, shared.alone)

@@ -131,8 +131,8 @@ class Limiter(Protocol):
     def take(self, charges: Sequence[Charge]) -> Decision | Awaitable[Decision]:
         """Take *charges*; never fails."""
 
-    def give_back(self, charges: Sequence[Charge]) -> Awaitable[None] | None:
-        """Give back what was taken and not needed, as far as that can be done; never fails."""
+    def give_back(self, charges: Sequence[Charge], counted: Counted) -> Awaitable[None] | None:
+        """Give back what was taken and not needed, where it was *counted*, if that can be done; never fails."""
 
 
 def partition(*parts: str) -> str:

@@ -27,6 +27,7 @@ class Entry:
         client: Members of `extensions.client`.
         disclosed: Whether limits are told.
         detailed: Whether they are told in `extensions` too.
+        priced: Whether what is left for cost is told in `extensions.cost`.
         legacy: Whether they are told by the old names as well.
     """
 
@@ -43,9 +44,11 @@ class Entry:
         "_legacy",
         "_limiter",
         "_policy",
+        "_priced",
         "_refusals",
         "_request_id",
         "_spent",
+        "_spent_in",
         "_states",
     )
 
@@ -64,6 +67,7 @@ class Entry:
         client: Mapping[str, Any] | None = None,
         disclosed: bool = True,
         detailed: bool = False,
+        priced: bool = False,
         legacy: bool = False,
     ) -> None:
         self._limiter = limiter
@@ -79,9 +83,11 @@ class Entry:
         self._client = client
         self._disclosed = disclosed
         self._detailed = detailed
+        self._priced = priced
         self._legacy = legacy
         self._charged = 0.0
         self._spent: State | None = None
+        self._spent_in = decision.counted
 
     async def charge(self, cost: float) -> None:
         """Take *cost*; 0 looks.
@@ -96,7 +102,7 @@ class Entry:
         charge = Charge(bucket, key, cost)
         found = self._limiter.take((charge,))
         decision = await found if isawaitable(found) else found
-        self._counted = decision.counted
+        self._counted = self._spent_in = decision.counted
         self._spent = decision.states[0] if decision.states else None
         if decision.refused is not None:
             raise self._refusals.denied(charge, decision, self._request_id, self._policy, told=self.report())
@@ -108,11 +114,11 @@ class Entry:
     async def refund(self, unused: float) -> None:
         """Give back *unused*, at most what was charged; never fails."""
         amount = min(unused, self._charged)
-        if self._cost is None or not amount > 0 or self._counted not in TOLD:
+        if self._cost is None or not amount > 0:
             return
         self._charged -= amount
         bucket, key = self._cost
-        given = self._limiter.give_back((Charge(bucket, key, amount),))
+        given = self._limiter.give_back((Charge(bucket, key, amount),), self._spent_in)
         if given is not None:
             await given
         if self._spent is not None:
@@ -120,19 +126,18 @@ class Entry:
             self._spent = State(over=False, remaining=bucket.law.remaining(debt), reset=debt)
 
     def report(self) -> Mapping[str, Any]:
-        """Return `rateLimit` where the client asked and may know, `client` where its app grows old."""
+        """Return `rateLimit` and `cost` where the client asked and may know, `client` where its app grows old."""
         told: dict[str, Any] = {}
         if self._detailed and self._disclosed and self._counted in TOLD:
             told["rateLimit"] = members(self._known())
         if self._client:
             told["client"] = self._client
+        if self._priced and (budget := self._budget()):
+            told["cost"] = budget
         return told
 
-    def budget(self) -> Mapping[str, float]:
-        """Return `maximumAvailable`, `currentlyAvailable`, `restoreRate` per second (RL-12).
-
-        Empty where cost is not counted, nothing was charged, or the client may not know.
-        """
+    def _budget(self) -> Mapping[str, float]:
+        """Return what is left for cost, per second what comes back (RL-12); empty where the client may not know."""
         if self._cost is None or self._spent is None or not self._disclosed or self._counted not in TOLD:
             return {}
         rate = self._cost[0].rate

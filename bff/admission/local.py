@@ -66,7 +66,7 @@ class LocalLimiter:
             states.append(State(over, law.remaining(debt), debt, law.wait(debt, price) if over else 0))
         return states
 
-    def give_back(self, charges: Sequence[Charge]) -> None:
+    def give_back(self, charges: Sequence[Charge], counted: Counted = "process") -> None:  # noqa: ARG002 - as the port
         """Give back what was taken and not needed."""
         now = int(self._clock.now() * SECOND)
         for bucket, key, cost in charges:

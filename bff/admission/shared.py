@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
-from bff.admission.buckets import Charge, Decision, State
+from bff.admission.buckets import Charge, Counted, Decision, State
 from bff.admission.local import LocalLimiter
 from bff.admission.script import GIVE_BACK, TAKE, Told, arguments, read
 from bff.events import LimiterDegraded, Notify
@@ -103,9 +103,9 @@ class SharedLimiter:
             self.degraded = degraded
             self._notify(LimiterDegraded(degraded))
 
-    async def give_back(self, charges: Sequence[Charge]) -> None:
-        """Give back what was taken and not needed; nothing while Redis is away (RL-10)."""
-        if self.degraded:
+    async def give_back(self, charges: Sequence[Charge], counted: Counted) -> None:
+        """Give back what was taken and not needed; nothing where Redis counted it and is away (RL-10)."""
+        if counted != "store":
             self._local.give_back(charges)
             return
         words = [word for bucket, _, cost in charges for word in (bucket.law.price(cost), bucket.law.tolerance)]

@@ -18,9 +18,9 @@ _LONGEST = 64
 @lru_cache(maxsize=1024)
 def parsed(text: str) -> Version | None:
     """Return the version that *text* begins with, None where it is none. `4.2.0 (1234)` is 4.2.0."""
-    words = text[:_LONGEST].split(maxsplit=1)
+    words = text.split(maxsplit=1)
     try:
-        return Version(words[0]) if words else None
+        return Version(words[0]) if words and len(words[0]) <= _LONGEST else None
     except InvalidVersion:
         return None
 

@@ -110,9 +110,9 @@ class WindowLimiter:
         windows = [place for place, charge in enumerate(charges) if charge.bucket.algorithm != "gcra"]
         return self._take(charges, windows) if windows else self._gcra.take(charges)
 
-    def give_back(self, charges: Sequence[Charge]) -> Awaitable[None] | None:
+    def give_back(self, charges: Sequence[Charge], counted: Counted) -> Awaitable[None] | None:
         """Give back what GCRA counted; windows keep it."""
-        return self._gcra.give_back([charge for charge in charges if charge.bucket.algorithm == "gcra"])
+        return self._gcra.give_back([charge for charge in charges if charge.bucket.algorithm == "gcra"], counted)
 
     async def _take(self, charges: Sequence[Charge], windows: Sequence[int]) -> Decision:
         places = [place for place in range(len(charges)) if place not in windows]
@@ -130,7 +130,7 @@ class WindowLimiter:
             states[place] = state
             counted = counted if where is None else where
             if (state is None or state.over) and charges[place].bucket.enforced:
-                given = self._gcra.give_back(others)
+                given = self._gcra.give_back(others, first.counted)
                 if given is not None:
                     await given
                 return Decision(states, place, counted)
