@@ -137,6 +137,7 @@ def build(settings: Settings) -> Service:
         await upstreams.close()
         await entries.close()
         await store.close()
+        await gate.close()
         if counters is not None:
             await counters.close()
         if tracing is not None:

@@ -1,9 +1,8 @@
 """Who may run something now (`bff.server.ports.Admission`): the layers of RL-8, one after the other."""
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bff.admission.addresses import Addresses
 from bff.admission.buckets import Bucket, Charge, Decision, Limiter
@@ -29,8 +28,7 @@ ASKS_COST: Final = b"x-bff-cost"
 _NOTHING: Final = Decision((), None, "process")
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
+class _Visit(NamedTuple):
     """One request on its way in: who sends it, whose buckets it draws on, and what it is told of its version."""
 
     request_id: str

@@ -1,5 +1,6 @@
 """Puts admission together from policies; the only place here that knows every part."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from uuid import uuid4
@@ -10,7 +11,7 @@ from bff.admission.addresses import Addresses
 from bff.admission.admission import Admission
 from bff.admission.buckets import Bucket, Limiter
 from bff.admission.clients import Clients
-from bff.admission.concurrency import LocalPlaces, Places, SharedPlaces
+from bff.admission.concurrency import LocalPlaces, SharedPlaces
 from bff.admission.deprecated import Deprecated
 from bff.admission.edge import Edge
 from bff.admission.local import LocalLimiter
@@ -21,7 +22,7 @@ from bff.admission.windows import WindowLimiter
 from bff.clock import Clock
 from bff.events import Notify
 from bff.execution.engine import Observe
-from bff.policy.clients import ClientDefaults
+from bff.policy.clients import ClientDefaults, ClientPolicy, Limit
 from bff.policy.load import PolicySet
 from bff.policy.network import NetworkPolicy
 from bff.server.ports import ASGIApp
@@ -38,6 +39,7 @@ class Gate:
         usage: Counts, for the admin port.
         network: What browsers may do, and which hosts are answered.
         notify: Told of deprecated fields in use.
+        leases: Places that all processes share; None without a store.
     """
 
     admission: Admission | None
@@ -45,6 +47,7 @@ class Gate:
     usage: Usage
     network: NetworkPolicy | None
     notify: Notify
+    leases: SharedPlaces | None
 
     @property
     def client_class(self) -> ClientClass | None:
@@ -61,6 +64,11 @@ class Gate:
     def hosts(self) -> frozenset[str] | None:
         """Values of `Host` that are answered; None for all."""
         return frozenset(self.network.hosts) or None if self.network else None
+
+    async def close(self) -> None:
+        """Wait for places that are being given back."""
+        if self.leases is not None:
+            await self.leases.close()
 
     def around(self, endpoint: ASGIApp, *, path: str) -> ASGIApp:
         """Return *endpoint*, which lives at *path*, with what browsers want to know."""
@@ -93,15 +101,13 @@ def open_admission(
     usage = usage or Usage()
     network, defaults = policies.network, policies.client_defaults
     if defaults is None and network is None:
-        return Gate(None, None, usage, None, notify)
+        return Gate(None, None, usage, None, notify, None)
     rules = defaults or ClientDefaults()
     share = workers * rules.expected_replicas
     clients = None if defaults is None else Clients(rules, policies.clients, share=share)
     places = LocalPlaces()
     lease = policies.operations.deadline_max.total_seconds() + 1
-    shared_places: Places = places
-    if store is not None:
-        shared_places = SharedPlaces(store, places, lease=lease, share=share, new_id=uuid4)
+    leases = None if store is None else SharedPlaces(store, places, lease=lease, share=share, new_id=uuid4)
     admission = Admission(
         Addresses(network or NetworkPolicy()),
         clients,
@@ -109,18 +115,27 @@ def open_admission(
         address=None
         if clients is None
         else Bucket.of(rules.address, policy="default", layer="address", share=share),
-        limiter=_limiter(store, clock, notify, share),
+        limiter=_limiter(store, clock, notify, share, windows=_has_windows(rules, policies.clients.values())),
         places=places,
-        shared_places=shared_places,
+        shared_places=leases or places,
         refusals=Refusals(rng, notify),
         usage=usage,
         notify=notify,
     )
-    return Gate(admission, clients, usage, network, notify)
+    return Gate(admission, clients, usage, network, notify, leases)
 
 
-def _limiter(store: Scripts | None, clock: Clock, notify: Notify, share: int) -> Limiter:
+def _limiter(store: Scripts | None, clock: Clock, notify: Notify, share: int, *, windows: bool) -> Limiter:
     if store is None:
-        return WindowLimiter(LocalLimiter(clock, counted="process" if share == 1 else "share"), None)
+        local = LocalLimiter(clock, counted="process" if share == 1 else "share")
+        return WindowLimiter(local, None) if windows else local
     shared = SharedLimiter(store, LocalLimiter(clock, counted="share"), notify)
-    return WindowLimiter(shared, store, shared.alone)
+    return WindowLimiter(shared, store, shared.alone) if windows else shared
+
+
+def _has_windows(defaults: ClientDefaults, clients: Iterable[ClientPolicy]) -> bool:
+    """Return whether any limit counts in windows, which costs each request a look at its limits."""
+    limits: list[Limit] = [defaults.address]
+    for rules in (defaults.limits, *(client.limits for client in clients)):
+        limits += [rules.client, rules.user, rules.anonymous, *rules.operations.values()]
+    return any(limit.algorithm != "gcra" for limit in limits)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bff.admission.buckets import Bucket, Layer
 from bff.admission.versions import VersionRules
@@ -61,8 +61,7 @@ class ClientLimits:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What is known of one request's client.
 
     Attributes:

@@ -126,7 +126,7 @@ class Entry:
             self._spent = State(over=False, remaining=bucket.law.remaining(debt), reset=debt)
 
     def report(self) -> Mapping[str, Any]:
-        """Return `rateLimit` and `cost` where the client asked and may know, `client` where its app grows old."""
+        """Return `rateLimit` and `cost` where asked and disclosed, and `client` where its app grows old."""
         told: dict[str, Any] = {}
         if self._detailed and self._disclosed and self._counted in TOLD:
             told["rateLimit"] = members(self._known())
@@ -137,7 +137,7 @@ class Entry:
         return told
 
     def _budget(self) -> Mapping[str, float]:
-        """Return what is left for cost, per second what comes back (RL-12); empty where the client may not know."""
+        """Return what is left for cost, and what comes back per second (RL-12); empty where not disclosed."""
         if self._cost is None or self._spent is None or not self._disclosed or self._counted not in TOLD:
             return {}
         rate = self._cost[0].rate

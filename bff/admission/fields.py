@@ -1,6 +1,7 @@
 """What is told of limits: `RateLimit-Policy`, `RateLimit`, and the same in `extensions` (RL-14 to RL-16)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil
 from random import Random
 from typing import Any
@@ -19,21 +20,23 @@ Known = Sequence[tuple[Bucket, State]]
 
 def known(charges: Sequence[Charge], states: Sequence[State | None]) -> Known:
     """Return what is known of *charges*."""
-    return [(charge.bucket, state) for charge, state in zip(charges, states, strict=False) if state is not None]
+    return [(charge[0], state) for charge, state in zip(charges, states, strict=False) if state is not None]
 
 
 def header_fields(limits: Known, *, legacy: bool = False) -> HeaderList:
     """Return the fields for *limits*; `t` never lies after what `Retry-After` says (RL-15)."""
     if not limits:
         return ()
-    policies = ", ".join(
-        f'"{bucket.name}";q={bucket.quota};w={bucket.window}{_unit(bucket)}' for bucket, _ in limits
-    )
-    left = ", ".join(
-        f'"{bucket.name}";r={state.remaining};t={_seconds(_until(state))}' for bucket, state in limits
-    )
-    fields = ((b"ratelimit-policy", policies.encode()), (b"ratelimit", left.encode()))
+    left = [f'"{bucket.name}";r={state.remaining};t={-(-_until(state) // SECOND)}' for bucket, state in limits]
+    policies = _policies(tuple([bucket for bucket, _ in limits]))
+    fields = ((b"ratelimit-policy", policies), (b"ratelimit", ", ".join(left).encode()))
     return (*fields, *_legacy(limits)) if legacy else fields
+
+
+@lru_cache(maxsize=1024)
+def _policies(buckets: tuple[Bucket, ...]) -> bytes:
+    """Return what never changes for *buckets*, so that it is written once."""
+    return ", ".join(f'"{one.name}";q={one.quota};w={one.window}{_unit(one)}' for one in buckets).encode()
 
 
 def members(limits: Known) -> list[dict[str, Any]]:
@@ -66,10 +69,6 @@ def _until(state: State) -> int:
     return state.wait if state.over and state.wait else state.reset
 
 
-def _seconds(microseconds: int) -> int:
-    return -(-microseconds // SECOND)
-
-
 def _unit(bucket: Bucket) -> str:
     return ';qu="cost"' if bucket.layer == "cost" else ""
 
@@ -77,5 +76,5 @@ def _unit(bucket: Bucket) -> str:
 def _legacy(limits: Known) -> HeaderList:
     """Return the old fields for the limit that has the smallest part left."""
     bucket, state = min(limits, key=lambda one: one[1].remaining / one[0].quota)
-    values = {"limit": bucket.quota, "remaining": state.remaining, "reset": _seconds(_until(state))}
+    values = {"limit": bucket.quota, "remaining": state.remaining, "reset": -(-_until(state) // SECOND)}
     return tuple((f"x-ratelimit-{name}".encode(), str(value).encode()) for name, value in values.items())

@@ -39,12 +39,13 @@ class LocalLimiter:
         refused = None
         for bucket, key, cost in charges:
             law = bucket.share
-            price = law.price(cost)
-            debt = law.debt(tats.get(key, 0), now)
+            interval, tolerance = law.interval, law.tolerance
+            price = interval if cost == 1 else law.price(cost)
+            debt = law.debt(tats[key], now) if key in tats else 0
             after = debt + price
-            if after <= law.tolerance:
+            if after <= tolerance:
                 taken.append((key, now + after))
-                states.append(State(False, (law.tolerance - after) // law.interval, after))
+                states.append(State(False, (tolerance - after) // interval, after))
                 continue
             if refused is None and bucket.enforced:
                 refused = len(states)

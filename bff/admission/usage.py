@@ -10,6 +10,8 @@ MOST: Final = 1000
 
 OTHERS: Final = "(others)"
 
+_COUNTED = frozenset({ClientRefused, DeprecatedFieldsUsed, LimiterDegraded, LimitExceeded, StoreFailed})
+
 
 class Usage:
     """Counts since the process began; listens to events.
@@ -29,6 +31,8 @@ class Usage:
 
     def __call__(self, event: Event) -> None:
         """Count *event*."""
+        if type(event) not in _COUNTED:
+            return
         if isinstance(event, LimitExceeded):
             how = "refused" if event.enforced else "measured"
             self._refused[event.policy, event.limit, how, event.counted] += 1

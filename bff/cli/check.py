@@ -41,4 +41,6 @@ def check(
         f"{findings.counted(len(fields), 'field that calls', 'fields that call')} a service, "
         f"{findings.counted(len(documents), 'operation file')}"
     )
+    if reading.policies is not None and reading.policies.client_defaults is None:
+        looked_at += "; no caller is limited, for there is no folder clients"
     raise typer.Exit(findings.report(found, output, fine=looked_at))

@@ -38,8 +38,23 @@ def check_version(value: Any) -> str:
     return value
 
 
+def check_day(value: Any) -> date:
+    """Return the day that *value* says, such as `2026-10-01`.
+
+    Raises:
+        Refused: Not a day.
+    """
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise Refused(f"{value!r} is not a day: write year-month-day", "2026-10-01") from None
+
+
 AppVersion = Annotated[str, BeforeValidator(check_version)]
 """Version of an app; see `check_version`."""
+
+Day = Annotated[date, BeforeValidator(check_day)]
+"""A day in UTC; see `check_day`."""
 
 
 class Limit(Policy):
@@ -109,7 +124,7 @@ class AnonymousLimit(Limit):
 class OperationLimit(Limit):
     """How often one user may run one operation."""
 
-    rate: Rate
+    rate: Annotated[Rate, Field(examples=["10 per minute"])]
     """How many in what time, for each user, or address of somebody unknown."""
 
 
@@ -171,10 +186,10 @@ class Deprecation(Policy):
     below: AppVersion | None = None
     """Versions before this one; all where only dates are said."""
 
-    since: date | None = None
+    since: Day | None = None
     """From when on they are deprecated, as `2026-10-01`, in UTC: header `Deprecation`."""
 
-    sunset: date | None = None
+    sunset: Day | None = None
     """When they may stop working: header `Sunset`. Nothing is refused by it; `minimum` does that."""
 
     link: Link | None = None
@@ -187,7 +202,7 @@ class Deprecation(Policy):
             yield Clash((("sunset",), ("since",)), said, str(self.since))
         if self.since is None and (self.below or self.sunset or self.link):
             key = next(name for name in ("sunset", "below", "link") if getattr(self, name))
-            yield Clash((("since",), (key,)), f"{key} needs since, the day from which on it is so", '"2026-10-01"')
+            yield Clash((("since",), (key,)), f"{key} needs since, the day from which on it is so", "2026-10-01")
 
 
 class Versions(Policy):
@@ -249,7 +264,7 @@ class ClientRules(Policy):
 class ClientPolicy(ClientRules):
     """What is different for one client: `policies/clients/NAME.yaml`."""
 
-    match: Match
+    match: Annotated[Match, Field(examples=[{"clients": ["my-app"]}])]
     """How it is known."""
 
 

@@ -63,8 +63,13 @@ def check_host_header(text: str) -> str:
         Refused: Not such a host.
     """
     if not _HOST.fullmatch(text):
-        raise Refused(f"{text!r} is not a host as clients send it, such as api.example.com", text.lower() or None)
+        raise Refused(f"{text!r} is not a host as clients send it, such as api.example.com", _host_of(text))
     return text
+
+
+def _host_of(text: str) -> str | None:
+    host = urlsplit(text.lower()).netloc if "://" in text else text.lower()
+    return host if _HOST.fullmatch(host) else None
 
 
 Network = Annotated[str, BeforeValidator(check_network)]

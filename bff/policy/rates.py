@@ -52,7 +52,7 @@ def _written(item: RateLimitItem) -> str:
 
 def _amount(value: Any) -> str:
     digits = "".join(character for character in str(value) if character.isascii() and character.isdigit())
-    return digits[:6].lstrip("0") or "600"
+    return digits[:5].lstrip("0") or "600"
 
 
 Rate = Annotated[

@@ -12,7 +12,7 @@ import pytest
 from bff.admission.assemble import open_admission
 from bff.clock import SystemClock
 from bff.context import Principal
-from bff.execution.messages import GraphQLRequest
+from bff.execution.messages import Answer, Denied, GraphQLRequest
 from bff.policy.caching import StorePolicy
 from bff.policy.clients import ClientDefaults, ClientPolicy
 from bff.policy.load import PolicySet
@@ -26,6 +26,25 @@ from bff.testing.redis_server import RedisServer
 
 PATIENT = {"command_timeout": "5s", "connect_timeout": "5s", "pool_wait": "5s"}
 """For tests that are not about time, on a machine that may be busy."""
+
+
+class Engine:
+    """Charges what the variables say, as the real one does."""
+
+    async def execute(self, request, ingress):
+        try:
+            await ingress.allowance.charge((request.variables or {}).get("cost", 1))
+        except Denied as denied:
+            return self.refuse(denied.code, denied.message, ingress, **denied.extensions)
+        return Answer({"data": {"a": 1}}, kind="query")
+
+    def refuse(self, code, message, ingress, *, detail="", **more):
+        return Answer({"errors": [{"message": message, "extensions": {"code": code.value, **more}}]}, refused=code)
+
+
+@pytest.fixture
+def engine():
+    return Engine()
 
 
 @pytest.fixture(scope="module")

@@ -53,9 +53,7 @@ async def main(url: str, rate: str, burst: str, replicas: str, requests: str, at
         clock=clock,
         notify=lambda _: None,
     )
-    gate = open_admission(
-        policies, store=store, workers=1, clock=clock, rng=Random(1), notify=lambda _: None
-    )
+    gate = open_admission(policies, store=store, workers=1, clock=clock, rng=Random(1), notify=lambda _: None)
     arrival = Arrival("POST", "/graphql", Headers([]), "192.0.2.1", "r")
     principal, request = Principal("https://id.example.com/", "u1"), GraphQLRequest("{ a }")
     found: Counter[str] = Counter()

@@ -22,7 +22,9 @@ def of(peer, *, header="x-forwarded-for", told=None, **policy):
         pytest.param("192.0.2.1", None, "192.0.2.1", id="nobody in between"),
         pytest.param("192.0.2.1", "198.51.100.7", "192.0.2.1", id="a stranger's word"),
         pytest.param("10.0.0.1", "198.51.100.7", "198.51.100.7", id="our proxy's word"),
-        pytest.param("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7", id="what the client invented before"),
+        pytest.param(
+            "10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7", id="what the client invented before"
+        ),
         pytest.param("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7", id="two proxies of ours"),
         pytest.param("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3", id="proxies all the way"),
         pytest.param("10.0.0.1", None, "10.0.0.1", id="a proxy that says nothing"),

@@ -1,7 +1,6 @@
 """How many at once: places here, and leases among processes (RL-20)."""
 
 import asyncio
-from inspect import isawaitable
 from itertools import count
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bff.admission.concurrency import LocalPlaces, SharedPlaces
+from bff.server.refusal import Refusal
 from bff.store import StoreUnavailable
 
 
@@ -105,14 +105,12 @@ async def test_without_redis_each_process_has_its_share_of_places(shared):
 async def test_policy_chooses_the_shared_ones(gate, arrival, user, ask, shared_redis, open_store):
     shared_redis.command("FLUSHALL")
     limits = {"concurrency": {"max": 1, "shared": True}}
-    one, other = (gate(limits=limits, store=open_store(shared_redis.url)).admission for _ in range(2))
+    one, other = (gate(limits=limits, store=open_store(shared_redis.url)) for _ in range(2))
+    entry = await one.admission.enter(arrival(), user(), ask())
 
-    found = one.enter(arrival(), user(), ask())
-    entry = await found if isawaitable(found) else found
-
-    with pytest.raises(Exception, match="Only 1 operations"):
-        await other.enter(arrival(), user(), ask())
+    with pytest.raises(Refusal, match="Only 1 operations"):
+        await other.admission.enter(arrival(), user(), ask())
     entry.leave()
-    await one._shared_places.close()
-    (await other.enter(arrival(), user(), ask())).leave()
-    await other._shared_places.close()
+    await one.close()
+    (await other.admission.enter(arrival(), user(), ask())).leave()
+    await other.close()

@@ -154,9 +154,7 @@ async def test_rl12_what_is_left_is_told_where_asked(enter):
     await entry.charge(80)
 
     assert before == {}
-    assert entry.report() == {
-        "cost": {"maximumAvailable": 100, "currentlyAvailable": 20, "restoreRate": 10.0}
-    }
+    assert entry.report() == {"cost": {"maximumAvailable": 100, "currentlyAvailable": 20, "restoreRate": 10.0}}
 
 
 async def test_the_same_in_redis(enter, shared_redis, open_store):

@@ -21,8 +21,8 @@ def begin(processes):
         process.stdin.flush()
 
 
-def test_rl3_eight_processes_with_a_thousand_parallel_requests_get_exactly_the_burst(redis_server, hammer):
-    """Nothing comes back within a minute at this rate. The clock of one process is an hour ahead, of one behind."""
+def test_rl3_eight_processes_with_a_thousand_parallel_requests_get_the_burst(redis_server, hammer):
+    """Nothing comes back in a minute at this rate. One process is an hour ahead, another one behind."""
     processes = [
         hammer(redis_server.url, "1000 per day", 500, 8, 1000, 1000, "20s", ahead)
         for ahead in (0, 0, 0, 3600, -3600, 0, 0, 0)
@@ -38,9 +38,7 @@ def test_rl3_eight_processes_with_a_thousand_parallel_requests_get_exactly_the_b
 
 def test_rl18_redis_killed_in_mid_run_costs_no_request_and_at_most_a_tenth_of_the_limit(redis_server, hammer):
     """Each process goes on with its share, as full as the whole was."""
-    processes = [
-        hammer(redis_server.url, "3000 per day", 1000, 4, 600, 10, "2s", 0) for _ in range(4)
-    ]
+    processes = [hammer(redis_server.url, "3000 per day", 1000, 4, 600, 10, "2s", 0) for _ in range(4)]
     begin(processes)
     for process in processes:
         for _ in range(5):

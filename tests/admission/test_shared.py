@@ -132,7 +132,10 @@ async def test_rl18_a_limit_may_be_open_or_closed_without_redis(limiter, choice,
 
 async def test_rl18_limits_of_one_request_may_differ_without_redis(limiter):
     some = limiter(Down())
-    both = [*charge(bucket(burst=1, on_store_error="open", name="a"), "a"), *charge(bucket(burst=1, name="b"), "b")]
+    both = [
+        *charge(bucket(burst=1, on_store_error="open", name="a"), "a"),
+        *charge(bucket(burst=1, name="b"), "b"),
+    ]
 
     first, second = await some.take(both), await some.take(both)
 

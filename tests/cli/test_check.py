@@ -7,7 +7,10 @@ def test_a_sound_project_is_fine(project):
     result = project().bff("check")
 
     assert result.code == 0
-    assert result.out == ("All is well: 1 upstream policy, 2 fields that call a service, 1 operation file.\n")
+    assert result.out == (
+        "All is well: 1 upstream policy, 2 fields that call a service, 1 operation file; "
+        "no caller is limited, for there is no folder clients.\n"
+    )
 
 
 def test_findings_are_printed_one_a_line_with_place_and_fix(project, app):
