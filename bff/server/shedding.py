@@ -87,8 +87,10 @@ class Shedding:
 
         An operation whose name says nothing has the class of its *client*.
         """
-        other = Priority.DEFAULT if client is None else client
-        return min((self._names.get(name, other) if name else other for name in names), default=other)
+        known, other = self._names, Priority.DEFAULT if client is None else client
+        if not known:
+            return other
+        return min([known.get(name or "", other) for name in names], default=other)
 
     def judge(self, priority: Priority, in_flight: int, lag: float) -> Reason | None:
         """Return why a request of *priority* is refused, None when it is let in.
@@ -155,12 +157,12 @@ class Door:
         Raises:
             Refusal: There is no room for its class.
         """
-        requests = request if isinstance(request, list) else [request]
+        requests = request if isinstance(request, list) else (request,)
         client = None
         if self._client_class is not None and headers is not None:
             word = self._client_class(principal, headers)
             client = None if word is None else Priority[word.upper()]
-        priority = self._shedding.of((one.operation_name for one in requests), client)
+        priority = self._shedding.of([one.operation_name for one in requests], client)
         self._admit(priority, in_flight, request_id, unread=False)
 
     def _admit(self, priority: Priority, in_flight: int, request_id: str, *, unread: bool) -> None:
