@@ -18,6 +18,7 @@ from bff.admission.local import LocalLimiter
 from bff.admission.refusals import Refusals
 from bff.admission.shared import Scripts, SharedLimiter
 from bff.admission.usage import Usage
+from bff.admission.window_storage import ProcessStorage, ScriptStorage
 from bff.admission.windows import WindowLimiter
 from bff.clock import Clock
 from bff.events import Notify
@@ -128,9 +129,9 @@ def open_admission(
 def _limiter(store: Scripts | None, clock: Clock, notify: Notify, share: int, *, windows: bool) -> Limiter:
     if store is None:
         local = LocalLimiter(clock, counted="process" if share == 1 else "share")
-        return WindowLimiter(local, None) if windows else local
+        return WindowLimiter(local, ProcessStorage(clock)) if windows else local
     shared = SharedLimiter(store, LocalLimiter(clock, counted="share"), notify)
-    return WindowLimiter(shared, store, shared.alone) if windows else shared
+    return WindowLimiter(shared, ScriptStorage(store), shared.alone) if windows else shared
 
 
 def _has_windows(defaults: ClientDefaults, clients: Iterable[ClientPolicy]) -> bool:

@@ -35,6 +35,7 @@ def check(
         *check_operations.operations(graphql_schema, documents),
         *check_operations.lonely_variables(operations_directory),
         *check_operations.named_deadlines(reading.policies, documents),
+        *check_operations.named_limits(reading.policies, documents),
     ]
     looked_at = (
         f"{findings.counted(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "

@@ -8,6 +8,7 @@ import pytest
 from bff.admission.buckets import Bucket, Charge
 from bff.admission.local import LocalLimiter
 from bff.admission.shared import SharedLimiter
+from bff.admission.window_storage import ProcessStorage, ScriptStorage
 from bff.admission.windows import WindowLimiter
 from bff.clock import SystemClock
 from bff.policy.clients import Limit
@@ -25,14 +26,12 @@ def charge(algorithm, key, cost=1, rate="10 per hour", **more):
 async def limiter(request, shared_redis, open_store):
     """In this process, and in Redis."""
     if request.param == "process":
-        limiter = WindowLimiter(LocalLimiter(SystemClock()), None)
-        yield limiter
-        await asyncio.sleep(0)  # the library expires in a task of its own
+        yield WindowLimiter(LocalLimiter(SystemClock()), ProcessStorage(SystemClock()))
         return
     shared_redis.command("FLUSHALL")
     store = open_store(shared_redis.url)
     shared = SharedLimiter(store, LocalLimiter(SystemClock(), counted="share"), [].append)
-    yield WindowLimiter(shared, store, shared.alone)
+    yield WindowLimiter(shared, ScriptStorage(store), shared.alone)
 
 
 async def taken(limiter, *charges):
@@ -110,7 +109,7 @@ async def test_a_window_that_only_measures_refuses_nobody(limiter, kind):
 async def test_rl18_without_redis_a_window_is_counted_in_the_process(redis_server, open_store, kind):
     store = open_store(redis_server.url)
     shared = SharedLimiter(store, LocalLimiter(SystemClock(), counted="share"), [].append)
-    limiter = WindowLimiter(shared, store, shared.alone)
+    limiter = WindowLimiter(shared, ScriptStorage(store), shared.alone)
     redis_server.stop()
 
     decisions = [await taken(limiter, charge(kind, "away")) for _ in range(3)]
@@ -124,3 +123,56 @@ async def test_parallel_requests_get_no_more_than_the_window(limiter, kind):
     decisions = await asyncio.gather(*(taken(limiter, charge(kind, f"parallel {kind}")) for _ in range(50)))
 
     assert sum(decision.refused is None for decision in decisions) <= 10
+
+
+async def test_a_fixed_window_ends_with_its_time(clock):
+    limiter = WindowLimiter(LocalLimiter(clock), ProcessStorage(clock))
+    full = [await taken(limiter, charge("fixed_window", "k")) for _ in range(11)]
+
+    await clock.advance(3599)
+    early = await taken(limiter, charge("fixed_window", "k"))
+    await clock.advance(1)
+    late = await taken(limiter, charge("fixed_window", "k"))
+
+    assert (full[-1].refused, early.refused, late.refused) == (0, 0, None)
+    assert late.states[0].remaining == 9
+
+
+@pytest.mark.parametrize(("later", "free"), [(3599, 0), (3600, 0), (3960, 1), (5400, 5), (7200, 10)])
+async def test_a_sliding_window_frees_what_was_used_bit_by_bit(clock, later, free):
+    limiter = WindowLimiter(LocalLimiter(clock), ProcessStorage(clock))
+    for _ in range(10):
+        await taken(limiter, charge("sliding_window", "k"))
+
+    await clock.advance(later)
+    decisions = [await taken(limiter, charge("sliding_window", "k")) for _ in range(12)]
+
+    assert sum(decision.refused is None for decision in decisions) == free
+
+
+async def test_windows_in_a_process_are_bounded(clock):
+    """The library's own storage looks at all of them with each request."""
+    storage = ProcessStorage(clock, max_keys=50)
+    limiter = WindowLimiter(LocalLimiter(clock), storage)
+
+    for number in range(200):
+        await taken(limiter, charge("fixed_window", f"k{number}"))
+
+    assert len(storage) == 50
+
+
+async def test_windows_can_be_looked_at_and_forgotten(shared_redis, open_store, clock):
+    """The library's storages have these; whoever debugs a limit uses them."""
+    shared_redis.command("FLUSHALL")
+    for storage in (ProcessStorage(clock), ScriptStorage(open_store(shared_redis.url))):
+        await storage.incr("{v1}a", 60, 3)
+        await storage.acquire_sliding_window_entry("{v1}b", 10, 60, 4)
+        assert await storage.check()
+        assert await storage.get("{v1}a") == 3
+        assert (await storage.get_sliding_window("{v1}b", 60))[2] == 4
+
+        await storage.clear("{v1}a")
+        await storage.clear_sliding_window("{v1}b", 60)
+
+        assert await storage.get("{v1}a") == 0
+        assert (await storage.get_sliding_window("{v1}b", 60))[2] == 0

@@ -138,6 +138,17 @@ def test_a_deadline_for_an_operation_that_nobody_sends_is_a_warning(project):
     assert result.json["findings"][0]["fix"] == "write Dish"
 
 
+def test_a_limit_for_an_operation_that_nobody_sends_is_a_warning(project):
+    limits = "limits:\n  operations:\n    Dsh: {rate: 3 per minute}\n"
+    files = {"policies/clients/default.yaml": limits, "policies/clients/ios.yaml": "match: {clients: [ios]}\n"}
+
+    result = project(files).bff("check", "--format", "json")
+
+    assert result.code == 1
+    assert result.findings == [("warning", "unknown-operation", "policies/clients/default.yaml:3:5")]
+    assert result.json["findings"][0]["fix"] == "write Dish"
+
+
 def test_notes_alone_do_not_fail(project, app):
     """Taste must not stop a deployment."""
     sound = project(
