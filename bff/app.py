@@ -18,6 +18,9 @@ from opentelemetry import trace
 from opentelemetry.trace import ProxyTracerProvider
 
 import bff.web
+from bff.admission.admin import router as client_routes
+from bff.admission.assemble import open_admission
+from bff.admission.usage import Usage
 from bff.auth.assemble import Authentication, open_auth
 from bff.auth.session.assemble import LoginParts, open_login
 from bff.auth.session.identify import Verify
@@ -27,7 +30,7 @@ from bff.errors import ErrorDesk
 from bff.events import Notify
 from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine, no_span
-from bff.execution.strawberry_schema import run_of
+from bff.execution.strawberry_schema import graphql_schema_of, run_of
 from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
@@ -77,7 +80,8 @@ def build(settings: Settings) -> Service:
     new_id = new_ids(rng)
     logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
     logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
-    notify = fan_out(logs, record_on_span)
+    usage = Usage()
+    notify = fan_out(logs, record_on_span, usage)
     tracing = open_tracing(os.environ)
 
     def transport(limits: Limits) -> Transport:
@@ -121,6 +125,10 @@ def build(settings: Settings) -> Service:
     # With nobody listening even an empty span costs a tenth of a small request.
     listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
     spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
+    counters = counter_store(settings, policies, clock=clock, notify=notify)
+    gate = open_admission(
+        policies, store=counters, workers=settings.workers, clock=clock, rng=rng, notify=notify, usage=usage
+    )
     runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
     engine = Engine(
         schema,
@@ -131,6 +139,7 @@ def build(settings: Settings) -> Service:
         notify=notify,
         span=spans,
         run=runs(schema, hide_suggestions=operations.introspection == "deny"),
+        observe=gate.observe(graphql_schema_of(schema)),
     )
     lifecycle = Lifecycle(clock)
     checks: dict[str, Check] = {"issuers": auth.health} if auth is not None else {}
@@ -142,8 +151,10 @@ def build(settings: Settings) -> Service:
         new_request_id=new_id,
         graphiql=graphiql_of(settings, operations, login=login is not None),
         path=GRAPHQL,
-        door=Door(Shedding(operations, rng), lifecycle.lag, notify),
         authenticator=auth.authenticator if auth is not None else None,
+        hosts=gate.hosts,
+        door=Door(Shedding(operations, rng), lifecycle.lag, notify, client_class=gate.client_class),
+        admission=gate.admission,
         notify=notify,
     )
 
@@ -162,14 +173,21 @@ def build(settings: Settings) -> Service:
             await login.close()
         await entries.close()
         await store.close()
+        await gate.close()
+        if counters is not None:
+            await counters.close()
         if tracing is not None:
             tracing.shutdown()
 
+    routes = [login.routes] if login is not None else []
     return Service(
-        app=Front(
-            endpoint, instrumented(tracing, *([login.routes] if login is not None else []), lifespan=lifespan)
+        app=gate.around(Front(endpoint, instrumented(tracing, *routes, lifespan=lifespan)), path=GRAPHQL),
+        admin=admin_app(
+            Health(lifecycle, clock=clock, checks=checks),
+            tracing,
+            cache_routes(entries, store),
+            client_routes(usage),
         ),
-        admin=admin_app(Health(lifecycle, clock=clock, checks=checks), tracing, cache_routes(entries, store)),
         lifecycle=lifecycle,
         notify=notify,
     )
@@ -261,6 +279,20 @@ def shared_store(
         policy,
         prefix=f"bff:{policy.namespace}:{FORMAT}:{use}:",
         use=use,
+        clock=clock,
+        notify=notify,
+    )
+
+
+def counter_store(settings: Settings, policies: PolicySet, *, clock: Clock, notify: Notify) -> RedisStore | None:
+    """Return the store for counting alone, with bounds of its own (RL-19); None where each process counts."""
+    if settings.redis_url is None or policies.client_defaults is None:
+        return None
+    return RedisStore(
+        Address.parse(settings.redis_url.get_secret_value()),
+        policies.store.for_limits(),
+        prefix=f"bff:{policies.store.namespace}:",
+        use="ratelimit",
         clock=clock,
         notify=notify,
     )

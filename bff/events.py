@@ -354,6 +354,41 @@ class AuthenticationRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LimiterDegraded(Event):
+    """Limits are counted in each process instead of in the store (RL-18), or together again."""
+
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LimitExceeded(Event):
+    """A request did not fit a limit; it went through all the same where that is only measured.
+
+    Attributes:
+        request_id: The request.
+        policy: Whose limit: the name of a client's file, or `default`.
+        limit: Which limit.
+        enforced: Whether the request was refused.
+        counted: Where that was decided.
+    """
+
+    request_id: str
+    policy: str
+    limit: str
+    enforced: bool
+    counted: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRefused(Event):
+    """A request was refused because of its address or its app's version."""
+
+    request_id: str
+    reason: Literal["address", "version"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysFetched(Event):
     """An issuer's public keys were fetched: so many can be used, so many are new, so many are gone (JK-2)."""
 
@@ -399,3 +434,13 @@ class ApiKeysRead(Event):
 
     keys: int
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeprecatedFieldsUsed(Event):
+    """An operation asked for what the schema calls deprecated; coordinates such as `Dish.price`."""
+
+    request_id: str
+    client: str
+    version: str
+    fields: tuple[str, ...]

@@ -46,10 +46,13 @@ def check(
         *check_operations.operations(graphql_schema, documents),
         *check_operations.lonely_variables(operations_directory),
         *check_operations.named_deadlines(reading.policies, documents),
+        *check_operations.named_limits(reading.policies, documents),
     ]
     looked_at = (
         f"{findings.counted(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "
         f"{findings.counted(len(fields), 'field that calls', 'fields that call')} a service, "
         f"{findings.counted(len(documents), 'operation file')}"
     )
+    if reading.policies is not None and reading.policies.client_defaults is None:
+        looked_at += "; no caller is limited, for there is no folder clients"
     raise typer.Exit(findings.report(found, output, fine=looked_at))

@@ -100,6 +100,23 @@ def named_deadlines(policies: PolicySet | None, documents: Sequence[Document]) -
         yield Finding("warning", "unknown-operation", at.file, at.line, at.column, message, fix)
 
 
+def named_limits(policies: PolicySet | None, documents: Sequence[Document]) -> Iterator[Finding]:
+    """Find limits in `clients/*.yaml` for operations that no file has."""
+    names = sorted({node.name.value for document in documents for node in document.operations if node.name})
+    if policies is None or not names:
+        return
+    for file, document in policies.documents.items():
+        stated = document.find(("limits", "operations")) if file.startswith("clients/") else None
+        for name, entry in stated.value.items() if stated and isinstance(stated.value, dict) else ():
+            at = entry.key_at or entry.at
+            if name in names or not at.file.endswith(f"{file}.yaml"):
+                continue
+            close = difflib.get_close_matches(name, names, n=1)
+            fix = f"write {close[0]}" if close else "remove it, or add the operation"
+            message = f"no operation is called {name!r}, so this limit is never used"
+            yield Finding("warning", "unknown-operation", at.file, at.line, at.column, message, fix)
+
+
 def _read_document(path: Path) -> Document:
     variables = path.with_suffix(".variables.json")
     try:

@@ -30,7 +30,8 @@ def check(policies: PoliciesOption = None, output: FormatOption = Format.HUMAN) 
 @app.command("show", epilog=example("bff policies show catalog --endpoint dishes"))
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="An upstream, or `auth`, `operations`, `defaults`, `store`.")
+        str,
+        typer.Argument(metavar="NAME", help="An upstream, `clients/NAME`, `auth`, `network`, `operations`, ..."),
     ],
     endpoint: Annotated[
         str | None,
@@ -83,7 +84,7 @@ def _show_chain(policies: "PolicySet", upstream: str, endpoint: str, output: For
 def schema(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="auth, operations, defaults, upstream or store; all when left out."),
+        typer.Argument(metavar="[KIND]", help="operations, defaults, upstream, client, ...; all when left out."),
     ] = None,
     write: Annotated[
         Path | None,
@@ -128,12 +129,12 @@ def _load(folder: Path) -> "PolicySet":
         raise Unusable(f"the policies cannot be used:\n{error}") from error
 
 
+def _clients(policies: "PolicySet") -> list[str]:
+    return [f"clients/{name}" for name in ("default", *sorted(policies.clients))]
+
+
 def _no_such_policy(name: str, policies: "PolicySet") -> str:
-    upstreams = sorted(policies.upstreams)
-    first = (
-        ["operations", "defaults", "store"]
-        if policies.auth is None
-        else ["auth", "operations", "defaults", "store"]
-    )
-    known = ", ".join([*first, *upstreams])
+    first = ["auth"] if policies.auth is not None else []
+    single = ["operations", "defaults", "store", "network"]
+    known = ", ".join([*first, *single, *sorted(policies.upstreams), *_clients(policies)])
     return f"there is no policy {name!r}; there are {known}"

@@ -39,6 +39,9 @@ PATIENCE = 0.25
 Span = Callable[[Operation], AbstractContextManager[Any]]
 """Opens the span of an operation."""
 
+Observe = Callable[[Document, str | None, Ingress], None]
+"""Looks at an operation of a document, by its name, before it runs."""
+
 
 def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG001 - the shape of `Span`
     """Trace nothing."""
@@ -67,6 +70,7 @@ class Engine:
         notify: Receives one `OperationFinished` for each operation that was executed.
         span: Opens the span of an operation.
         run: Runs operations; compiled when absent.
+        observe: Looks at each operation that will run, and never fails; None where nobody does.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -83,6 +87,7 @@ class Engine:
         notify: Notify,
         span: Span = no_span,
         run: Run | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -98,6 +103,7 @@ class Engine:
         self._access = Access(graphql_schema_of(schema), wall=clock.wall, kept=policy.document_cache)
         self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
+        self._observe = observe
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
         """Return the answer to *request*: whole, partial, or why it is refused.
@@ -150,6 +156,8 @@ class Engine:
         name = node.name.value if node.name else None
         deadline = self._deadline(name, ingress)
         _in_time(deadline)
+        if self._observe is not None:
+            self._observe(document, name, ingress)
         operation = Operation(
             ingress.request_id,
             deadline,

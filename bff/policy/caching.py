@@ -125,6 +125,16 @@ class Fallback(FallbackRules):
     """What a field gets when its service fails (PD-13)."""
 
 
+class LimitStore(Policy):
+    """How the store is reached where it counts limits: a request waits for it (RL-19)."""
+
+    connect_timeout: Timeout = timedelta(milliseconds=100)
+    """Connecting to Redis."""
+
+    command_timeout: Timeout = timedelta(milliseconds=20)
+    """One Redis command, and the wait for a connection; after it each process counts for itself."""
+
+
 class StorePolicy(Policy):
     """How what replicas share is reached, and how much one process keeps: `policies/store.yaml`.
 
@@ -169,6 +179,15 @@ class StorePolicy(Policy):
 
     lease_max: Timeout = timedelta(seconds=5)
     """Longest time for which one replica fetches an answer while the others wait for it (CA-13)."""
+
+    ratelimit: LimitStore = LimitStore()
+    """What is different where limits are counted."""
+
+    def for_limits(self) -> "StorePolicy":
+        """Return the policy of the store that counts limits."""
+        own = self.ratelimit
+        times = {"connect_timeout": own.connect_timeout, "command_timeout": own.command_timeout}
+        return self.model_copy(update={**times, "pool_wait": own.command_timeout})
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse limits in the wrong order."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bff.policy.clients import ClientDefaults
 from bff.policy.document import Located, Mark, Path, key_text
 from bff.policy.load import PolicySet
+from bff.policy.network import NetworkPolicy
 from bff.policy.render import entry_in, field_as_yaml, model_in
 from bff.policy.resilience import Part
 
@@ -37,8 +39,8 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
 
     Args:
         policies: Where to look.
-        name: `auth`, `operations`, `defaults`, `store`, or the name of an upstream, which may be written
-            `upstreams/NAME`.
+        name: `auth`, `operations`, `defaults`, `store`, `network`, `clients/NAME`, or the name of an upstream,
+            which may be written `upstreams/NAME`.
 
     Raises:
         KeyError: There is no such policy.
@@ -55,6 +57,13 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
         model, document = policies.store, policies.documents.get(name)
     elif name == "auth" and policies.auth is not None:
         model, document = policies.auth, policies.documents.get(name)
+    elif name == "network":
+        model, document = policies.network or NetworkPolicy(), policies.documents.get(name)
+    elif name == "clients/default":
+        model, document = policies.client_defaults or ClientDefaults(), policies.documents.get(name)
+    elif name.removeprefix("clients/") in policies.clients:
+        client = name.removeprefix("clients/")
+        model, document = policies.clients[client], policies.documents.get(f"clients/{client}")
     else:
         raise KeyError(name)
     return list(_values(model, model.model_dump(mode="json"), document or Located({}, Mark("")), ()))

@@ -10,7 +10,9 @@ from pydantic_core import core_schema
 
 from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
+from bff.policy.clients import ClientDefaults, ClientPolicy
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
+from bff.policy.network import NetworkPolicy
 from bff.policy.units import Bytes, format_duration, format_size
 
 KINDS: dict[str, type[BaseModel]] = {
@@ -19,8 +21,11 @@ KINDS: dict[str, type[BaseModel]] = {
     "defaults": UpstreamDefaults,
     "upstream": UpstreamPolicy,
     "store": StorePolicy,
+    "network": NetworkPolicy,
+    "clients": ClientDefaults,
+    "client": ClientPolicy,
 }
-"""The kinds of policy files; `upstream` is `upstreams/NAME.yaml`, the others have the file of their name."""
+"""The kinds of policy files; `bff.policy.reference.FILES` says where each is."""
 
 
 class _Generator(GenerateJsonSchema):

@@ -148,9 +148,11 @@ class GraphQLEndpoint:
         try:
             arrival = self._arrival(exchange)
             await self._knock(arrival)
-            request = await self._take(exchange)
+            request, settled = await self._take(exchange)
             deadline = self._in_time(allotment, request_id)
             principal = await self._identify(arrival, exchange, deadline)
+            if not settled:
+                self._judge(exchange, request, principal)
             entry = await self._enter(arrival, principal, request)
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
@@ -213,17 +215,29 @@ class GraphQLEndpoint:
         entry = self._admission.enter(arrival, principal, request)
         return await entry if isawaitable(entry) else entry
 
-    async def _take(self, exchange: Exchange) -> Request:
-        """Return what the client asks, unless there is too much to do."""
+    async def _take(self, exchange: Exchange) -> tuple[Request, bool]:
+        """Return what the client asks, unless there is too much to do; and whether that has been settled."""
         door, in_flight, request_id = self._door, self._lifecycle.in_flight, exchange.request_id
         if door is None:
-            return await self._intake.take(exchange)
+            return await self._intake.take(exchange), True
         unread = exchange.scope["method"] == "POST"
         known = door.before_body(exchange.headers, len(in_flight), request_id, unread=unread)
         request = await self._intake.take(exchange)
-        if known is None:
-            door.after_body(request, len(in_flight), request_id)
-        return request
+        if known is not None or door.asks_who:
+            return request, known is not None
+        door.after_body(request, len(in_flight), request_id)
+        return request, True
+
+    def _judge(self, exchange: Exchange, request: Request, principal: Principal) -> None:
+        """Refuse the request if there is too much to do for its client."""
+        assert self._door is not None
+        self._door.after_body(
+            request,
+            len(self._lifecycle.in_flight),
+            exchange.request_id,
+            principal=principal,
+            headers=exchange.headers,
+        )
 
     def _in_time(self, allotment: Allotment, request_id: str) -> Deadline:
         deadline = self._deadlines.enforce(allotment, request_id)
@@ -290,7 +304,7 @@ class GraphQLEndpoint:
 
     async def _refuse(self, refusal: Refusal, ingress: Ingress, negotiated: Negotiated) -> Reply:
         wait = refusal.retry_after
-        extensions = {} if wait is None else {"retryAfterMs": wait * 1000}
+        extensions = {**({} if wait is None else {"retryAfterMs": wait * 1000}), **refusal.extensions}
         answer = self._engine.refuse(refusal.code, refusal.message, ingress, detail=refusal.detail, **extensions)
         status = refusal.statuses.of(self._mode)
         pieces = await encode(answer.body)

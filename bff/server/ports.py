@@ -85,8 +85,8 @@ class Admission(Protocol):
 
     def enter(
         self, arrival: Arrival, principal: Principal, request: GraphQLRequest | list[GraphQLRequest]
-    ) -> Entry | Awaitable[Entry]:
-        """Let a request in.
+    ) -> Entry | None | Awaitable[Entry]:
+        """Let a request in; None where nothing is counted.
 
         Raises:
             Refusal: Too often, too many at once, too old a client.

@@ -6,11 +6,13 @@ says so by `StoreUnavailable`; it never decides what that means.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from hashlib import sha1
 from secrets import token_hex
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from bff.clock import Clock
 from bff.events import Notify, StoreFailed
@@ -179,6 +181,22 @@ class RedisStore:
         """Give the lease back, if it is still the one of *token*."""
         await self._do(lambda client: client.eval(_RELEASE, 1, self._prefix + key, token))
 
+    async def evaluate(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Return what the Lua *script* returns; Redis is sent its text only where it does not know it yet.
+
+        All *keys* must lie on one node: write the part that decides where in braces.
+        """
+        names = [self._prefix + key for key in keys]
+        digest = _digest(script)
+
+        async def run(client: Client) -> Any:
+            try:
+                return await client.evalsha(digest, len(names), *names, *args)
+            except NoScriptError:
+                return await client.eval(script, len(names), *names, *args)
+
+        return await self._do(run)
+
     async def generations(self, tags: Sequence[str]) -> list[int]:
         """Return the generation of each of *tags*; 0 for one that was never forgotten."""
         return [int(value) if value else 0 for value in await self.get([f"tag:{tag}" for tag in tags])]
@@ -231,3 +249,8 @@ class RedisStore:
         if self._late:
             await asyncio.wait(self._late)
         await self._client.aclose()
+
+
+@lru_cache(maxsize=64)
+def _digest(script: str) -> str:
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()

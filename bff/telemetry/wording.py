@@ -22,6 +22,8 @@ from bff.events import (
     KeysFailed,
     KeysFetched,
     KeyUnknown,
+    LimiterDegraded,
+    LimitExceeded,
     LoginRefused,
     OperationFinished,
     OperationShared,
@@ -244,6 +246,23 @@ def _login(event: LoginRefused) -> Line:
     return logging.WARNING, {"event": "login", "step": event.step, "detail": event.detail}
 
 
+def _degraded(event: LimiterDegraded) -> Line:
+    level = logging.WARNING if event.degraded else logging.INFO
+    return level, {"event": "limiter", "to": "each process alone" if event.degraded else "together"}
+
+
+def _exceeded(event: LimitExceeded) -> Line:
+    """What was refused has a line of its own, under the id that the client read."""
+    return logging.DEBUG if event.enforced else logging.INFO, {
+        "event": "limit",
+        "request_id": event.request_id,
+        "policy": event.policy,
+        "limit": event.limit,
+        "enforced": event.enforced,
+        "counted": event.counted,
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
@@ -266,5 +285,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     KeyUnknown: _unknown_key,
     IntrospectionFailed: _introspection,
     ApiKeysRead: _api_keys,
+    LimiterDegraded: _degraded,
+    LimitExceeded: _exceeded,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, AuthenticationRefused, OperationFinished, OperationShared}

@@ -7,7 +7,10 @@ def test_a_sound_project_is_fine(project):
     result = project().bff("check")
 
     assert result.code == 0
-    assert result.out == ("All is well: 1 upstream policy, 2 fields that call a service, 1 operation file.\n")
+    assert result.out == (
+        "All is well: 1 upstream policy, 2 fields that call a service, 1 operation file; "
+        "no caller is limited, for there is no folder clients.\n"
+    )
 
 
 def test_findings_are_printed_one_a_line_with_place_and_fix(project, app):
@@ -132,6 +135,17 @@ def test_a_deadline_for_an_operation_that_nobody_sends_is_a_warning(project):
 
     assert result.code == 1
     assert result.findings == [("warning", "unknown-operation", "policies/operations.yaml:2:3")]
+    assert result.json["findings"][0]["fix"] == "write Dish"
+
+
+def test_a_limit_for_an_operation_that_nobody_sends_is_a_warning(project):
+    limits = "limits:\n  operations:\n    Dsh: {rate: 3 per minute}\n"
+    files = {"policies/clients/default.yaml": limits, "policies/clients/ios.yaml": "match: {clients: [ios]}\n"}
+
+    result = project(files).bff("check", "--format", "json")
+
+    assert result.code == 1
+    assert result.findings == [("warning", "unknown-operation", "policies/clients/default.yaml:3:5")]
     assert result.json["findings"][0]["fix"] == "write Dish"
 
 

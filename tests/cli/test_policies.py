@@ -5,6 +5,8 @@ import json
 import jsonschema
 import pytest
 
+from bff.policy.schema import KINDS
+
 
 def test_a_policy_is_shown_with_the_origin_of_every_value(project):
     sound = project({"policies/defaults.yaml": "timeouts:\n  attempt: 1s\n"})
@@ -92,9 +94,8 @@ def test_an_unknown_policy_is_refused_with_those_that_exist(project):
     result = project().bff("policies", "show", "catalogue")
 
     assert result.code == 2
-    assert (
-        result.err == "bff: there is no policy 'catalogue'; there are auth, operations, defaults, store, catalog\n"
-    )
+    names = "operations, defaults, store, network, catalog, clients/default"
+    assert result.err == f"bff: there is no policy 'catalogue'; there are {names}\n"
 
 
 def test_broken_policies_cannot_be_shown_and_say_why(project):
@@ -130,9 +131,7 @@ def test_all_schemas_are_written_where_policies_look_for_them(project):
     result = sound.bff("policies", "schema", "--write", "policies/schema")
 
     assert result.code == 0
-    assert result.out.split() == [
-        f"policies/schema/{kind}.json" for kind in ("auth", "operations", "defaults", "upstream", "store")
-    ]
+    assert result.out.split() == [f"policies/schema/{kind}.json" for kind in KINDS]
     printed = sound.bff("policies", "schema", "--format", "json").json
     written = json.loads((sound.directory / "policies/schema/upstream.json").read_text("utf-8"))
     assert printed["upstream"] == written
@@ -144,10 +143,7 @@ def test_an_unknown_kind_is_refused_with_those_that_exist(project):
 
     assert (result.code, result.err) == (
         2,
-        (
-            "bff: there is no kind of policy file 'routes'; "
-            "the kinds are auth, operations, defaults, upstream, store\n"
-        ),
+        f"bff: there is no kind of policy file 'auth'; the kinds are {', '.join(KINDS)}\n",
     )
 
 
