@@ -17,11 +17,14 @@ from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
+from bff.execution.cost.charge import Bill, Costs
+from bff.execution.cost.weights import WeightOf, one_each
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress
 from bff.execution.nulls import one_error_for_each_null
+from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
 
@@ -48,6 +51,8 @@ class _Accepted:
     document: Document
     node: OperationDefinitionNode
     operation: Operation
+    keepable: bool
+    bill: Bill | None
 
 
 class Engine:
@@ -62,6 +67,9 @@ class Engine:
         notify: Receives one `OperationFinished` for each operation that was executed.
         span: Opens the span of an operation.
         run: Runs operations; compiled when absent.
+        source: Finds the texts of documents; only those that requests bring when absent.
+        weight_of: What a call of an endpoint costs.
+        registered: How many registered documents are kept besides those that policy wants kept.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -78,6 +86,9 @@ class Engine:
         notify: Notify,
         span: Span = no_span,
         run: Run | None = None,
+        source: DocumentSource | None = None,
+        weight_of: WeightOf = one_each,
+        registered: int = 0,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -88,8 +99,13 @@ class Engine:
         self._hints = policy.introspection == "allow"
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema) or nothing_around
-        self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
-        self._fed = fed_fields(graphql_schema_of(schema))
+        executable = graphql_schema_of(schema)
+        self._source = source or TextSource()
+        self._costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
+        self.documents = Documents(
+            executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
+        )
+        self._fed = fed_fields(executable)
         self._unattended: set[asyncio.Task[Any]] = set()
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
@@ -131,7 +147,7 @@ class Engine:
 
     async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
         _in_time(ingress.deadline)
-        document = await self.documents.get(_text(request))
+        document, keepable = await self._document(request, ingress)
         node = document.operation(request.operation_name)
         kind: OperationKind = node.operation.value
         if ingress.safe_method and kind != "query":
@@ -150,7 +166,22 @@ class Engine:
             name=name,
             kind=kind,
         )
-        return _Accepted(request, document, node, operation)
+        bill = await self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
+        return _Accepted(request, document, node, operation, keepable, bill)
+
+    async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:
+        """Return the document that *request* means, and whether answers to it may be kept downstream."""
+        try:
+            sourced = self._source.find(request, ingress)
+            if not isinstance(sourced, Sourced):
+                sourced = await sourced
+            document = await self.documents.get(sourced.text, sourced.hash)
+        except Refused:
+            await self._costs.charge_refused(ingress)
+            raise
+        if sourced.learnable:
+            await self._source.learn(sourced)
+        return document, sourced.keepable
 
     def _deadline(self, name: str | None, ingress: Ingress) -> Deadline:
         given = ingress.deadline
@@ -182,6 +213,11 @@ class Engine:
                 body["errors"] = self._desk.execution(errors, operation)
             if operation.degraded:
                 body["extensions"] = {"degraded": degradations(operation.degraded)}
+            if accepted.bill is not None:
+                paths = [error.path or () for error in errors]
+                told = await accepted.bill.settle(outcome.data, paths, operation)
+                if told:
+                    body["extensions"] = body.get("extensions", {}) | told
             self._notify(
                 OperationFinished(
                     operation.request_id,
@@ -199,13 +235,19 @@ class Engine:
 
     def _keepable(self, accepted: _Accepted) -> bool:
         """Return whether it is known of every part how long it may be kept."""
-        return bool(accepted.operation.max_age) and is_known(accepted.document.node, accepted.node, self._fed)
+        return (
+            accepted.keepable
+            and bool(accepted.operation.max_age)
+            and is_known(accepted.document.node, accepted.node, self._fed)
+        )
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
         """Return the outcome, also where something other than a field failed, such as a schema extension."""
         try:
             return await self._outcome(accepted)
         except Refused:
+            if accepted.bill is not None:
+                await accepted.bill.void()
             raise
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -271,14 +313,6 @@ def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyn
         flight.stop()
 
     return asyncio.create_task(stop())
-
-
-def _text(request: GraphQLRequest) -> str:
-    if request.query is not None:
-        return request.query
-    if request.extensions and "persistedQuery" in request.extensions:
-        raise refused(Code.PERSISTED_QUERY_NOT_SUPPORTED, "Documents by hash are switched off: send the text.")
-    raise refused(Code.BAD_REQUEST, "The request has no query.")
 
 
 def _in_time(deadline: Deadline) -> None:

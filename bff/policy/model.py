@@ -13,6 +13,7 @@ from pydantic import Field
 from bff.policy.base import Count, Pause, Policy, Switch, Timeout
 from bff.policy.caching import Cache, Fallback
 from bff.policy.chain import Chain, EndpointPart, Group, NameOfPart, grouping_clashes
+from bff.policy.cost import CallCost, Cost
 from bff.policy.hosts import (
     AdaptiveConcurrency,
     Balance,
@@ -30,6 +31,7 @@ from bff.policy.names import Alias, FileReference, Header, OperationName, is_pla
 from bff.policy.problem import Clash
 from bff.policy.resilience import Breaker, Hedge, Retry, Timeouts
 from bff.policy.shedding import PriorityName, Shedding
+from bff.policy.trusted import TrustedDocuments
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
 
@@ -109,6 +111,9 @@ class UpstreamDefaults(Policy):
     fallback: Fallback = Fallback()
     """What a field gets when the service fails."""
 
+    cost: CallCost = CallCost()
+    """What a call costs the client whose operation makes it."""
+
     breaker: Breaker = Breaker()
     """When the service is left alone, and for how long."""
 
@@ -187,7 +192,16 @@ class UpstreamPolicy(UpstreamDefaults, Address):
 
     def chain(self, endpoint: str | None) -> Chain:
         """Return what is in force for *endpoint*; None for those that no group and no override names."""
-        chain = Chain("default", self.timeouts, self.retry, self.hedge, self.breaker, self.cache, self.fallback)
+        chain = Chain(
+            "default",
+            self.timeouts,
+            self.retry,
+            self.hedge,
+            self.breaker,
+            self.cache,
+            self.fallback,
+            self.cost,
+        )
         for name, group in self.groups.items():
             if endpoint in group.endpoints:
                 chain = chain.narrowed(group, name)
@@ -280,6 +294,12 @@ class OperationsPolicy(Policy):
 
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""
+
+    cost: Cost = Cost()
+    """What operations cost, and how much one of them may."""
+
+    documents: TrustedDocuments = TrustedDocuments()
+    """Documents that were registered before they are sent."""
 
     batching: Batching = Batching()
     """Several operations in one request."""
