@@ -5,8 +5,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -31,7 +30,7 @@ from bff.execution.limits import LimitExceeded, Measures, measure
 from bff.policy.model import OperationsPolicy
 
 THREAD_ABOVE = 16 * 1024
-"""Characters of text above which a document is worked on in a thread, so that it does not hold up the loop (F12)."""
+"""Characters above which a document is worked on in a thread, so that it does not hold up the loop (F12)."""
 
 _UNITS_PER_PAIR = 4
 """What comparing two fields costs at most in graphql-core's own count: names, arguments and types."""
@@ -67,7 +66,7 @@ class Document:
     node: DocumentNode
     operations: dict[str | None, OperationDefinitionNode]
     measures: Measures
-    costs: Mapping[str | None, OperationCost] = MappingProxyType({})
+    costs: Mapping[str | None, OperationCost] = field(default_factory=dict)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation that *name* means, or the only one when there is no name.
@@ -131,7 +130,7 @@ class Documents:
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
-        elif len(text) <= THREAD_ABOVE:
+        elif len(text) <= THREAD_ABOVE or len(text) > self._policy.limits.document:
             found = self._prepare(key, text)
             self._keep(key, found)
         else:
@@ -140,6 +139,10 @@ class Documents:
             raise Refused(found.code, found.errors)
         return found
 
+    def judge(self, text: str) -> Document | Refused:
+        """Return the document with this *text*, or why it cannot be run, at once and without keeping it."""
+        return self._prepare(_key(text), text)
+
     async def prepare(self, text: str) -> Document:
         """Return the document with this *text*, got ready in the thread however long that takes.
 
@@ -147,7 +150,9 @@ class Documents:
             Refused: It cannot be run.
         """
         key = _key(text)
-        found = self._kept.get(key) or await asyncio.shield(self._flights.get(key) or self._fly(key, text))
+        found = self._kept.get(key)
+        if found is None:
+            found = await asyncio.shield(self._flights.get(key) or self._fly(key, text))
         if isinstance(found, Refused):
             raise Refused(found.code, found.errors)
         return found
@@ -198,6 +203,8 @@ class Documents:
 
     def _document(self, key: str, text: str) -> Document:
         limits = self._policy.limits
+        if len(text) > limits.document or len(text.encode("utf-8", "surrogatepass")) > limits.document:
+            raise refused(Code.OPERATION_TOO_LARGE, str(LimitExceeded("document", limits.document)))
         node = self._parse(text)
         try:
             measures = measure(node, limits)

@@ -220,6 +220,9 @@ class DocumentLimits(Policy):
     body: Annotated[Size, Field(ge=1, le=64 * 1024**2)] = bytes_of("256KiB")
     """Bytes of the request body."""
 
+    document: Annotated[Size, Field(ge=1, le=64 * 1024**2)] = bytes_of("64KiB")
+    """Bytes of the document's text."""
+
     tokens: Annotated[Count, Field(ge=10)] = 1000
     """Lexical tokens of the document."""
 
@@ -234,6 +237,12 @@ class DocumentLimits(Policy):
 
     directives_per_field: Annotated[Count, Field(ge=0)] = 10
     """Directives on one place of the document."""
+
+    input_depth: Annotated[Count, Field(ge=1, le=64)] = 32
+    """Lists and objects within one another, in variables and in the document's own values."""
+
+    input_values: Annotated[Count, Field(ge=1)] = 5000
+    """Values in the variables, those in lists and objects counted one by one."""
 
     merge_pairs: Annotated[Count, Field(ge=100)] = 20_000
     """Pairs of fields that validation would have to compare; the work grows with the square of equal names."""

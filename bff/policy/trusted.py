@@ -29,7 +29,7 @@ class TrustedDocuments(Policy):
 
     mode: Literal["off", "log", "prefer", "only"] = "off"
     """`off` knows no registered documents; the others run them by id. A text that is not registered: `log` runs
-    it and tells the log, `prefer` also keeps its answers out of caches, `only` refuses it: DOCUMENT_NOT_ALLOWED."""
+    it and tells the log, `prefer` also keeps its answers out of caches, `only` refuses: DOCUMENT_NOT_ALLOWED."""
 
     adhoc_scopes: frozenset[Annotated[str, Field(min_length=1)]] = frozenset()
     """Whoever has one of these scopes may send any text, also under `only`."""

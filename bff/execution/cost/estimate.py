@@ -19,6 +19,8 @@ LOOKED_AT = 500
 """Positions that are looked at to find the most expensive ones."""
 
 _ROUNDING = 6
+_LARGEST_INT = 2**31 - 1
+"""Beyond it nothing is an `Int`, and the request is refused for that."""
 
 
 class ListTooLong(Exception):
@@ -168,6 +170,6 @@ def _number(term: Asked, variables: Variables, defaults: Variables) -> int | Non
     if term.variable not in variables and term.variable not in defaults:
         return term.default
     value = variables.get(term.variable, defaults.get(term.variable))
-    if type(value) is int:
-        return value
-    return int(value) if isinstance(value, float) and value.is_integer() else None
+    if type(value) in {int, float} and abs(value) <= _LARGEST_INT and value == int(value):
+        return int(value)
+    return None

@@ -17,11 +17,23 @@ from graphql import (
 
 from bff.execution.cost.directives import Cost, ListSize
 from bff.execution.resolver import METADATA_KEY, FieldResolver
+from bff.policy.cost import CallCost
 from bff.policy.cost import Cost as CostPolicy
+from bff.policy.model import UpstreamPolicy
 from bff.upstream.endpoint import Endpoint
 
 WeightOf = Callable[[Endpoint[Any]], float]
 """Tells what one call of an endpoint costs."""
+
+
+def weights_in(upstreams: Mapping[str, UpstreamPolicy]) -> WeightOf:
+    """Return the function that reads the weight of a call from the policies of *upstreams*."""
+
+    def weight_of(endpoint: Endpoint[Any]) -> float:
+        policy = upstreams.get(endpoint.upstream.name)
+        return (policy.chain(endpoint.name).cost if policy else CallCost()).weight
+
+    return weight_of
 
 
 def one_each(endpoint: Endpoint[Any]) -> float:  # noqa: ARG001 - the shape of `WeightOf`

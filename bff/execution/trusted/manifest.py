@@ -1,8 +1,8 @@
 """Manifests of documents, as Apollo, Relay and GraphQL Code Generator write them; and as `bff` keeps them.
 
-Apollo: `{"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "name", "type", "body"}]}`.
-Relay (`persisted_queries.json`) and Code Generator (`persisted-documents.json`): `{"ID": "TEXT"}`. Ours is Apollo's
-with `"client": {"name", "version"}` beside it.
+Apollo: `{"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "body", ...}]}`.
+Relay (`persisted_queries.json`) and Code Generator (`persisted-documents.json`): `{"ID": "TEXT"}`.
+Ours is Apollo's with `"client": {"name", "version"}` beside it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Gets registered documents ready beside the requests: parsed, validated, costed and compiled, a little at a time."""
+"""Gets registered documents ready beside the requests: parsed, validated, costed, compiled, a little at a time."""
 
 import asyncio
 from collections.abc import Callable
