@@ -1,6 +1,5 @@
 """How much a request may bring as variables: looked at only where its bytes could hold too much (PY-16)."""
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from bff.codes import Code
@@ -32,24 +31,26 @@ class Inputs:
         opened = _count(raw, b"{", b"%7B", b"%7b") + _count(raw, b"[", b"%5B", b"%5b")
         if opened > self._depth or opened + _count(raw, b",", b"%2C", b"%2c") > self._values:
             for one in request if isinstance(request, list) else (request,):
-                self._walk(one.variables)
+                if one.variables:
+                    self._walk(one.variables)
         return request
 
-    def _walk(self, variables: dict[str, Any] | None) -> None:
-        level: Iterable[Any] = (variables or {}).values()
-        values = depth = 0
-        while level:
-            containers = []
-            for value in level:
-                values += 1
-                if type(value) is dict or type(value) is list:
-                    containers.append(value)
+    def _walk(self, variables: dict[str, Any]) -> None:
+        level: list[Any] = [variables]
+        values = 0
+        for _ in range(self._depth + 1):
+            values += sum(map(len, level))
             if values > self._values:
                 raise _exceeded("input_values", self._values)
-            if containers and depth >= self._depth:
-                raise _exceeded("input_depth", self._depth)
-            depth += 1
-            level = [inner for one in containers for inner in (one.values() if type(one) is dict else one)]
+            level = [
+                inner
+                for one in level
+                for inner in (one.values() if type(one) is dict else one)
+                if type(inner) is dict or type(inner) is list
+            ]
+            if not level:
+                return
+        raise _exceeded("input_depth", self._depth)
 
 
 def _count(raw: bytes, *marks: bytes) -> int:
