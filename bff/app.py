@@ -96,7 +96,7 @@ def build(settings: Settings) -> Service:
     listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
     spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
     trust = Trust(operations.documents, policies_directory(settings), store=store, clock=clock, notify=notify)
-    hide, registered = operations.introspection == "deny", len(trust.registry)
+    hide, registered = operations.introspection == "deny", trust.prepared
     run = (
         compiled_run_of(schema, hide_suggestions=hide, registered=registered)
         if settings.executor == "compiled"

@@ -37,6 +37,10 @@ class TrustedDocuments(Policy):
     id_parameters: tuple[Literal["documentId", "id", "doc_id"], ...] = ("documentId",)
     """Request parameters that hold an id, the first one sent counts; `id` and `doc_id` are what Relay apps use."""
 
+    prepared: Annotated[Count, Field(ge=0, le=100_000)] = 5000
+    """Registered documents that each process compiles after its start, a little at a time, before they are asked
+    for; one takes about 0.15 MiB. The others work too: the first request for one compiles it."""
+
     apq: AutomaticDocuments = AutomaticDocuments()
     """Documents that clients register themselves."""
 

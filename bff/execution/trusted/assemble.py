@@ -33,6 +33,8 @@ class Trust:
     ) -> None:
         known = policies is not None and policy.mode != "off"
         self.registry = load(policies) if policies is not None and known else Registry()
+        self.prepared = min(len(self.registry), policy.prepared)
+        """How many documents are kept ready besides those that are kept anyway."""
         shared = store if store.shared else None
         self.source = TrustedSource(policy, self.registry, shared=shared, clock=clock, notify=notify)
         self._clock = clock
@@ -41,7 +43,9 @@ class Trust:
     def preparation(self, documents: Documents, run: Run) -> Preparation:
         """Return the work of getting them ready on *documents*, and compiled where *run* compiles."""
         warm: Callable[[Document], None] = getattr(run, "warm", _nothing)
-        return Preparation(self.registry, documents, warm, clock=self._clock, notify=self._notify)
+        return Preparation(
+            self.registry, documents, warm, most=self.prepared, clock=self._clock, notify=self._notify
+        )
 
 
 def _nothing(document: Document) -> None:

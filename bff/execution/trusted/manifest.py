@@ -164,7 +164,7 @@ class _Lines:
             at = self._text.find(written, self._at)
             if at >= 0:
                 self._line += self._text.count("\n", self._at, at)
-                self._at = at
+                self._at = at + len(written)
                 break
         return self._line
 

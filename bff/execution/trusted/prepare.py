@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import islice
 from typing import Literal, Protocol
 
 from bff.clock import Clock
@@ -34,6 +35,7 @@ class Preparation:
         registry: What is registered.
         shelf: Where documents get ready.
         warm: Compiles the operations of a document; runs in a thread.
+        most: So many documents at most.
         clock: Tells how long it takes.
         notify: Hears of progress, and of documents that cannot be used.
     """
@@ -44,6 +46,7 @@ class Preparation:
         shelf: Shelf,
         warm: Callable[[Document], None],
         *,
+        most: int,
         clock: Clock,
         notify: Notify,
     ) -> None:
@@ -53,7 +56,7 @@ class Preparation:
         self._clock = clock
         self._notify = notify
         self._task: asyncio.Task[None] | None = None
-        self.total = len(registry)
+        self.total = min(len(registry), most)
         self.done = 0
         self.failed = 0
 
@@ -75,7 +78,7 @@ class Preparation:
     async def run(self) -> None:
         """Get all of them ready."""
         began = self._clock.now()
-        for registered, known in self._registry.texts():
+        for registered, known in islice(self._registry.texts(), self.total):
             started = self._clock.now()
             try:
                 document = await self._shelf.prepare(known.text)
