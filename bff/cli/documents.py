@@ -112,13 +112,15 @@ def diff(
 
     Exit code 0 when both hold the same documents, 1 when not.
     """
+    from bff.cli.check_documents import completed  # noqa: PLC0415 - slow to import
     from bff.execution.trusted.compare import compare  # noqa: PLC0415 - slow to import
 
     if old is not None:
-        before: Sequence[Manifest] = [_read(old)]
+        given = _read(old)
+        before: Sequence[Manifest] = [completed(given, given.client, given.version)]
     else:
         before = [one for one in _registered(directory("policies", policies)) if client in {None, one.client}]
-    found = compare(before, _read(new))
+    found = compare(before, completed(_read(new), "", ""))
     if output is Format.JSON:
         say_json({kind: [each._asdict() for each in entries] for kind, entries in found._asdict().items()})
     else:
