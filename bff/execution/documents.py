@@ -113,6 +113,7 @@ class Documents:
         self._costs = costs
         self._room = policy.document_cache + registered
         self._kept: OrderedDict[str, Document | Refused] = OrderedDict()
+        self._by_text: dict[str, str] = {}
         self._flights: dict[str, asyncio.Future[Document | Refused]] = {}
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="documents")
 
@@ -126,7 +127,18 @@ class Documents:
             Refused: It does not parse, is over a limit, does not fit the schema, or took longer than
                 `validation_time` (it is kept when it is done, so that asking again may succeed).
         """
-        key = key or _key(text)
+        key = key or self._by_text.get(text)
+        found = self._kept.get(key) if key is not None else None
+        if found is None or key is None:
+            found = await self._find(text)
+        else:
+            self._kept.move_to_end(key)
+        if isinstance(found, Refused):
+            raise Refused(found.code, found.errors)
+        return found
+
+    async def _find(self, text: str) -> Document | Refused:
+        key = _key(text)
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
@@ -135,8 +147,10 @@ class Documents:
             self._keep(key, found)
         else:
             found = await self._wait(self._flights.get(key) or self._fly(key, text))
-        if isinstance(found, Refused):
-            raise Refused(found.code, found.errors)
+        if key in self._kept and len(text) <= THREAD_ABOVE:
+            if len(self._by_text) >= self._policy.document_cache:
+                self._by_text.clear()
+            self._by_text[text] = key
         return found
 
     def judge(self, text: str) -> Document | Refused:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.cost.charge import Bill, Costs
 from bff.execution.cost.weights import WeightOf, one_each
+from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
@@ -43,7 +44,7 @@ def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG0
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class _Accepted:
     """A request whose document was found good."""
 
@@ -106,6 +107,7 @@ class Engine:
             executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
         )
         self._fed = fed_fields(executable)
+        self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
@@ -118,9 +120,9 @@ class Engine:
         try:
             accepted = await self._accept(request, ingress)
             kind = accepted.operation.kind
-            if kind == "mutation":
-                return await self._attended(accepted)
-            return await self._answer(accepted)
+            if accepted.bill is None:
+                return await self._run_it(accepted)
+            return await self._settled(accepted, accepted.bill)
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
             return Answer({"errors": told}, refused=error.code, kind=kind)
@@ -189,6 +191,27 @@ class Engine:
         at = (given.clock.now() if ingress.arrived is None else ingress.arrived) + seconds
         return given if given.at <= at else Deadline(at, given.clock)
 
+    def _run_it(self, accepted: _Accepted) -> Awaitable[Answer]:
+        if accepted.operation.kind == "mutation":
+            return self._attended(accepted)
+        if self._crowd.takes(accepted.operation):
+            return self._shared(accepted)
+        return self._answer(accepted)
+
+    async def _settled(self, accepted: _Accepted, bill: Bill) -> Answer:
+        """Return the answer with what it cost this caller, who may share all else of it with others."""
+        try:
+            answer = await self._run_it(accepted)
+        except Refused:
+            await bill.void()
+            raise
+        paths = [error.get("path", ()) for error in answer.body.get("errors", ())]
+        told = await bill.settle(answer.body.get("data"), paths, accepted.operation)
+        if not told:
+            return answer
+        body = {**answer.body, "extensions": answer.body.get("extensions", {}) | told}
+        return replace(answer, body=body, pieces=None)
+
     async def _attended(self, accepted: _Accepted) -> Answer:
         """Run a mutation so that it survives a leaving client once it has reached a service."""
         task = asyncio.create_task(self._answer(accepted), name=f"mutation {accepted.operation.request_id}")
@@ -202,6 +225,10 @@ class Engine:
                 await asyncio.wait({task})
             raise
 
+    async def _shared(self, accepted: _Accepted) -> Answer:
+        document, operation = accepted.document.hash, accepted.operation
+        return await self._crowd.answer(accepted.request, document, operation, lambda: self._answer(accepted))
+
     async def _answer(self, accepted: _Accepted) -> Answer:
         operation = accepted.operation
         started = self._clock.now()
@@ -213,11 +240,6 @@ class Engine:
                 body["errors"] = self._desk.execution(errors, operation)
             if operation.degraded:
                 body["extensions"] = {"degraded": degradations(operation.degraded)}
-            if accepted.bill is not None:
-                paths = [error.path or () for error in errors]
-                told = await accepted.bill.settle(outcome.data, paths, operation)
-                if told:
-                    body["extensions"] = body.get("extensions", {}) | told
             self._notify(
                 OperationFinished(
                     operation.request_id,
@@ -246,8 +268,6 @@ class Engine:
         try:
             return await self._outcome(accepted)
         except Refused:
-            if accepted.bill is not None:
-                await accepted.bill.void()
             raise
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -275,7 +295,8 @@ class Engine:
             try:
                 result = self._run(job)
                 if isawaitable(result):
-                    return await _until(accepted.operation.deadline, result, flight)
+                    accepted.operation.waited = True
+                    return await _until(accepted.operation, result, flight)
                 return result
             finally:
                 for task in await flight.ended(self._clock, PATIENCE):
@@ -292,9 +313,9 @@ class Engine:
         task.add_done_callback(ended)
 
 
-async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight) -> Outcome:
-    """Return *result*, which is whole, or what is there of it when *deadline* passes."""
-    alarm = _set_alarm(deadline, flight)
+async def _until(operation: Operation, result: Awaitable[Outcome], flight: Flight) -> Outcome:
+    """Return *result*, which is whole, or what is there of it when the time of *operation* is up."""
+    alarm = _set_alarm(operation, flight)
     try:
         return await result
     finally:
@@ -303,16 +324,22 @@ async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight)
             await asyncio.wait({alarm})
 
 
-def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+def _set_alarm(operation: Operation, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+    deadline = operation.deadline
     seconds = max(0.0, deadline.remaining())
-    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
-        return asyncio.get_running_loop().call_later(seconds, flight.stop)
 
-    async def stop() -> None:
-        await deadline.clock.sleep(seconds)
+    def stop() -> None:
+        operation.expired = True
         flight.stop()
 
-    return asyncio.create_task(stop())
+    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
+        return asyncio.get_running_loop().call_later(seconds, stop)
+
+    async def sleep_and_stop() -> None:
+        await deadline.clock.sleep(seconds)
+        stop()
+
+    return asyncio.create_task(sleep_and_stop())
 
 
 def _in_time(deadline: Deadline) -> None:

@@ -20,6 +20,7 @@ from bff.events import (
     HostEjected,
     HostReturned,
     OperationFinished,
+    OperationShared,
     UntrustedDocument,
 )
 
@@ -93,6 +94,15 @@ def _operation(event: OperationFinished) -> Line:
         "ms": round(event.seconds * 1000, 3),
         "errors": event.errors,
         "degraded": event.degraded,
+    }
+
+
+def _shared(event: OperationShared) -> Line:
+    return logging.DEBUG, {
+        "event": "operation shared",
+        "request_id": event.request_id,
+        "name": event.name,
+        "executed": event.executed,
     }
 
 
@@ -191,6 +201,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
     OperationFinished: _operation,
+    OperationShared: _shared,
     BreakerChanged: _breaker,
     GateClosed: _gate,
     GateOpened: _gate,
@@ -202,4 +213,4 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     DocumentsPrepared: _prepared,
     DocumentUnusable: _unusable,
 }
-_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished}
+_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished, OperationShared}

@@ -22,6 +22,8 @@ MAX_VARIANTS = 32
 
 _RECHECK = 1.0
 """Seconds for which a generation is believed without asking again (CA-17)."""
+_AFTERMATH = 0.1
+"""Seconds after a failed command in which nobody is kept waiting for what only helps: leases and generations."""
 _SILENCE = 15.0
 _SILENT_TRUST = 2.0
 """After so many seconds without a word from others, own copies are trusted for so many only (CA-18)."""
@@ -60,6 +62,8 @@ class EntryCache:
         self._queue: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
         self._reads: dict[tuple[str, ...], asyncio.Task[list[bytes | None]]] = {}
+        self._releases: set[asyncio.Task[None]] = set()
+        self._failed_at = float("-inf")
         self.counts: dict[str, int] = dict.fromkeys(
             ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "store_errors", "refused"),
             0,
@@ -129,7 +133,7 @@ class EntryCache:
         try:
             values = await self._read(keys)
         except StoreUnavailable:
-            self.counts["store_errors"] += 1
+            self._note_failure()
             return {key: (slot.value, "local") for key, slot in doubtful.items() if slot is not None}
         now, wall = self._clock.now(), self._clock.wall()
         found: dict[str, tuple[Entry | VarySpec, Tier]] = {}
@@ -192,11 +196,11 @@ class EntryCache:
             return dict(zip(wanted, await self._store.generations(wanted), strict=True))
         now = self._clock.now()
         asked = [tag for tag in wanted if now - self._known.get(tag, (0, -_RECHECK * 2))[1] > _RECHECK]
-        if asked:
+        if asked and not self._has_just_failed():
             try:
                 told = await self._store.generations(asked)
             except StoreUnavailable:
-                self.counts["store_errors"] += 1
+                self._note_failure()
             else:
                 if len(self._known) > _KNOWN_TAGS:
                     self._known.clear()
@@ -252,7 +256,7 @@ class EntryCache:
             try:
                 await self._store.set({key: data for key, (data, _) in taken}, longest)
             except StoreUnavailable:
-                self.counts["store_errors"] += 1
+                self._note_failure()
                 self.counts["dropped_writes"] += len(taken)
 
     async def drop(self, keys: Sequence[str]) -> None:
@@ -264,7 +268,7 @@ class EntryCache:
             try:
                 await self._store.delete(keys)
             except StoreUnavailable:
-                self.counts["store_errors"] += 1
+                self._note_failure()
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Forget everything with one of *tags*, everywhere; where the store fails, at least here (CA-17)."""
@@ -272,7 +276,7 @@ class EntryCache:
         try:
             await self._store.forget(renewed)
         except StoreUnavailable:
-            self.counts["store_errors"] += 1
+            self._note_failure()
             lost = set(tags)
             for key, slot in self._local:
                 if isinstance(slot.value, Entry) and not lost.isdisjoint(slot.value.tags):
@@ -281,22 +285,34 @@ class EntryCache:
 
     async def acquire(self, key: str, ttl: float) -> str | None:
         """Take the lease on fetching *key*; None when another process has it, "" where nobody else is (CA-13)."""
-        if not self.shared:
+        if not self.shared or self._has_just_failed():
             return ""
         try:
             return await self._store.acquire(key + ":lease", ttl)
         except StoreUnavailable:
-            self.counts["store_errors"] += 1
+            self._note_failure()
             return ""
 
-    async def release(self, key: str, token: str) -> None:
-        """Give the lease back."""
-        if not token:
-            return
+    def release(self, key: str, token: str) -> None:
+        """Give the lease back as soon as what was fetched under it is written; nobody waits for that."""
+        if token:
+            task = asyncio.create_task(self._release(key, token), name="cache lease")
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+
+    async def _release(self, key: str, token: str) -> None:
+        await self.written()
         try:
             await self._store.release(key + ":lease", token)
         except StoreUnavailable:
-            self.counts["store_errors"] += 1
+            self._note_failure()
+
+    def _note_failure(self) -> None:
+        self.counts["store_errors"] += 1
+        self._failed_at = self._clock.now()
+
+    def _has_just_failed(self) -> bool:
+        return self._clock.now() - self._failed_at < _AFTERMATH
 
     async def written(self) -> None:
         """Wait until everything queued is written or dropped."""
@@ -331,7 +347,8 @@ class EntryCache:
 
     async def close(self) -> None:
         """End reading and writing; what is not written is lost, which a cache may do."""
-        tasks: list[asyncio.Task[Any]] = [*self._reads.values(), *([self._writer] if self._writer else [])]
+        writing = [self._writer] if self._writer else []
+        tasks: list[asyncio.Task[Any]] = [*self._reads.values(), *self._releases, *writing]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -84,8 +84,7 @@ class Fill:
         try:
             return await self._fetch(call, send, lookup)
         finally:
-            await self._entries.written()
-            await self._entries.release(name, token)
+            self._entries.release(name, token)
 
     async def _awaited(self, call: Call, lookup: Lookup) -> Response | None:
         now = self._clock.now()
