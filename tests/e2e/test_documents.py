@@ -83,7 +83,6 @@ def test_only_registered_documents_run(start_bff, policies):
     assert (other.status_code, other.json()["errors"][0]["extensions"]["code"]) == (403, "DOCUMENT_NOT_ALLOWED")
     assert relay.status_code == 422, "policy does not name that parameter"
 
-
     checks = bff.client.get(f"{bff.admin}/readyz").json()["checks"]
     assert checks["documents"] in {"ready", "degraded"}
 

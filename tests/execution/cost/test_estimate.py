@@ -102,7 +102,7 @@ def drawn(draw):
     return Drawn(draw)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(drawn())
 def test_written_in_as_variables_and_through_fragments_cost_the_same(market, operation):
     """Lesson 25: who moves a number into a variable, or fields into a fragment, pays no more and no less."""
