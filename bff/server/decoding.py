@@ -127,9 +127,12 @@ def _request(wire: _Wire, ids: Sequence[str]) -> GraphQLRequest:
     query, extensions = wire.query or None, wire.extensions or None
     identifier = None
     for name in ids:
-        identifier = identifier or getattr(wire, name) or None
-    if identifier is not None and type(identifier) is not str:
-        raise _unprocessable("The id of a document must be a string.")
+        value = getattr(wire, name)
+        if value is msgspec.UNSET or value is None or value == "":
+            continue
+        if type(value) is not str:
+            raise _unprocessable("The id of a document must be a string.")
+        identifier = identifier or value
     if query is None and extensions is None and identifier is None:
         raise _unprocessable("The request has no `query`.")
     return GraphQLRequest(query, wire.operationName or None, wire.variables or None, extensions, identifier)

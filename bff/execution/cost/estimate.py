@@ -126,19 +126,19 @@ class Estimate:
         return most_each, most_once
 
     def _items(self, field: Field, variables: Variables) -> int:
-        size = field.size
+        size = field.size or field.handed
         if size is None:
             return field.inner
         asked = _asked(size, variables, self._tree.defaults)
         if asked > self._longest:
             raise ListTooLong(asked, self._longest)
-        return asked * field.inner
+        return asked * field.inner if field.size is not None else field.inner
 
 
 def _depends(spot: Spot, open_numbers: set[int]) -> bool:
     return any(
         any(guard for guard in field.guards)
-        or (field.size is not None and any(isinstance(term, Asked) for term in field.size.terms))
+        or any(isinstance(term, Asked) for size in (field.size, field.handed) if size for term in size.terms)
         or (field.below is not None and field.below.number in open_numbers)
         for branch in spot.branches
         for field in branch.fields

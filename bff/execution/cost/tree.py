@@ -58,7 +58,8 @@ class Field:
         key: Under which it stands in the answer.
         guards: It is wanted when one of them holds.
         own: What it costs without what is below.
-        size: How many items its list has; None where it is no list, or a leaf nobody sized.
+        size: How many items its list has; None where it is no list.
+        handed: What it says about the lists of the object that it returns.
         inner: Items of lists in its list, for each item.
         below: What is wanted of each object; None for leaves.
     """
@@ -67,8 +68,13 @@ class Field:
     guards: tuple[Guard, ...]
     own: Own
     size: Size | None
+    handed: Size | None
     inner: int
     below: "Spot | None"
+
+    def identity(self) -> object:
+        """Return what is equal for fields that cost the same."""
+        return (self.key, self.guards, self.own, self.size, self.handed, self.inner, id(self.below))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +188,7 @@ class _Planter:
             if type_key is None:
                 type_key = _type_key(collected)
             weight = self._weights.of_type(one)
-            same = (weight, tuple((each.key, each.guards, each.own, each.size, id(each.below)) for each in fields))
+            same = (weight, tuple(field.identity() for field in fields))
             branches.setdefault(same, (set(), weight, fields))[0].add(one.name)
         made = tuple(Branch(frozenset(names), weight, fields) for names, weight, fields in branches.values())
         spot = Spot(len(self.spots), made, type_key)
@@ -207,7 +213,7 @@ class _Planter:
         below = self.spot(kind, selections, passed) if selections else None
         if below is None and own == Own() and (size is None or not size.terms):
             return None
-        return Field(key, guards, own, size, self._list_size ** max(0, levels - 1), below)
+        return Field(key, guards, own, size, passed, self._list_size ** max(0, levels - 1), below)
 
     def _sizes(
         self, definition: GraphQLField, node: FieldNode, levels: int, handed: Size | None

@@ -140,6 +140,8 @@ def test_a_variable_of_the_wrong_kind_does_not_break_the_estimate(market, value)
         ("query($n: Int!) { shops(first: $n) { name } }", {"n": 1001}),
         ("query($n: Int = 1001) { shops(first: $n) { name } }", {}),
         ("{ me { orders(first: 1001) { nodes { id } } } }", {}),
+        ("{ me { orders(first: 1001) { total } } }", {}),
+        ("query($n: Int!) { me { orders(first: $n) { total } } }", {"n": 1001}),
         ("{ me { tags(first: 1001) } }", {}),
         ("query($n: Int) { me { tags(first: $n) } }", {"n": 1001}),
     ],
