@@ -2,7 +2,7 @@
 
 What an application imports: `Upstream` to say what a service offers, `resolver` and `batched` to say where a field
 comes from, `field` and `serves` to put both into a Strawberry schema; `authenticated`, `requires_scopes`,
-`requires_policy` and `requires_auth` to say who may see or do what.
+`requires_policy` and `requires_auth` to say who may see or do what, `Cost` and `ListSize` to say what is dear.
 """
 
 from importlib import import_module
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bff.errors import PublicError
     from bff.execution.access.directives import authenticated, requires_auth, requires_policy, requires_scopes
     from bff.execution.access.policies import Asked, access_policy, with_policies
+    from bff.execution.cost.directives import Cost, ListSize
     from bff.execution.resolver import batched, field, resolver, serves
     from bff.upstream.declare import Upstream
     from bff.upstream.errors import UpstreamError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "Context",
+    "Cost",
+    "ListSize",
     "Principal",
     "PublicError",
     "Upstream",
@@ -40,6 +43,8 @@ _HOMES = {
     "Asked": "bff.execution.access.policies",
     "Context": "bff.context",
     "Principal": "bff.context",
+    "Cost": "bff.execution.cost.directives",
+    "ListSize": "bff.execution.cost.directives",
     "PublicError": "bff.errors",
     "Upstream": "bff.upstream.declare",
     "UpstreamError": "bff.upstream.errors",

@@ -29,8 +29,10 @@ from bff.context import Principal
 from bff.errors import ErrorDesk
 from bff.events import Notify
 from bff.execution.compiled import compiled_run_of
+from bff.execution.cost.weights import weights_in
 from bff.execution.engine import Engine, no_span
 from bff.execution.strawberry_schema import graphql_schema_of, run_of
+from bff.execution.trusted.assemble import Trust
 from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
@@ -129,7 +131,13 @@ def build(settings: Settings) -> Service:
     gate = open_admission(
         policies, store=counters, workers=settings.workers, clock=clock, rng=rng, notify=notify, usage=usage
     )
-    runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
+    trust = Trust(operations.documents, policies_directory(settings), store=store, clock=clock, notify=notify)
+    hide, registered = operations.introspection == "deny", trust.prepared
+    run = (
+        compiled_run_of(schema, hide_suggestions=hide, registered=registered)
+        if settings.executor == "compiled"
+        else run_of(schema, hide_suggestions=hide)
+    )
     engine = Engine(
         schema,
         upstreams,
@@ -138,11 +146,17 @@ def build(settings: Settings) -> Service:
         clock=clock,
         notify=notify,
         span=spans,
-        run=runs(schema, hide_suggestions=operations.introspection == "deny"),
         observe=gate.observe(graphql_schema_of(schema)),
+        run=run,
+        source=trust.source,
+        weight_of=weights_in(policies.upstreams),
+        registered=registered,
     )
+    preparation = trust.preparation(engine.documents, run)
     lifecycle = Lifecycle(clock)
-    checks: dict[str, Check] = {"issuers": auth.health} if auth is not None else {}
+    checks: dict[str, Check] = {"documents": preparation.check}
+    if auth is not None:
+        checks["issuers"] = auth.health
     endpoint = GraphQLEndpoint(
         engine,
         operations,
@@ -164,7 +178,9 @@ def build(settings: Settings) -> Service:
         if auth is not None:
             await auth.start()
         await upstreams.start()
+        preparation.start()
         yield
+        await preparation.close()
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
         if auth is not None:
@@ -214,8 +230,14 @@ def policies_of(settings: Settings) -> PolicySet:
     Raises:
         PolicyError: They are not valid.
     """
+    directory = policies_directory(settings)
+    return load(directory) if directory else PolicySet()
+
+
+def policies_directory(settings: Settings) -> Path | None:
+    """Return the folder of policies, None where *settings* name none and there is no `policies`."""
     directory = settings.policies or Path("policies")
-    return load(directory) if settings.policies or directory.is_dir() else PolicySet()
+    return directory if settings.policies or directory.is_dir() else None
 
 
 def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy:

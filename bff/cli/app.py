@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bff.cli import cache, check, demo, policies, schema, serve, token
+from bff.cli import cache, check, demo, documents, policies, schema, serve, token
 from bff.cli.output import UNUSABLE, Unusable, example, say
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -39,6 +39,7 @@ def build() -> typer.Typer:
     app.command("check", epilog=example(command))(check.check)
     app.add_typer(policies.app, name="policies")
     app.add_typer(cache.app, name="cache")
+    app.add_typer(documents.app, name="documents")
     app.add_typer(schema.app, name="schema")
     app.add_typer(token.app, name="token")
     return app

@@ -24,7 +24,6 @@ KNOWN_FILES = (
     "auth.yaml, operations.yaml, defaults.yaml, store.yaml, network.yaml, upstreams/NAME.yaml, clients/NAME.yaml"
 )
 """What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
-
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias", "credentials"), "policies/upstreams/NAME.yaml")
 _NOT_IN_CLIENT = dict.fromkeys(
@@ -41,6 +40,7 @@ _SINGLE_FILES = frozenset({"auth.yaml", "operations.yaml", "defaults.yaml", "sto
 _FOLDERS = frozenset({"upstreams", "clients"})
 _DEFAULT_CLIENT = "clients/default"
 _DRAIN_LIMIT_SECONDS = 30
+_OTHER_FOLDERS = frozenset({"schema", "documents"})
 
 P = TypeVar("P", bound=Policy)
 
@@ -184,7 +184,7 @@ class _Loader:
                 yield path.stem, path
             elif path.name in _FOLDERS and path.is_dir():
                 yield from self._files_in(path)
-            elif not (_is_ignored(path) or (path.name == "schema" and path.is_dir())):
+            elif not (_is_ignored(path) or (path.name in _OTHER_FOLDERS and path.is_dir())):
                 self._refuse_file(path)
 
     def _files_in(self, directory: Path) -> Iterator[tuple[str, Path]]:

@@ -11,6 +11,9 @@ from bff.events import (
     AttemptFinished,
     AuthenticationRefused,
     BreakerChanged,
+    CostExceeded,
+    DocumentsPrepared,
+    DocumentUnusable,
     ErrorTold,
     Event,
     GateClosed,
@@ -31,6 +34,7 @@ from bff.events import (
     SessionOpened,
     SessionRenewed,
     TokenFetched,
+    UntrustedDocument,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -263,6 +267,45 @@ def _exceeded(event: LimitExceeded) -> Line:
     }
 
 
+def _cost(event: CostExceeded) -> Line:
+    return logging.INFO if event.enforced else logging.WARNING, {
+        "event": "cost",
+        "request_id": event.request_id,
+        "name": event.name,
+        "requested": event.requested,
+        "allowed": event.allowed,
+        "refused": event.enforced,
+    }
+
+
+def _untrusted(event: UntrustedDocument) -> Line:
+    return logging.INFO, {
+        "event": "untrusted_document",
+        "request_id": event.request_id,
+        "hash": event.hash,
+        "refused": not event.allowed,
+    }
+
+
+def _prepared(event: DocumentsPrepared) -> Line:
+    return logging.WARNING if event.failed else logging.INFO, {
+        "event": "documents",
+        "done": event.done,
+        "total": event.total,
+        "failed": event.failed,
+        "ms": round(event.seconds * 1000),
+    }
+
+
+def _unusable(event: DocumentUnusable) -> Line:
+    return logging.WARNING, {
+        "event": "unusable_document",
+        "id": event.id,
+        "name": event.name,
+        "detail": event.detail,
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
@@ -287,5 +330,9 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ApiKeysRead: _api_keys,
     LimiterDegraded: _degraded,
     LimitExceeded: _exceeded,
+    CostExceeded: _cost,
+    UntrustedDocument: _untrusted,
+    DocumentsPrepared: _prepared,
+    DocumentUnusable: _unusable,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, AuthenticationRefused, OperationFinished, OperationShared}

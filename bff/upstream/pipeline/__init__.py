@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "breaker": ("breaker",),
     "bulkhead": ("bulkhead", "codel", "adaptive", "timeouts.queue"),
     "credentials": ("credentials",),
-    "attempt": ("timeouts.attempt", "forward"),
+    "attempt": ("timeouts.attempt", "forward", "cost"),
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
 }
 """Which policy keys a stage goes by: a key, or a section; the longest that fits a key decides."""
