@@ -128,8 +128,8 @@ class Entry:
     def report(self) -> Mapping[str, Any]:
         """Return `rateLimit` and `cost` where asked and disclosed, and `client` where its app grows old."""
         told: dict[str, Any] = {}
-        if self._detailed and self._disclosed and self._counted in TOLD:
-            told["rateLimit"] = members(self._known())
+        if self._detailed and self._disclosed and self._counted in TOLD and (limits := self._known()):
+            told["rateLimit"] = members(limits)
         if self._client:
             told["client"] = self._client
         if self._priced and (budget := self._budget()):

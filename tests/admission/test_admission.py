@@ -2,9 +2,11 @@
 
 from inspect import isawaitable
 
+import jsonschema
 import pytest
 
 from bff.codes import Code
+from bff.contract import error_schema
 from bff.events import ClientRefused, LimitExceeded
 from bff.server.refusal import Refusal
 
@@ -271,6 +273,30 @@ def test_the_same_figures_stand_in_extensions_where_asked(gate, arrival, user, a
     assert plain.report() == {}
     assert asked.report() == {"rateLimit": [figures | {"resetMs": 2000}]}
     assert refused.extensions == {"retryAfterMs": 1000, "rateLimit": [figures | {"resetMs": 1000}]}
+
+
+def test_what_is_told_holds_the_contract(gate, arrival, user, ask):
+    """`error-v1.schema.json` is what clients generate their types from."""
+    versions = {"recommended": "4.8", "minimum": "4.0", "store_url": "https://apps.example.com/shop"}
+    some = gate(limits={"user": {"rate": "60 per minute", "burst": 1}}, versions=versions).admission
+    asking = arrival(x_bff_ratelimit="1", x_client_version="4.1")
+
+    told = some.enter(asking, user(), ask()).report()
+    late = refusal(lambda: some.enter(asking, user(), ask()))
+    old = refusal(lambda: some.enter(arrival(x_client_version="3.0"), user(), ask()))
+
+    assert set(told) == {"rateLimit", "client"}
+    jsonschema.validate({"data": {}, "extensions": told}, error_schema())
+    for refused in (late, old):
+        extensions = {"code": refused.code, "retryable": refused.code.retryable, "errorId": "0" * 32}
+        error = {"message": refused.message, "extensions": extensions | refused.extensions}
+        jsonschema.validate({"errors": [error]}, error_schema())
+
+
+def test_where_nothing_is_limited_nothing_is_told(gate, arrival, user, ask):
+    some = gate(limits={"user": OFF}).admission
+
+    assert some.enter(arrival(x_bff_ratelimit="1"), user(), ask()).report() == {}
 
 
 async def test_limits_come_from_redis_where_there_is_one(gate, arrival, user, ask, shared_redis, open_store):

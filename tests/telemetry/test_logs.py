@@ -23,6 +23,8 @@ from bff.events import (
     KeysFailed,
     KeysFetched,
     KeyUnknown,
+    LimiterDegraded,
+    LimitExceeded,
     OperationFinished,
     TokenFetched,
 )
@@ -136,6 +138,21 @@ def test_a_gate_is_told_when_it_closes_and_when_it_opens():
 
     assert (first["level"], first["origin"], first["closed_ms"]) == ("warning", str(ORIGIN), 30_000)
     assert (second["level"], second["to"], "closed_ms" in second) == ("info", "open", False)
+
+
+def test_rl18_counting_alone_is_a_warning_and_counting_together_again_is_known():
+    first, second = lines(LimiterDegraded(True), LimiterDegraded(False))
+
+    assert (first["level"], first["event"], first["to"]) == ("warning", "limiter", "each process alone")
+    assert (second["level"], second["to"]) == ("info", "together")
+
+
+def test_what_a_limit_would_have_refused_is_logged_and_what_it_refused_has_a_line_already():
+    measured, enforced = (LimitExceeded("r1", "default", "user", refuses, "store") for refuses in (False, True))
+
+    (line,) = lines(measured, enforced)
+
+    assert (line["event"], line["limit"], line["enforced"]) == ("limit", "user", False)
 
 
 def test_an_event_is_one_line_whatever_it_holds():
