@@ -52,6 +52,12 @@ class Store(Protocol):
     async def release(self, key: str, token: str) -> None:
         """Give the lease back, if it is still the one of *token*."""
 
+    async def acquire_all(self, keys: Sequence[str], ttl: float) -> list[str | None]:
+        """Take each of the leases *keys* that nobody has, and return its token; None for the others."""
+
+    async def release_all(self, tokens: Mapping[str, str]) -> None:
+        """Give back the leases that are still those of *tokens*."""
+
     async def generations(self, tags: Sequence[str]) -> list[int]:
         """Return the generation of each of *tags*; 0 for one that was never forgotten (CA-17)."""
 

@@ -33,6 +33,7 @@ class MemoryStore:
         self._counters: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._leases: dict[str, tuple[str, float]] = {}
         self._generations: dict[str, int] = {}
+        self._oldest = 0
         self._listeners: list[Listener] = []
         self._serial = count(1)
 
@@ -99,15 +100,25 @@ class MemoryStore:
         if held is not None and held[0] == token:
             del self._leases[key]
 
+    async def acquire_all(self, keys: Sequence[str], ttl: float) -> list[str | None]:
+        """Take each of the leases *keys* that nobody has."""
+        return [await self.acquire(key, ttl) for key in keys]
+
+    async def release_all(self, tokens: Mapping[str, str]) -> None:
+        """Give back the leases that are still those of *tokens*."""
+        for key, token in tokens.items():
+            await self.release(key, token)
+
     async def generations(self, tags: Sequence[str]) -> list[int]:
         """Return the generation of each of *tags*."""
-        known = self._generations
-        return [known.get(tag, 0) for tag in tags]
+        known, otherwise = self._generations, self._oldest
+        return [known.get(tag, otherwise) for tag in tags]
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Give *tags* new generations."""
         if len(self._generations) > self._max_entries * 10:
             self._generations.clear()
+            self._oldest = next(self._serial)
             for listener in self._listeners:
                 listener.uncertain()
         for tag in tags:

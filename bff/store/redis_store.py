@@ -157,6 +157,25 @@ class RedisStore:
         """Give the lease back, if it is still the one of *token*."""
         await self._do(lambda client: client.eval(_RELEASE, 1, self._prefix + key, token))
 
+    async def acquire_all(self, keys: Sequence[str], ttl: float) -> list[str | None]:
+        """Take each of the leases *keys* that nobody has, and return its token; None for the others (CA-13)."""
+        token, lasting = token_hex(8), max(1, int(ttl * 1000))
+
+        def take(pipe: Any) -> None:
+            for key in keys:
+                pipe.set(self._prefix + key, token, nx=True, px=lasting)
+
+        return [token if taken else None for taken in await self._pipeline(take)]
+
+    async def release_all(self, tokens: Mapping[str, str]) -> None:
+        """Give back the leases that are still those of *tokens*."""
+
+        def give(pipe: Any) -> None:
+            for key, token in tokens.items():
+                pipe.eval(_RELEASE, 1, self._prefix + key, token)
+
+        await self._pipeline(give)
+
     async def generations(self, tags: Sequence[str]) -> list[int]:
         """Return the generation of each of *tags*; 0 for one that was never forgotten."""
         return [int(value) if value else 0 for value in await self.get([f"tag:{tag}" for tag in tags])]

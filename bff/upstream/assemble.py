@@ -8,6 +8,8 @@ from bff.clock import Clock
 from bff.events import Notify
 from bff.policy.chain import Chain
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.upstream.cache.keeper import Keeper
+from bff.upstream.cache.lookup import Prospects
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
@@ -126,6 +128,7 @@ class _Assembly:
         self._groups: dict[str, _Group] = {}
         self._flights = Flights()
         self._refreshes = Refreshes()
+        self._prospects = Prospects()
 
     def pipelines(self) -> Pipelines:
         policy = self._policy
@@ -203,6 +206,7 @@ class _Assembly:
                 chain.cache,
                 caching.entries,
                 self._refreshes,
+                self._prospects,
                 version=caching.version,
                 refresh_time=total + reserve,
                 clock=world.clock,
@@ -220,14 +224,26 @@ class _Assembly:
             ),
             "degrade": degrade,
             "fill": Fill(
-                chain.cache,
+                self._keeper(chain),
                 caching.entries,
                 lease=min(chain.timeouts.attempt.total_seconds() + _LEASE_SLACK, caching.lease_max),
                 clock=world.clock,
-                rng=world.rng,
                 notify=world.notify,
             ),
         }
+
+    def _keeper(self, chain: Chain) -> Keeper | None:
+        if chain.cache.scope == "off":
+            return None
+        world, caching = self._world, self._world.caching
+        return Keeper(
+            chain.cache,
+            caching.entries,
+            self._prospects,
+            version=caching.version,
+            clock=world.clock,
+            rng=world.rng,
+        )
 
     def _at_limit(self) -> bool:
         permits = self._bulkhead.permits

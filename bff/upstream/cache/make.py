@@ -1,6 +1,7 @@
 """From a response to an entry and back; pure but for the moments it is told."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -9,7 +10,7 @@ from bff.upstream.cache.directives import Directives
 from bff.upstream.cache.entry import Entry
 from bff.upstream.cache.freshness import Audience, Lifetimes
 from bff.upstream.cache.lookup import Lookup
-from bff.upstream.message import Item, Keeping, Note, Response
+from bff.upstream.message import NOT_KEPT, Item, Keeping, Note, Response
 
 _OF_ONE_CONNECTION = frozenset(
     {
@@ -117,6 +118,11 @@ def keeping_of(entry: Entry, now: float, note: Note | None = None) -> Keeping:
     return Keeping(0.0 if note else freshness.remaining(entry, now), entry.private)
 
 
+def item_entry(whole: Entry, body: bytes, headers: Mapping[str, str]) -> Entry:
+    """Return the entry of one item of the batch that *whole* keeps."""
+    return replace(whole, status=200, body=body, headers=headers, key="")
+
+
 def item_of(entry: Entry, note: Note | None = None) -> Item:
     """Return what a batch gets of *entry*."""
     return Item(None if entry.status == 404 else entry.body, note)  # noqa: PLR2004 - Not Found
@@ -127,6 +133,14 @@ def stale_note(entry: Entry, upstream: str, now: float, *, fetching: bool = Fals
     reason = "STALE_WHILE_FETCHED" if fetching else "STALE_IF_ERROR"
     age = max(0, round((now - entry.made) * 1000))
     return Note(reason, "stale", upstream, age)  # type: ignore[arg-type]  # one of the literals
+
+
+def least(kept: Sequence[Keeping]) -> Keeping:
+    """Return how long an answer may be kept that is made of all these."""
+    if not kept:
+        return NOT_KEPT
+    shortest = min([one.max_age for one in kept])
+    return Keeping(shortest if math.isfinite(shortest) else 0.0, any(one.private for one in kept))
 
 
 def key_for(lookup: Lookup, audience: Audience) -> str | None:

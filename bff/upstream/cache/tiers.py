@@ -2,32 +2,29 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from bff.clock import Clock
 from bff.policy.caching import StorePolicy
 from bff.store import Store, StoreUnavailable
 from bff.upstream.cache import envelope
+from bff.upstream.cache.aftermath import Aftermath
 from bff.upstream.cache.entry import Entry, VarySpec
 from bff.upstream.cache.freshness import remaining
+from bff.upstream.cache.generations import EPOCH, Generations
 from bff.upstream.cache.keys import variant
+from bff.upstream.cache.leases import Leases
 from bff.upstream.cache.local import Local, Slot
-
-EPOCH = "epoch"
-"""The tag that every forgetting renews, so that a writer can tell whether any happened meanwhile (CA-21)."""
 
 MAX_VARIANTS = 32
 """Of one key (CA-4)."""
 
-_RECHECK = 1.0
-"""Seconds for which a generation is believed without asking again (CA-17)."""
 _SILENCE = 15.0
 _SILENT_TRUST = 2.0
 """After so many seconds without a word from others, own copies are trusted for so many only (CA-18)."""
 _QUEUE = 1000
 _WRITTEN_AT_ONCE = 100
-_KNOWN_TAGS = 100_000
 _VARY_LIFE = 90_000.0
 
 Tier = Literal["local", "shared"]
@@ -56,15 +53,21 @@ class EntryCache:
         self._entry_max = policy.entry_max
         self._trust = policy.local_ttl.total_seconds()
         self._local = Local(policy.local_entries, policy.local_max)
-        self._known: dict[str, tuple[int, float]] = {}
         self._queue: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
         self._reads: dict[tuple[str, ...], asyncio.Task[list[bytes | None]]] = {}
         self.counts: dict[str, int] = dict.fromkeys(
-            ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "store_errors", "refused"),
+            ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "refused"),
             0,
         )
+        self._aftermath = Aftermath(clock)
+        self.generations = Generations(store, clock=clock, aftermath=self._aftermath)
+        self.leases = Leases(store, self._aftermath, written=self.written)
         store.listen(self)
+
+    def missed(self, items: int) -> None:
+        """Count a call of so many *items* that nothing was looked for."""
+        self.counts["misses"] += items
 
     @property
     def shared(self) -> bool:
@@ -129,7 +132,7 @@ class EntryCache:
         try:
             values = await self._read(keys)
         except StoreUnavailable:
-            self.counts["store_errors"] += 1
+            self._aftermath.begin()
             return {key: (slot.value, "local") for key, slot in doubtful.items() if slot is not None}
         now, wall = self._clock.now(), self._clock.wall()
         found: dict[str, tuple[Entry | VarySpec, Tier]] = {}
@@ -174,7 +177,7 @@ class EntryCache:
         tags = {tag for value, _ in items.values() if isinstance(value, Entry) for tag in value.tags}
         if not tags:
             return items
-        current = await self._generations(tags)
+        current = await self.generations.current(tags)
         valid = {}
         for key, (value, tier) in items.items():
             if isinstance(value, Entry) and any(
@@ -184,30 +187,6 @@ class EntryCache:
             else:
                 valid[key] = (value, tier)
         return valid
-
-    async def _generations(self, tags: Iterable[str]) -> dict[str, int]:
-        """Return the generations of *tags*, without those that cannot be known now."""
-        wanted = list(tags)
-        if not self.shared:
-            return dict(zip(wanted, await self._store.generations(wanted), strict=True))
-        now = self._clock.now()
-        asked = [tag for tag in wanted if now - self._known.get(tag, (0, -_RECHECK * 2))[1] > _RECHECK]
-        if asked:
-            try:
-                told = await self._store.generations(asked)
-            except StoreUnavailable:
-                self.counts["store_errors"] += 1
-            else:
-                if len(self._known) > _KNOWN_TAGS:
-                    self._known.clear()
-                self._known.update({tag: (told_one, now) for tag, told_one in zip(asked, told, strict=True)})
-        return {tag: self._known[tag][0] for tag in wanted if tag in self._known}
-
-    async def capture(self, tags: Iterable[str]) -> dict[str, int]:
-        """Return the generation of each of *tags* before a fetch; 0 where it cannot be known (CA-21)."""
-        wanted = list(tags)
-        current = await self._generations(wanted)
-        return {tag: current.get(tag, 0) for tag in wanted}
 
     def keep(self, key: str, entry: Entry, *, vary: Sequence[str] = (), headers: Mapping[str, str]) -> None:
         """Keep *entry* for requests that equal *headers* in what it varies by; too large a one is not kept."""
@@ -252,7 +231,7 @@ class EntryCache:
             try:
                 await self._store.set({key: data for key, (data, _) in taken}, longest)
             except StoreUnavailable:
-                self.counts["store_errors"] += 1
+                self._aftermath.begin()
                 self.counts["dropped_writes"] += len(taken)
 
     async def drop(self, keys: Sequence[str]) -> None:
@@ -264,7 +243,7 @@ class EntryCache:
             try:
                 await self._store.delete(keys)
             except StoreUnavailable:
-                self.counts["store_errors"] += 1
+                self._aftermath.begin()
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Forget everything with one of *tags*, everywhere; where the store fails, at least here (CA-17)."""
@@ -272,31 +251,12 @@ class EntryCache:
         try:
             await self._store.forget(renewed)
         except StoreUnavailable:
-            self.counts["store_errors"] += 1
+            self._aftermath.begin()
             lost = set(tags)
             for key, slot in self._local:
                 if isinstance(slot.value, Entry) and not lost.isdisjoint(slot.value.tags):
                     self._local.drop(key)
         self.forgotten(renewed)
-
-    async def acquire(self, key: str, ttl: float) -> str | None:
-        """Take the lease on fetching *key*; None when another process has it, "" where nobody else is (CA-13)."""
-        if not self.shared:
-            return ""
-        try:
-            return await self._store.acquire(key + ":lease", ttl)
-        except StoreUnavailable:
-            self.counts["store_errors"] += 1
-            return ""
-
-    async def release(self, key: str, token: str) -> None:
-        """Give the lease back."""
-        if not token:
-            return
-        try:
-            await self._store.release(key + ":lease", token)
-        except StoreUnavailable:
-            self.counts["store_errors"] += 1
 
     async def written(self) -> None:
         """Wait until everything queued is written or dropped."""
@@ -305,12 +265,11 @@ class EntryCache:
 
     def forgotten(self, tags: Sequence[str]) -> None:
         """Ask for the generations of *tags* again before believing them."""
-        for tag in tags:
-            self._known.pop(tag, None)
+        self.generations.doubt(tags)
 
     def uncertain(self) -> None:
         """Drop the process's own copies: messages may have been lost (CA-18)."""
-        self._known.clear()
+        self.generations.doubt()
         if self.shared:
             for key, slot in self._local:
                 slot.since = float("-inf")
@@ -327,10 +286,12 @@ class EntryCache:
             "local_evicted": self._local.evicted,
             "queued_writes": len(self._queue),
             **self.counts,
+            "store_errors": self._aftermath.errors,
         }
 
     async def close(self) -> None:
         """End reading and writing; what is not written is lost, which a cache may do."""
+        await self.leases.close()
         tasks: list[asyncio.Task[Any]] = [*self._reads.values(), *([self._writer] if self._writer else [])]
         for task in tasks:
             task.cancel()

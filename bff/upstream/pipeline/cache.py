@@ -1,7 +1,6 @@
 """Answers calls from what is kept, and forgets what a change has made untrue (CA-6 to CA-8, CA-14)."""
 
 import asyncio
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -12,11 +11,11 @@ from bff.policy.caching import Cache as CachePolicy
 from bff.upstream.cache import keys as naming
 from bff.upstream.cache.entry import Entry
 from bff.upstream.cache.freshness import State, state
-from bff.upstream.cache.lookup import Lookup
-from bff.upstream.cache.make import item_of, keeping_of, response_of
+from bff.upstream.cache.lookup import Lookup, Prospects, lookup_of
+from bff.upstream.cache.make import item_of, keeping_of, least, response_of
 from bff.upstream.cache.tiers import EntryCache, Found
 from bff.upstream.errors import UpstreamError
-from bff.upstream.message import NOT_KEPT, Item, Keeping, Response
+from bff.upstream.message import Item, Keeping, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline.call import UNDECODED, Call, Handler
 
@@ -36,6 +35,7 @@ class Cache:
         policy: What may be kept.
         entries: Where it is kept.
         refreshes: Those under way for the whole upstream.
+        prospects: Which endpoints are worth looking for.
         version: Of the application's types; a release that reads answers differently shares none.
         refresh_time: How long a background refresh may take, in seconds.
         clock: Tells ages.
@@ -48,6 +48,7 @@ class Cache:
         policy: CachePolicy,
         entries: EntryCache,
         refreshes: "Refreshes",
+        prospects: Prospects,
         *,
         version: str,
         refresh_time: float,
@@ -57,6 +58,7 @@ class Cache:
     ) -> None:
         self._policy = policy
         self._refreshes = refreshes
+        self._prospects = prospects
         self._entries = entries
         self._version = version
         self._refresh_time = refresh_time
@@ -70,7 +72,12 @@ class Cache:
             return await (send(call) if call.method in _READING else self._change(call, send))
         if self._policy.scope == "off":
             return await send(call)
-        call.lookup = lookup = self._lookup(call)
+        if self._prospects.hopeless(call.endpoint):
+            items = len(call.split.keys) if call.split is not None else 1
+            self._entries.missed(items)
+            self._tell(call, "miss", items=items)
+            return await send(call)
+        call.lookup = lookup = lookup_of(call, self._policy, self._version)
         if call.split is not None:
             return await self._batch(call, send, lookup)
         found = await self._entries.find(lookup.keys, call.headers)
@@ -78,17 +85,6 @@ class Cache:
             self._tell(call, "miss")
             return await send(call)
         return await self._use(found, call, send, lookup)
-
-    def _lookup(self, call: Call) -> Lookup:
-        rules = self._policy
-        part = naming.partition(call, rules)
-        base = naming.primary(self._version, call, rules, None)
-        alone = None if part is None else naming.primary(self._version, call, rules, part)
-        if rules.scope == "public":
-            return Lookup(rules, base, None, part is not None)
-        if rules.scope == "user" and part is not None:
-            return Lookup(rules, None, alone, credentials=True)
-        return Lookup(rules, base, alone, part is not None)
 
     async def _use(self, found: Found, call: Call, send: Handler, lookup: Lookup) -> Response:
         entry, now = found.entry, self._clock.now()
@@ -157,7 +153,7 @@ class Cache:
             self._refresh(naming.digest([*lookup.keys, *old]), again, send)
         missing = [key for key in call.split.keys if key not in items]
         if not missing:
-            return Response(200, {}, b"", keeping=_least(kept), items=items)
+            return Response(200, {}, b"", keeping=least(kept), items=items)
         self._tell(call, "miss", items=len(missing))
         fewer = self._narrowed(call, lookup, missing, entries)
         return await self._with_missing(call, send, fewer, items, kept)
@@ -185,7 +181,7 @@ class Cache:
                 fetched = {key: Item(value, response.note) for key, value in fewer.split.items(response).items()}
         except UpstreamError as error:
             return Response(200, {}, b"", items={**items, **{key: Item(error) for key in missing}})
-        keeping = _least([*kept, response.keeping])
+        keeping = least([*kept, response.keeping])
         return Response(200, {}, b"", keeping=keeping, items={**items, **fetched})
 
     async def _change(self, call: Call, send: Handler) -> Response:
@@ -237,13 +233,6 @@ class Refreshes:
 
 def _absent() -> UpstreamError:
     return UpstreamError(Outcome.NOT_FOUND, "remembered as not found", status=_NOT_FOUND)
-
-
-def _least(kept: list[Keeping]) -> Keeping:
-    if not kept:
-        return NOT_KEPT
-    shortest = min([one.max_age for one in kept])
-    return Keeping(shortest if math.isfinite(shortest) else 0.0, any(one.private for one in kept))
 
 
 async def _quietly(send: Handler, call: Call) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bff.clock import Clock
 from bff.events import Coalesced, Notify
@@ -17,13 +16,30 @@ Rescue = Callable[[Call, UpstreamError], Response | None]
 """Finds a stand-in for one waiter whose own time was up, None where there is none."""
 
 
-@dataclass(eq=False, slots=True)
 class _Flight:
-    """One call under way and how many wait for it; `until` is when its leader's time is up."""
+    """One call under way in a task of its own, and who waits for it; `until` is when its leader's time is up."""
 
-    task: "asyncio.Task[Response]"
-    until: float
-    waiters: int = 0
+    __slots__ = ("joinable", "key", "task", "until", "waiters")
+
+    def __init__(self, key: object, until: float, joinable: "dict[object, _Flight]") -> None:
+        self.key = key
+        self.until = until
+        self.joinable = joinable
+        self.waiters: list[asyncio.Future[None]] = []
+        self.task: asyncio.Task[Response]
+
+    def close(self) -> None:
+        """Let nobody join any more."""
+        if self.joinable.get(self.key) is self:
+            del self.joinable[self.key]
+
+    def landed(self, task: "asyncio.Task[Response]") -> None:
+        """Wake all who wait."""
+        self.close()
+        if not task.cancelled():
+            task.exception()
+        for waiter in self.waiters:
+            _wake(waiter)
 
 
 class Flights:
@@ -120,30 +136,30 @@ class Coalesce:
         return self._clock.now() + self._reserve < until
 
     def _start(self, key: object, call: Call, send: Handler) -> _Flight:
-        task = asyncio.ensure_future(send(call))
-        assert isinstance(task, asyncio.Task)
-        flight = _Flight(task, call.deadline)
-        self._flights.joinable[key] = flight
-        self._flights.tasks.add(task)
-
-        def ended(done: "asyncio.Task[Response]") -> None:
-            self._flights.tasks.discard(done)
-            if self._flights.joinable.get(key) is flight:
-                del self._flights.joinable[key]
-            if not done.cancelled():
-                done.exception()
-
-        task.add_done_callback(ended)
+        flights = self._flights
+        flight = _Flight(key, call.deadline, flights.joinable)
+        flight.task = task = asyncio.ensure_future(send(call))
+        flights.joinable[key] = flight
+        flights.tasks.add(task)
+        task.add_done_callback(flight.landed)
+        task.add_done_callback(flights.tasks.discard)
         return flight
 
     async def _result(self, flight: _Flight, call: Call, until: float, *, leads: bool) -> Response:
-        flight.waiters += 1
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        flight.waiters.append(waiter)
+        # The leader's time bounds the call itself.
+        alarm = None if leads else loop.call_later(max(0.0, until - self._clock.now()), _wake, waiter)
         try:
-            await asyncio.wait([flight.task], timeout=max(0.0, until - self._clock.now()))
+            await waiter
         finally:
-            flight.waiters -= 1
-            if not flight.waiters:
-                self._abandon(flight)
+            if alarm is not None:
+                alarm.cancel()
+            flight.waiters.remove(waiter)
+            if not flight.waiters and not flight.task.done():
+                flight.close()
+                flight.task.cancel()
         if not flight.task.done() or (flight.task.cancelled() and self._clock.now() >= until):
             return self._left_behind(call)
         if flight.task.cancelled():
@@ -155,20 +171,17 @@ class Coalesce:
             raise error
         raise error.fresh()
 
-    def _abandon(self, flight: _Flight) -> None:
-        if flight.task.done():
-            return
-        for key, one in list(self._flights.joinable.items()):
-            if one is flight:
-                del self._flights.joinable[key]
-        flight.task.cancel()
-
     def _left_behind(self, call: Call) -> Response:
         error = UpstreamError(Outcome.READ_TIMEOUT, "the operation's time was up first", phase="operation")
         found = self._rescue(call, error)
         if found is None:
             raise error
         return found
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _key(call: Call) -> object:
