@@ -11,7 +11,6 @@ from bff.upstream.cache.generations import Mark
 from bff.upstream.cache.lookup import Lookup, Prospects, lookup_of
 from bff.upstream.cache.make import (
     entry_of,
-    for_user,
     item_entry,
     keeping_of,
     key_for,
@@ -100,12 +99,10 @@ class Keeper:
             return
         now, wall = self._clock.now(), self._clock.wall()
         times = freshness.lifetimes(rules, headers, directives, wall)
-        entry = for_user(
-            entry_of(
-                response, directives, times, now=now, wall=wall, delta=delta, jitter=self._jitter, rng=self._rng
-            ),
-            audience,
+        entry = entry_of(
+            response, directives, times, now=now, wall=wall, delta=delta, jitter=self._jitter, rng=self._rng
         )
+        entry.private = audience == "user"
         response.keeping = keeping_of(entry, now)
         if not useful(entry, now):
             await self._outdated(call, lookup)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from random import Random
 
 from bff.upstream.cache import freshness
@@ -16,7 +15,6 @@ _OF_ONE_CONNECTION = frozenset(
     {
         "age",
         "connection",
-        "content-encoding",
         "content-length",
         "keep-alive",
         "proxy-authenticate",
@@ -30,7 +28,7 @@ _OF_ONE_CONNECTION = frozenset(
         "upgrade",
     }
 )
-_OF_THE_BODY = _OF_ONE_CONNECTION | {"content-md5", "content-range", "etag"}
+_OF_THE_BODY = _OF_ONE_CONNECTION | {"content-encoding", "content-md5", "content-range", "etag"}
 """What a 304 does not change: it says nothing new about the body that is kept (RFC 9111, section 3.2)."""
 
 _MAX_SURROGATES = 32
@@ -120,7 +118,20 @@ def keeping_of(entry: Entry, now: float, note: Note | None = None) -> Keeping:
 
 def item_entry(whole: Entry, body: bytes, headers: Mapping[str, str]) -> Entry:
     """Return the entry of one item of the batch that *whole* keeps."""
-    return replace(whole, status=200, body=body, headers=headers, key="")
+    return Entry(
+        status=200,
+        headers=headers,
+        body=body,
+        born=whole.born,
+        made=whole.made,
+        ttl=whole.ttl,
+        swr=whole.swr,
+        sie=whole.sie,
+        no_cache=whole.no_cache,
+        private=whole.private,
+        delta=whole.delta,
+        tags=whole.tags,
+    )
 
 
 def item_of(entry: Entry, note: Note | None = None) -> Item:
@@ -148,8 +159,3 @@ def key_for(lookup: Lookup, audience: Audience) -> str | None:
     if audience == "user":
         return lookup.user or (None if lookup.credentials else lookup.public)
     return lookup.public
-
-
-def for_user(entry: Entry, audience: Audience) -> Entry:
-    """Return *entry* marked with whose it is."""
-    return replace(entry, private=audience == "user")

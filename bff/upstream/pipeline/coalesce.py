@@ -1,7 +1,8 @@
 """Equal calls under way at the same time are made once, across operations (CA-12, DL-3)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 from bff.clock import Clock
 from bff.events import Coalesced, Notify
@@ -19,10 +20,11 @@ Rescue = Callable[[Call, UpstreamError], Response | None]
 class _Flight:
     """One call under way in a task of its own, and who waits for it; `until` is when its leader's time is up."""
 
-    __slots__ = ("joinable", "key", "task", "until", "waiters")
+    __slots__ = ("joinable", "key", "place", "task", "until", "waiters")
 
-    def __init__(self, key: object, until: float, joinable: "dict[object, _Flight]") -> None:
+    def __init__(self, key: object, place: int, until: float, joinable: "dict[int, _Flight]") -> None:
         self.key = key
+        self.place = place
         self.until = until
         self.joinable = joinable
         self.waiters: list[asyncio.Future[None]] = []
@@ -30,8 +32,8 @@ class _Flight:
 
     def close(self) -> None:
         """Let nobody join any more."""
-        if self.joinable.get(self.key) is self:
-            del self.joinable[self.key]
+        if self.joinable.get(self.place) is self:
+            del self.joinable[self.place]
 
     def landed(self, task: "asyncio.Task[Response]") -> None:
         """Wake all who wait."""
@@ -46,7 +48,8 @@ class Flights:
     """The calls of one upstream that are under way, and which of them may be joined."""
 
     def __init__(self) -> None:
-        self.joinable: dict[object, _Flight] = {}
+        self.joinable: dict[int, _Flight] = {}
+        """By the hash of what they ask, which is not computed again for each step."""
         self.tasks: set[asyncio.Task[Response]] = set()
 
     async def close(self) -> None:
@@ -101,9 +104,10 @@ class Coalesce:
         if self._off:
             return await send(call)
         key, until = _key(call), call.deadline
-        flight = self._flights.joinable.get(key)
-        if flight is None or not self._suits(flight, until):
-            flight = self._start(key, call, send)
+        place = hash(key)
+        flight = self._flights.joinable.get(place)
+        if flight is None or flight.key != key or not self._suits(flight, until):
+            flight = self._start(key, place, call, send)
             return await self._result(flight, call, until, leads=True)
         self._notify(Coalesced(call.upstream, call.endpoint))
         try:
@@ -111,7 +115,7 @@ class Coalesce:
         except UpstreamError as error:
             if (
                 error.phase == "operation"
-                and self._flights.joinable.get(key) is not flight
+                and self._flights.joinable.get(place) is not flight
                 and self._has_time(until)
             ):
                 return await self(call, send)
@@ -135,11 +139,13 @@ class Coalesce:
     def _has_time(self, until: float) -> bool:
         return self._clock.now() + self._reserve < until
 
-    def _start(self, key: object, call: Call, send: Handler) -> _Flight:
+    def _start(self, key: object, place: int, call: Call, send: Handler) -> _Flight:
         flights = self._flights
-        flight = _Flight(key, call.deadline, flights.joinable)
-        flight.task = task = asyncio.ensure_future(send(call))
-        flights.joinable[key] = flight
+        flight = _Flight(key, place, call.deadline, flights.joinable)
+        flight.task = task = asyncio.get_running_loop().create_task(
+            cast("Coroutine[Any, Any, Response]", send(call))
+        )
+        flights.joinable[place] = flight
         flights.tasks.add(task)
         task.add_done_callback(flight.landed)
         task.add_done_callback(flights.tasks.discard)

@@ -19,25 +19,23 @@ def too_large(cap: int) -> UpstreamError:
 
 
 def decoder_for(content_encoding: str, cap: int) -> "Inflater | None":
-    """Return what undoes *content_encoding*, None when there is nothing to undo.
+    """Return what undoes *content_encoding*, None when there is nothing that we could undo.
+
+    A coding that was not asked for stays on the body and in its header field: whoever reads the payload refuses
+    it, and asking again would bring the same.
 
     Args:
         content_encoding: Value of the header field, "" when absent.
         cap: Most decoded bytes.
 
-    Raises:
-        UpstreamError: BODY_BROKEN, a coding that was not asked for.
-
     Source: RFC 9110, section 8.4.1.
     """
     coding = content_encoding.strip().lower()
-    if coding in {"", "identity"}:
-        return None
     if coding in {"gzip", "x-gzip"}:
         return Inflater(_GZIP, cap)
     if coding == "deflate":
         return Inflater(_ZLIB, cap)
-    raise UpstreamError(Outcome.BODY_BROKEN, f"content coding {coding[:50]!r} was not asked for")
+    return None
 
 
 class Inflater:
