@@ -54,7 +54,9 @@ class RedisStore:
         command = policy.command_timeout.total_seconds()
         wait = policy.pool_wait.total_seconds()
         self._client: Client = open_client(address, Times(connect, command, policy.pool_size, wait))
+        self._patience = max(command, wait)
         self._connect_limit = connect + command + wait + _SLACK
+        self._late: set[asyncio.Task[Any]] = set()
         self._prefix = prefix
         self._use = use
         self._clock = clock
@@ -77,21 +79,41 @@ class RedisStore:
     async def _do(self, command: Callable[[Client], Awaitable[T]]) -> T:
         """Return what *command* brings.
 
+        Nobody waits longer than for one command, or for one turn in the pool. What else it needs, such as a new
+        connection, goes on without the caller, so that the next one finds it.
+
         Raises:
             StoreUnavailable: Nothing, in its time.
         """
         if not self._breaker.permit():
             self._notify(StoreFailed(self._use, "left alone after failures", refused=True))
             raise StoreUnavailable("left alone after failures")
+        task = asyncio.ensure_future(self._bounded(command))
+        self._late.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait([task], timeout=self._patience)
+        if not task.done():
+            raise self._failed(f"no answer within {self._patience * 1000:g} ms")
         try:
-            async with asyncio.timeout(self._connect_limit):
-                found = await command(self._client)
+            found = task.result()
         except _FAILURES as error:
-            self._breaker.failed()
-            self._notify(StoreFailed(self._use, f"{type(error).__name__}: {error}", refused=False))
-            raise StoreUnavailable(str(error)) from error
+            raise self._failed(f"{type(error).__name__}: {error}") from error
         self._breaker.succeeded()
         return found
+
+    async def _bounded(self, command: Callable[[Client], Awaitable[T]]) -> T:
+        async with asyncio.timeout(self._connect_limit):
+            return await command(self._client)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._late.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    def _failed(self, reason: str) -> StoreUnavailable:
+        self._breaker.failed()
+        self._notify(StoreFailed(self._use, reason, refused=False))
+        return StoreUnavailable(reason)
 
     async def _pipeline(self, commands: Callable[[Any], None]) -> list[Any]:
         async def run(client: Client) -> list[Any]:
@@ -223,4 +245,8 @@ class RedisStore:
     async def close(self) -> None:
         """End the listener and all connections."""
         await self._messages.close()
+        for task in self._late:
+            task.cancel()
+        if self._late:
+            await asyncio.wait(self._late)
         await self._client.aclose()

@@ -114,12 +114,8 @@ def test_fault_27_a_store_in_trouble_costs_clients_nothing(
             return statistics.median(took), sorted(took)[int(len(took) * 0.99)]
 
         assert all(answer.whole for answer in well)
-        # The p99 of a few seconds is three requests: others on the machine may spoil one play, not three.
-        for _ in range(3):
-            median, p99 = played()
-            settle(trial, redis_server)
-            if median < before + 1 + lateness.ms and p99 < before + 60 + lateness.ms:
-                break
+        median, p99 = played()
+        settle(trial, redis_server)
         assert median < before + 1 + lateness.ms
         assert p99 < before + 60 + lateness.ms
 

@@ -8,6 +8,9 @@ import msgspec
 import pytest
 
 from bff.policy.caching import StorePolicy
+from bff.store import StoreUnavailable
+from bff.store.memory import MemoryStore
+from bff.testing.virtual_clock import VirtualClock
 from bff.upstream.declare import Upstream
 
 pytestmark = pytest.mark.xdist_group("redis")
@@ -139,3 +142,45 @@ async def test_a_replica_serves_its_own_copy_while_redis_is_away(replica, redis_
 
     assert await ask(bff) == b'"v"'
     assert len(bff.service.requests) == 1
+
+
+class Silent(MemoryStore):
+    """A shared store that answers nothing; each command costs its caller 50 ms."""
+
+    shared = True
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.clock = clock
+        self.asked = []
+
+    async def _fail(self, command):
+        self.asked.append(command)
+        await self.clock.sleep(0.05)
+        raise StoreUnavailable(command)
+
+    async def get(self, keys):
+        return await self._fail("get")
+
+    async def set(self, values, ttl):
+        await self._fail("set")
+
+    async def acquire(self, key, ttl):
+        return await self._fail("acquire")
+
+    async def generations(self, tags):
+        return await self._fail("generations")
+
+
+async def test_a_store_that_answers_nothing_keeps_a_call_waiting_once(make_bff, reply):
+    """CA-26: it costs a request its 50 ms once, not for the entry, the lease, the generations and the writing."""
+    clock = VirtualClock()
+    store = Silent(clock)
+    bff = make_bff(store=store, clock=clock)
+    bff.service.answer = lambda _: reply("fetched", cache_control="max-age=60")
+    asked_at = clock.now()
+
+    assert await clock.run(ask(bff)) == b'"fetched"'
+
+    assert clock.now() - asked_at == pytest.approx(0.05)
+    assert store.asked == ["get", "set"]
