@@ -37,9 +37,9 @@ class MemoryStore:
         self._listeners: list[Listener] = []
         self._serial = count(1)
 
-    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
+    async def get(self, keys: Sequence[str]) -> dict[str, bytes | None]:
         """Return the value of each of *keys*, None where there is none."""
-        return [self._get(key) for key in keys]
+        return {key: self._get(key) for key in keys}
 
     def _get(self, key: str) -> bytes | None:
         found = self._values.get(key)
@@ -100,19 +100,19 @@ class MemoryStore:
         if held is not None and held[0] == token:
             del self._leases[key]
 
-    async def acquire_all(self, keys: Sequence[str], ttl: float) -> list[str | None]:
+    async def acquire_all(self, keys: Sequence[str], ttl: float) -> dict[str, str | None]:
         """Take each of the leases *keys* that nobody has."""
-        return [await self.acquire(key, ttl) for key in keys]
+        return {key: await self.acquire(key, ttl) for key in keys}
 
     async def release_all(self, tokens: Mapping[str, str]) -> None:
         """Give back the leases that are still those of *tokens*."""
         for key, token in tokens.items():
             await self.release(key, token)
 
-    async def generations(self, tags: Sequence[str]) -> list[int]:
+    async def generations(self, tags: Sequence[str]) -> dict[str, int]:
         """Return the generation of each of *tags*."""
         known, otherwise = self._generations, self._oldest
-        return [known.get(tag, otherwise) for tag in tags]
+        return {tag: known.get(tag, otherwise) for tag in tags}
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Give *tags* new generations."""

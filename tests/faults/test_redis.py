@@ -22,6 +22,10 @@ POOL = 12
 GROUP = 3
 """Nodes of a cluster, each with a pool of its own; or Sentinel and two servers."""
 
+PROBES = 4
+"""In two seconds, with an open time of one, a lost node costs so many calls their 50 ms at most."""
+SLOW_MS = 45
+
 STORE = {"breaker_open": "1s", "breaker_open_max": "1s", "pool_size": POOL}
 
 
@@ -204,5 +208,14 @@ def test_fault_28_a_node_of_a_cluster_is_lost_and_clients_notice_nothing(
             return await load
 
         assert all(answer.whole for answer in asyncio.run(incident()))
-        # Between probes the whole cluster is left alone: two good nodes are not worth a third of slow calls.
+        others = (redis.nodes[0], redis.nodes[2])
+        sizes = [int(node.ask("DBSIZE")) for node in others]
+        seen = len(bff.lines)
         assert all(answer.whole for answer in trial.load(SCREEN, RATE, 2))
+
+        assert all(int(node.ask("DBSIZE")) > size for node, size in zip(others, sizes, strict=True))
+        # Only the lost node's probes wait, one in a second; whoever else does would be kept waiting by the others.
+        told = bff.log(seen, event="StoreFailed")
+        assert sum(not line["refused"] for line in told) <= 2 * PROBES
+        slow = [line["ms"] for line in bff.log(seen, event="operation") if line["ms"] >= SLOW_MS]
+        assert len(slow) <= 2 * PROBES, slow

@@ -1,6 +1,7 @@
 """What follows when the shared store has failed: for a moment nobody waits for what only helps."""
 
 from bff.clock import Clock
+from bff.store import StoreUnavailable
 
 _LASTS = 0.1
 """Seconds after a failed command in which leases, generations and markers are done without."""
@@ -14,10 +15,11 @@ class Aftermath:
         self._since = float("-inf")
         self.errors = 0
 
-    def begin(self) -> None:
-        """Note that the store did not answer."""
+    def begin(self, failure: StoreUnavailable) -> None:
+        """Note that the store did not answer; one that refused at once kept nobody waiting."""
         self.errors += 1
-        self._since = self._clock.now()
+        if failure.waited:
+            self._since = self._clock.now()
 
     @property
     def lasts(self) -> bool:

@@ -41,18 +41,18 @@ class Generations:
         """Return the generations of *tags*, without those that cannot be known now."""
         wanted = list(tags)
         if not self._store.shared:
-            return dict(zip(wanted, await self._store.generations(wanted), strict=True))
+            return dict(await self._store.generations(wanted))
         now = self._clock.now()
         asked = [tag for tag in wanted if now - self._known.get(tag, (0, -_RECHECK * 2))[1] > _RECHECK]
         if asked and not self._aftermath.lasts:
             try:
                 told = await self._store.generations(asked)
-            except StoreUnavailable:
-                self._aftermath.begin()
+            except StoreUnavailable as failure:
+                self._aftermath.begin(failure)
             else:
                 if len(self._known) > _KNOWN_TAGS:
                     self._known.clear()
-                self._known.update({tag: (told_one, now) for tag, told_one in zip(asked, told, strict=True)})
+                self._known.update({tag: (generation, now) for tag, generation in told.items()})
         return {tag: self._known[tag][0] for tag in wanted if tag in self._known}
 
     async def mark(self, tags: Callable[[], Sequence[str]]) -> Mark:
@@ -62,7 +62,7 @@ class Generations:
         were renewed after it; a shared one is asked for each of *tags*.
         """
         if not self._store.shared:
-            return Mark((await self._store.generations((EPOCH,)))[0], {})
+            return Mark((await self._store.generations((EPOCH,)))[EPOCH], {})
         told = await self.current([*(names := tags()), EPOCH])
         return Mark(told.get(EPOCH, 0), {name: told.get(name, 0) for name in names})
 
@@ -72,7 +72,7 @@ class Generations:
         None where it must not be stored, because one of them was renewed meanwhile, or may have been (CA-21).
         """
         if not self._store.shared:
-            told = dict(zip(tags, await self._store.generations(tags), strict=True))
+            told = dict(await self._store.generations(tags))
             return told if max(told.values(), default=0) <= mark.epoch else None
         late = [tag for tag in tags if tag not in mark.tags]
         told = {**mark.tags}

@@ -46,10 +46,11 @@ class Leases:
             return dict.fromkeys(keys, "")
         try:
             tokens = await self._store.acquire_all([key + _LEASE for key in keys], ttl)
-        except StoreUnavailable:
-            self._aftermath.begin()
+        except StoreUnavailable as failure:
+            self._aftermath.begin(failure)
             return dict.fromkeys(keys, "")
-        return {key: token for key, token in zip(keys, tokens, strict=True) if token is not None}
+        told = {key: tokens.get(key + _LEASE, "") for key in keys}
+        return {key: token for key, token in told.items() if token is not None}
 
     def release(self, held: Mapping[str, str], error: UpstreamError | None = None) -> None:
         """Give back what is *held* as soon as what was fetched is written; nobody waits for that.
@@ -69,8 +70,8 @@ class Leases:
             if failed:
                 await self._store.set(failed, JUST_FAILED)
             await self._store.release_all(tokens)
-        except StoreUnavailable:
-            self._aftermath.begin()
+        except StoreUnavailable as failure:
+            self._aftermath.begin(failure)
 
     async def failure(self, keys: Sequence[str]) -> UpstreamError | None:
         """Return how a fetch of one of *keys* has just failed elsewhere, None if none has."""
@@ -78,10 +79,10 @@ class Leases:
             return None
         try:
             values = await self._store.get([key + _FAILED for key in keys])
-        except StoreUnavailable:
-            self._aftermath.begin()
+        except StoreUnavailable as failure:
+            self._aftermath.begin(failure)
             return None
-        found = [_read(value) for value in values if value is not None]
+        found = [_read(value) for value in values.values() if value is not None]
         return next((error for error in found if error is not None), None)
 
     async def close(self) -> None:

@@ -55,7 +55,7 @@ class EntryCache:
         self._local = Local(policy.local_entries, policy.local_max)
         self._queue: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
-        self._reads: dict[tuple[str, ...], asyncio.Task[list[bytes | None]]] = {}
+        self._reads: dict[tuple[str, ...], asyncio.Task[Mapping[str, bytes | None]]] = {}
         self.counts: dict[str, int] = dict.fromkeys(
             ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "refused"),
             0,
@@ -131,23 +131,22 @@ class EntryCache:
         keys = tuple(doubtful)
         try:
             values = await self._read(keys)
-        except StoreUnavailable:
-            self._aftermath.begin()
+        except StoreUnavailable as failure:
+            self._aftermath.begin(failure)
             return {key: (slot.value, "local") for key, slot in doubtful.items() if slot is not None}
         now, wall = self._clock.now(), self._clock.wall()
         found: dict[str, tuple[Entry | VarySpec, Tier]] = {}
-        for key, data in zip(keys, values, strict=True):
-            waiting = self._queue.get(key)
-            slot = doubtful[key]
-            if waiting is not None and slot is not None:
+        for key, slot in doubtful.items():
+            data = values.get(key)
+            if slot is not None and (key not in values or key in self._queue):
                 found[key] = (slot.value, "local")
-            elif data is None:
-                self._local.drop(key)
-            else:
+            elif data is not None:
                 self._admit(key, data, now, wall, found)
+            elif key in values:
+                self._local.drop(key)
         return found
 
-    async def _read(self, keys: tuple[str, ...]) -> list[bytes | None]:
+    async def _read(self, keys: tuple[str, ...]) -> Mapping[str, bytes | None]:
         """Read *keys* from the store, once for all who ask for the same at the same time."""
         task = self._reads.get(keys)
         if task is None:
@@ -155,7 +154,7 @@ class EntryCache:
             task.add_done_callback(lambda done: self._has_read(keys, done))
         return await asyncio.shield(task)
 
-    def _has_read(self, keys: tuple[str, ...], task: "asyncio.Task[list[bytes | None]]") -> None:
+    def _has_read(self, keys: tuple[str, ...], task: "asyncio.Task[Mapping[str, bytes | None]]") -> None:
         self._reads.pop(keys, None)
         if not task.cancelled():
             task.exception()
@@ -230,8 +229,8 @@ class EntryCache:
             longest = max(ttl for _, (_, ttl) in taken)
             try:
                 await self._store.set({key: data for key, (data, _) in taken}, longest)
-            except StoreUnavailable:
-                self._aftermath.begin()
+            except StoreUnavailable as failure:
+                self._aftermath.begin(failure)
                 self.counts["dropped_writes"] += len(taken)
 
     async def drop(self, keys: Sequence[str]) -> None:
@@ -242,16 +241,16 @@ class EntryCache:
         if self.shared:
             try:
                 await self._store.delete(keys)
-            except StoreUnavailable:
-                self._aftermath.begin()
+            except StoreUnavailable as failure:
+                self._aftermath.begin(failure)
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Forget everything with one of *tags*, everywhere; where the store fails, at least here (CA-17)."""
         renewed = [*dict.fromkeys(tags), EPOCH]
         try:
             await self._store.forget(renewed)
-        except StoreUnavailable:
-            self._aftermath.begin()
+        except StoreUnavailable as failure:
+            self._aftermath.begin(failure)
             lost = set(tags)
             for key, slot in self._local:
                 if isinstance(slot.value, Entry) and not lost.isdisjoint(slot.value.tags):
