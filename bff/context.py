@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OperationKind = Literal["query", "mutation", "subscription"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Deadline:
     """The moment on a monotonic clock at which an operation's time is up (DL-1, DL-2)."""
 
@@ -105,6 +105,9 @@ class Operation:
         dispatched: Whether a mutation has reached a service, so that a leaving client no longer stops it (DL-9).
         max_age: For how many seconds every part used so far may be kept; None as long as none was used (CA-22).
         private: Whether any part used so far is one user's.
+        waited: Whether any part had to be waited for.
+        expired: Whether its time was up before it was whole.
+        personal: Whether anything has looked at who asks.
     """
 
     request_id: str
@@ -120,6 +123,9 @@ class Operation:
     dispatched: bool = False
     max_age: float | None = None
     private: bool = False
+    waited: bool = False
+    expired: bool = False
+    personal: bool = False
 
     def use(self, keeping: "Keeping") -> None:
         """Count a part of the answer: the shortest time and the smallest audience hold for the whole."""
@@ -155,6 +161,7 @@ class Context:
     @property
     def principal(self) -> Principal:
         """Who asks."""
+        self.operation.personal = True
         return self.operation.principal
 
     @property

@@ -208,6 +208,15 @@ class OperationFinished(Event):
     degraded: int
 
 
+@dataclass(frozen=True, slots=True)
+class OperationShared(Event):
+    """A query got the answer of an equal one under way, which *executed* names by its request id."""
+
+    request_id: str
+    name: str | None
+    executed: str
+
+
 Notify = Callable[[Event], None]
 
 

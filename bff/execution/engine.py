@@ -17,6 +17,7 @@ from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
+from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
@@ -40,7 +41,7 @@ def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG0
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class _Accepted:
     """A request whose document was found good."""
 
@@ -90,6 +91,7 @@ class Engine:
         self._around = around_of(schema) or nothing_around
         self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
         self._fed = fed_fields(graphql_schema_of(schema))
+        self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
@@ -104,6 +106,8 @@ class Engine:
             kind = accepted.operation.kind
             if kind == "mutation":
                 return await self._attended(accepted)
+            if self._crowd.takes(accepted.operation):
+                return await self._shared(accepted)
             return await self._answer(accepted)
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
@@ -171,6 +175,10 @@ class Engine:
                 await asyncio.wait({task})
             raise
 
+    async def _shared(self, accepted: _Accepted) -> Answer:
+        document, operation = accepted.document.hash, accepted.operation
+        return await self._crowd.answer(accepted.request, document, operation, lambda: self._answer(accepted))
+
     async def _answer(self, accepted: _Accepted) -> Answer:
         operation = accepted.operation
         started = self._clock.now()
@@ -233,7 +241,8 @@ class Engine:
             try:
                 result = self._run(job)
                 if isawaitable(result):
-                    return await _until(accepted.operation.deadline, result, flight)
+                    accepted.operation.waited = True
+                    return await _until(accepted.operation, result, flight)
                 return result
             finally:
                 for task in await flight.ended(self._clock, PATIENCE):
@@ -250,9 +259,9 @@ class Engine:
         task.add_done_callback(ended)
 
 
-async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight) -> Outcome:
-    """Return *result*, which is whole, or what is there of it when *deadline* passes."""
-    alarm = _set_alarm(deadline, flight)
+async def _until(operation: Operation, result: Awaitable[Outcome], flight: Flight) -> Outcome:
+    """Return *result*, which is whole, or what is there of it when the time of *operation* is up."""
+    alarm = _set_alarm(operation, flight)
     try:
         return await result
     finally:
@@ -261,16 +270,22 @@ async def _until(deadline: Deadline, result: Awaitable[Outcome], flight: Flight)
             await asyncio.wait({alarm})
 
 
-def _set_alarm(deadline: Deadline, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+def _set_alarm(operation: Operation, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+    deadline = operation.deadline
     seconds = max(0.0, deadline.remaining())
-    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
-        return asyncio.get_running_loop().call_later(seconds, flight.stop)
 
-    async def stop() -> None:
-        await deadline.clock.sleep(seconds)
+    def stop() -> None:
+        operation.expired = True
         flight.stop()
 
-    return asyncio.create_task(stop())
+    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
+        return asyncio.get_running_loop().call_later(seconds, stop)
+
+    async def sleep_and_stop() -> None:
+        await deadline.clock.sleep(seconds)
+        stop()
+
+    return asyncio.create_task(sleep_and_stop())
 
 
 def _text(request: GraphQLRequest) -> str:

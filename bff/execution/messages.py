@@ -8,7 +8,7 @@ from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class GraphQLRequest:
     """One GraphQL request as the client sent it, already of the right JSON types."""
 
@@ -53,7 +53,7 @@ class Denied(Exception):
         self.extensions = extensions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Ingress:
     """What the transport knows about a request besides its GraphQL content.
 
@@ -77,7 +77,7 @@ class Ingress:
     allowance: Allowance | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """One GraphQL response.
 
@@ -88,6 +88,7 @@ class Answer:
         degraded: Whether any part is stale or a default.
         max_age: For how many seconds clients may keep it, where nothing is missing or degraded.
         private: Whether only for one user.
+        pieces: The body as bytes, once somebody has encoded it; those who share an answer share them.
     """
 
     body: dict[str, Any]
@@ -96,3 +97,4 @@ class Answer:
     degraded: bool = False
     max_age: int = 0
     private: bool = True
+    pieces: list[bytes] | None = None

@@ -29,6 +29,7 @@ from bff.policy.hosts import (
 from bff.policy.names import Alias, FileReference, Header, OperationName, is_plaintext_to_elsewhere
 from bff.policy.problem import Clash
 from bff.policy.resilience import Breaker, Hedge, Retry, Timeouts
+from bff.policy.sharing import Sharing
 from bff.policy.shedding import PriorityName, Shedding
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
@@ -286,6 +287,9 @@ class OperationsPolicy(Policy):
 
     priorities: dict[OperationName, PriorityName] = Field(default_factory=dict)
     """How much single operations matter when there is too much to do; all others are `default`."""
+
+    sharing: Sharing = Sharing()
+    """Which equal queries are executed once for all who ask."""
 
     shedding: Shedding = Shedding()
     """When requests are refused at the door."""

@@ -263,12 +263,15 @@ class GraphQLEndpoint:
         return self._engine.refuse(Code.DEADLINE_EXCEEDED, "The time for this operation was up.", ingress)
 
     async def _encode(self, answer: Answer, ingress: Ingress) -> tuple[list[bytes], Answer]:
+        if answer.pieces is not None:
+            return answer.pieces, answer
         try:
-            return await encode(answer.body), answer
+            answer.pieces = await encode(answer.body)
         except (TypeError, ValueError) as error:
             detail = f"the answer is not JSON: {error}"
             fault = self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=detail)
             return await encode(fault.body), fault
+        return answer.pieces, answer
 
     async def _refuse(self, refusal: Refusal, ingress: Ingress, negotiated: Negotiated) -> Reply:
         wait = refusal.retry_after

@@ -17,6 +17,7 @@ from bff.events import (
     HostEjected,
     HostReturned,
     OperationFinished,
+    OperationShared,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -92,6 +93,15 @@ def _operation(event: OperationFinished) -> Line:
     }
 
 
+def _shared(event: OperationShared) -> Line:
+    return logging.DEBUG, {
+        "event": "operation shared",
+        "request_id": event.request_id,
+        "name": event.name,
+        "executed": event.executed,
+    }
+
+
 def _breaker(event: BreakerChanged) -> Line:
     """A service that is left alone is worth a look at night; one that is well again is worth knowing."""
     level = logging.WARNING if event.after in {"open", "forced_open"} else logging.INFO
@@ -148,6 +158,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
     OperationFinished: _operation,
+    OperationShared: _shared,
     BreakerChanged: _breaker,
     GateClosed: _gate,
     GateOpened: _gate,
@@ -155,4 +166,4 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostReturned: _host,
     HealthChanged: _health,
 }
-_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished}
+_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished, OperationShared}

@@ -1,0 +1,245 @@
+"""One execution for a crowd: equal queries under way at the same time are run once, each caller on its own terms.
+
+Two callers are equal when they are equal in all that the execution looked at: document, operation, variables,
+extensions, who asks, and each request header that anything has read. So nothing has to be configured to be safe.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from bff.context import Operation, Principal
+from bff.events import Notify, OperationShared
+from bff.execution.messages import Answer, GraphQLRequest
+from bff.policy.sharing import Sharing, SharingScope
+from bff.upstream.cache.keys import NOISE
+
+_CREDENTIALS: Final = ("authorization", "cookie")
+_HABITS: Final = 1000
+"""Documents of which is known what their execution looks at."""
+
+ALL: Final = "*"
+"""Stands for all headers, where something went through them."""
+
+Work = Callable[[], Awaitable[Answer]]
+"""Executes one operation."""
+
+
+class ReadHeaders(Mapping[str, str]):
+    """Request headers that remember which of them were looked at, also in vain."""
+
+    __slots__ = ("_headers", "read")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return self._headers[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of *name*, *default* where there is none."""
+        self.read.add(name)
+        return self._headers.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        if isinstance(name, str):
+            self.read.add(name)
+        return name in self._headers
+
+    def __iter__(self) -> Iterator[str]:
+        self.read.update(self._headers)
+        self.read.add(ALL)
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        self.read.add(ALL)
+        return len(self._headers)
+
+
+@dataclass(slots=True)
+class _Habit:
+    """What executions of one document did so far."""
+
+    waits: bool = False
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """One execution under way, and those who wait for it.
+
+    `equal` are the headers in which all of them are equal from the start.
+    """
+
+    key: object
+    task: "asyncio.Task[Answer]"
+    leader: Operation
+    seen: ReadHeaders
+    equal: frozenset[str]
+    waiters: set["asyncio.Future[None]"]
+
+
+class Crowd:
+    """The queries under way in one engine, and which of them may be joined.
+
+    Args:
+        policy: Who may share.
+        notify: Told of each query that was not executed because an equal one was.
+    """
+
+    def __init__(self, policy: Sharing, notify: Notify) -> None:
+        self._policy = policy
+        self._notify = notify
+        self._habits: OrderedDict[str, _Habit] = OrderedDict()
+        self._flights: dict[object, _Flight] = {}
+
+    def takes(self, operation: Operation) -> bool:
+        """Return whether *operation* may share at all; a mutation never may."""
+        return operation.kind == "query" and self._scope(operation) != "off"
+
+    async def answer(self, request: GraphQLRequest, document: str, operation: Operation, work: Work) -> Answer:
+        """Return the answer to *request*: of its own execution, or of an equal one under way.
+
+        The execution survives callers that leave and ends with the last. Nobody waits beyond the own deadline: an
+        execution that would end later is not joined, and one that its deadline cut short is not shared with
+        callers who have time left.
+
+        Args:
+            request: What is asked.
+            document: The hash of its document.
+            operation: Its state; the headers in it are replaced by ones that remember what was read.
+            work: Executes it.
+        """
+        habit = self._habits.get(document)
+        if habit is None or not habit.waits:
+            return await self._alone(document, habit, operation, work)
+        self._habits.move_to_end(document)
+        key = self._key(request, document, operation, habit)
+        if key is None:
+            return await work()
+        while True:
+            flight = self._flights.get(key)
+            if flight is None or not _suits(flight, operation):
+                return await self._led(key, document, habit, operation, work)
+            answer = await self._joined(flight, operation)
+            if answer is not None:
+                return answer
+
+    def _scope(self, operation: Operation) -> SharingScope:
+        return self._policy.operations.get(operation.name or "", self._policy.scope)
+
+    def _key(self, request: GraphQLRequest, document: str, operation: Operation, habit: _Habit) -> object | None:
+        """Return what callers must have in common to share from the start; None where that cannot be told."""
+        if ALL in habit.headers:
+            return None
+        try:
+            asked = orjson.dumps([request.variables, request.extensions], option=orjson.OPT_SORT_KEYS)
+        except TypeError:
+            return None
+        headers = operation.headers
+        known = tuple([headers.get(name) for name in habit.headers])
+        if self._scope(operation) == "public":
+            return (document, request.operation_name, asked, known)
+        credentials = tuple([headers.get(name) for name in _CREDENTIALS])
+        return (document, request.operation_name, asked, known, _identity(operation.principal), credentials)
+
+    async def _alone(self, document: str, habit: _Habit | None, operation: Operation, work: Work) -> Answer:
+        seen = operation.headers = ReadHeaders(operation.headers)
+        try:
+            return await work()
+        finally:
+            self._learn(document, habit, operation, seen)
+
+    def _learn(self, document: str, habit: _Habit | None, operation: Operation, seen: ReadHeaders) -> None:
+        if habit is None:
+            habit = self._habits[document] = _Habit()
+            while len(self._habits) > _HABITS:
+                self._habits.popitem(last=False)
+        habit.waits = habit.waits or operation.waited
+        new = seen.read.difference(habit.headers, NOISE)
+        if new:
+            habit.headers = tuple(sorted({*habit.headers, *new}))
+
+    async def _led(self, key: object, document: str, habit: _Habit, operation: Operation, work: Work) -> Answer:
+        seen = operation.headers = ReadHeaders(operation.headers)
+        task = asyncio.ensure_future(work())
+        assert isinstance(task, asyncio.Task)
+        flight = self._flights[key] = _Flight(key, task, operation, seen, NOISE.union(habit.headers), set())
+
+        def ended(done: "asyncio.Task[Answer]") -> None:
+            self._land(flight)
+            for waiter in flight.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._learn(document, habit, operation, seen)
+            if not done.cancelled():
+                done.exception()
+
+        task.add_done_callback(ended)
+        return await self._result(flight)
+
+    async def _joined(self, flight: _Flight, operation: Operation) -> Answer | None:
+        """Return the answer of *flight*, None where it turns out not to be *operation*'s."""
+        try:
+            answer = await self._result(flight)
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            return None
+        if flight.leader.expired and operation.deadline.remaining() > 0:
+            return None
+        if not _is_same(flight, operation):
+            return None
+        self._notify(OperationShared(operation.request_id, operation.name, flight.leader.request_id))
+        return answer
+
+    def _land(self, flight: _Flight) -> None:
+        """Let nobody join *flight* any more."""
+        if self._flights.get(flight.key) is flight:
+            del self._flights[flight.key]
+
+    async def _result(self, flight: _Flight) -> Answer:
+        waiter = asyncio.get_running_loop().create_future()
+        flight.waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            flight.waiters.discard(waiter)
+            if not flight.waiters and not flight.task.done():
+                self._land(flight)
+                flight.task.cancel()
+                await asyncio.wait([flight.task])
+        return flight.task.result()
+
+
+def _suits(flight: _Flight, operation: Operation) -> bool:
+    """Return whether *operation* has the time to wait for *flight* to its end."""
+    return not flight.task.done() and flight.leader.deadline.at <= operation.deadline.at
+
+
+def _is_same(flight: _Flight, operation: Operation) -> bool:
+    """Return whether *operation* is equal to the one that was executed, in all that was looked at."""
+    leader, read = flight.leader, flight.seen.read - flight.equal
+    if leader.personal and _identity(leader.principal) != _identity(operation.principal):
+        return False
+    if not read:
+        return True
+    if ALL in read:
+        return False
+    asked, given = operation.headers, leader.headers
+    return all(asked.get(name) == given.get(name) for name in read)
+
+
+def _identity(principal: Principal) -> object:
+    return (principal.issuer, principal.subject, principal.client, principal.tenant, principal.scopes)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

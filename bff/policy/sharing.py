@@ -1,0 +1,26 @@
+"""Who may share one execution of equal queries that are under way at the same time."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bff.policy.base import Policy
+from bff.policy.names import OperationName
+
+SharingScope = Literal["principal", "public", "off"]
+"""Callers with equal credentials; everybody, where the execution looks at no credentials; nobody."""
+
+
+class Sharing(Policy):
+    """Executes equal queries that are under way at the same time once, for all who ask; mutations never.
+
+    As when a push notification makes ten thousand phones open the same screen. Callers share who are equal in all
+    that the execution looks at: document, variables, credentials, and each header that was read.
+    """
+
+    scope: SharingScope = "principal"
+    """Who may share an execution: `principal` callers with equal credentials, `public` everybody as far as nothing
+    looks at credentials, `off` nobody."""
+
+    operations: dict[OperationName, SharingScope] = Field(default_factory=dict)
+    """The same for single operations, by their name."""
