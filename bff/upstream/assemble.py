@@ -31,6 +31,7 @@ from bff.upstream.pipeline.health import HealthChecks, health_checks_of
 from bff.upstream.pipeline.hedge import Hedge
 from bff.upstream.pipeline.latency import RecentLatency
 from bff.upstream.pipeline.retry import Retry, may_repeat
+from bff.upstream.pipeline.split import Split
 from bff.upstream.transport import Transport
 
 _HEDGE_TTL = 10.0
@@ -192,6 +193,10 @@ class _Assembly:
                 notify=world.notify,
             ),
         }
+        if chain.retry.split_on:
+            stages["split"] = Split(
+                chain.retry, self._budget, min_attempt_time=least, clock=world.clock, notify=world.notify
+            )
         if chain.hedge.enabled and self._hosts > 1:
             stages["hedge"] = self._hedge(chain, group)
         return stages

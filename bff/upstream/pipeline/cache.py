@@ -1,7 +1,7 @@
 """Answers calls from what is kept, and forgets what a change has made untrue (CA-6 to CA-8, CA-14)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -12,10 +12,10 @@ from bff.upstream.cache import keys as naming
 from bff.upstream.cache.entry import Entry
 from bff.upstream.cache.freshness import State, state
 from bff.upstream.cache.lookup import Lookup, Prospects, lookup_of
-from bff.upstream.cache.make import item_of, keeping_of, least, response_of
+from bff.upstream.cache.make import item_of, keeping_of, least, response_of, stale_note
 from bff.upstream.cache.tiers import EntryCache, Found
 from bff.upstream.errors import UpstreamError
-from bff.upstream.message import Item, Keeping, Response
+from bff.upstream.message import Item, Keeping, Note, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline.call import UNDECODED, Call, Handler
 
@@ -26,6 +26,7 @@ REFUSALS = frozenset(
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _NOT_FOUND = 404
+_MOST_FAILED = 100_000
 
 
 class Cache:
@@ -95,13 +96,20 @@ class Cache:
             return await send(call)
         if worth is not State.FRESH:
             lookup.entry = entry
-            self._refresh(entry.key, call, send)
+            self._refresh(entry.key, call, send, [entry.key])
         if entry.status != _NOT_FOUND and not self._readable(call, entry, now):
             return await send(call)
         self._tell(call, {State.FRESH: "hit", State.EARLY: "early"}.get(worth, "stale"), tier=found.tier)
         if entry.status == _NOT_FOUND:
             raise _absent()
-        return response_of(entry, now)
+        return response_of(entry, now, self._note(call, entry, now) if worth is State.STALE else None)
+
+    def _note(self, call: Call, entry: Entry, now: float) -> Note | None:
+        """Return the note on an answer that is old because the service fails, not because that saves time (PD-12).
+
+        Within `stale_while_revalidate` an old answer is as good as a new one, until fetching it anew has failed.
+        """
+        return stale_note(entry, call.upstream, now) if self._refreshes.has_failed(entry.key) else None
 
     @staticmethod
     def _readable(call: Call, entry: Entry, now: float) -> bool:
@@ -114,11 +122,11 @@ class Cache:
             return False
         return True
 
-    def _refresh(self, key: str, call: Call, send: Handler) -> None:
+    def _refresh(self, key: str, call: Call, send: Handler, entries: Sequence[str]) -> None:
         """Fetch anew in the background, once, with time and budget of its own (CA-8)."""
         until = self._clock.now() + self._refresh_time
         again = replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED, fanout=None)
-        self._refreshes.start(key, send, again)
+        self._refreshes.start(key, send, again, entries)
 
     async def _batch(self, call: Call, send: Handler, lookup: Lookup) -> Response:
         assert call.split is not None
@@ -140,8 +148,13 @@ class Cache:
         assert call.split is not None
         now = self._clock.now()
         worth = {key: state(one.entry, now) for key, one in entries.items()}
-        items = {key: item_of(one.entry) for key, one in entries.items() if worth[key] is not State.EXPIRED}
-        kept = [keeping_of(entries[key].entry, now) for key in items]
+        notes = {key: self._note(call, entries[key].entry, now) for key in entries if worth[key] is State.STALE}
+        items = {
+            key: item_of(one.entry, notes.get(key))
+            for key, one in entries.items()
+            if worth[key] is not State.EXPIRED
+        }
+        kept = [keeping_of(entries[key].entry, now, notes.get(key)) for key in items]
         for tier in ("local", "shared"):
             hits = sum([worth[key] is State.FRESH and entries[key].tier == tier for key in items])
             if hits:
@@ -150,7 +163,9 @@ class Cache:
         if old:
             self._tell(call, "stale", items=len(old))
             again = self._narrowed(call, lookup, old, entries)
-            self._refresh(naming.digest([*lookup.keys, *old]), again, send)
+            self._refresh(
+                naming.digest([*lookup.keys, *old]), again, send, [entries[key].entry.key for key in old]
+            )
         missing = [key for key in call.split.keys if key not in items]
         if not missing:
             return Response(200, {}, b"", keeping=least(kept), items=items)
@@ -213,14 +228,33 @@ class Refreshes:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failed: set[str] = set()
 
-    def start(self, key: str, send: Handler, call: Call) -> None:
-        """Fetch *call* anew, unless that is under way for *key*."""
+    def has_failed(self, entry: str) -> bool:
+        """Return whether the last fetch of *entry* failed, so that it is old for that reason."""
+        return entry in self._failed
+
+    def start(self, key: str, send: Handler, call: Call, entries: Sequence[str]) -> None:
+        """Fetch *call* anew, for *entries*, unless that is under way for *key*."""
         if key in self._tasks:
             return
-        task = asyncio.create_task(_quietly(send, call), name=f"refresh {call.upstream}.{call.endpoint}")
+        task = asyncio.create_task(self._run(send, call, entries), name=f"refresh {call.upstream}.{call.endpoint}")
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _run(self, send: Handler, call: Call, entries: Sequence[str]) -> None:
+        """Refresh; a failure changes nothing, the old entry stays for as long as it may."""
+        try:
+            response = await send(call)
+        except UpstreamError:
+            failed = True
+        else:
+            items = response.items or {}
+            failed = response.note is not None or any(item.note is not None for item in items.values())
+        if not failed:
+            self._failed.difference_update(entries)
+        elif len(self._failed) < _MOST_FAILED:
+            self._failed.update(entries)
 
     async def close(self) -> None:
         """End those under way."""
@@ -233,11 +267,3 @@ class Refreshes:
 
 def _absent() -> UpstreamError:
     return UpstreamError(Outcome.NOT_FOUND, "remembered as not found", status=_NOT_FOUND)
-
-
-async def _quietly(send: Handler, call: Call) -> None:
-    """Refresh; a failure changes nothing, the old entry stays for as long as it may."""
-    try:
-        await send(call)
-    except UpstreamError:
-        return

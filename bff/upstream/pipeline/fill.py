@@ -59,7 +59,7 @@ class Fill:
         mark = None if self._entries.shared else await keeper.mark(call)
         started = self._clock.now()
         response = await send(call)
-        if response.note is None and (call.keepable is None or call.keepable(response)):
+        if response.note is None and response.items is None and (call.keepable is None or call.keepable(response)):
             await keeper.first(call, headers, response, mark, self._clock.now() - started)
         return response
 
@@ -181,7 +181,7 @@ class Fill:
                 raise UpstreamError(Outcome.BAD_PAYLOAD, "304 to a call without conditions", status=_NOT_MODIFIED)
             self._notify(CacheUsed(call.upstream, call.endpoint, "revalidated"))
             response = renewed(lookup.entry, response)
-        if response.note is None and (call.keepable is None or call.keepable(response)):
+        if response.note is None and response.items is None and (call.keepable is None or call.keepable(response)):
             await keeper.keep(call, lookup, response, mark, self._clock.now() - started)
         return response
 

@@ -73,7 +73,7 @@ class Inflater:
 
     def _inflate(self, data: bytes) -> bytes:
         """Return *data* decoded, piece by piece, so that a bomb is known before all of it is unpacked."""
-        pieces = []
+        pieces: list[bytes] = []
         while True:
             # One byte more than allowed is enough to know that there is too much.
             most = min(_PIECE, self._left + 1)

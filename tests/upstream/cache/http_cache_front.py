@@ -1,7 +1,7 @@
 """A reverse proxy around our cache, for the public test suite `http-cache-tests`.
 
-It adds nothing but what a proxy adds: what the pipeline refuses (as 4xx and 5xx) it passes on as it came, what comes
-from the cache has an `Age`, and the beginning of a body is cut out of the whole.
+It adds nothing but what a proxy adds: what the pipeline refuses (as 4xx and 5xx) it passes on as it came, what
+comes from the cache has an `Age`, and the beginning of a body is cut out of the whole.
 """
 
 import asyncio
