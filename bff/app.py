@@ -26,6 +26,7 @@ from bff.execution.strawberry_schema import run_of
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
+from bff.secrets import Secret, SecretMissing
 from bff.server.admin_cache import router as cache_routes
 from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
@@ -35,7 +36,7 @@ from bff.server.lifecycle import Lifecycle
 from bff.server.ports import ASGIApp, Receive, Scope, Send
 from bff.server.run import Service
 from bff.server.shedding import Door, Shedding
-from bff.settings import Settings, load_schema
+from bff.settings import Settings, SettingsError, load_schema
 from bff.store.address import Address
 from bff.store.memory import MemoryStore
 from bff.store.redis_store import RedisStore
@@ -45,8 +46,10 @@ from bff.telemetry.spans import operation_spans, record_on_span
 from bff.telemetry.tracing import open_tracing
 from bff.upstream.assemble import Caching
 from bff.upstream.cache.keys import FORMAT
+from bff.upstream.cache.seal import Seal
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.client import open_upstreams
+from bff.upstream.hints import Hints
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
 
@@ -79,7 +82,9 @@ def build(settings: Settings) -> Service:
         if settings.redis_url
         else MemoryStore(clock)
     )
-    entries = EntryCache(store, policies.store, clock=clock)
+    hints = Hints(store, clock=clock)
+    notify = fan_out(notify, hints.notify) if store.shared else notify
+    entries = EntryCache(store, policies.store, clock=clock, seal=seal_of(policies.store, clock=clock))
     upstreams = open_upstreams(
         policies.upstreams,
         operations,
@@ -89,6 +94,7 @@ def build(settings: Settings) -> Service:
         notify=notify,
         caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
     )
+    upstreams.hint_with(hints, policies.upstreams)
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
     # With nobody listening even an empty span costs a tenth of a small request.
     listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
@@ -124,6 +130,7 @@ def build(settings: Settings) -> Service:
         yield
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
+        await hints.close()
         await entries.close()
         await store.close()
         if tracing is not None:
@@ -191,6 +198,20 @@ def shared_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notif
         clock=clock,
         notify=notify,
     )
+
+
+def seal_of(policy: StorePolicy, *, clock: Clock) -> Seal | None:
+    """Return what encrypts entries by *policy*, None where it names no key.
+
+    Raises:
+        SettingsError: The key cannot be read.
+    """
+    if policy.encryption_key is None:
+        return None
+    try:
+        return Seal(Secret(policy.encryption_key, now=clock.now))
+    except SecretMissing as error:
+        raise SettingsError(f"policies/store.yaml: encryption_key: {error}") from error
 
 
 def version_of(schema: strawberry.Schema | GraphQLSchema) -> str:

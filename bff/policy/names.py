@@ -13,6 +13,7 @@ _UNSAFE = re.compile(r"[^\x21-\x7e]|[\\{}<>\"^`|]")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HIGHEST_PORT = 65535
 
 _OF_ONE_CONNECTION = frozenset(
@@ -130,6 +131,20 @@ def check_file(reference: str) -> str:
     return reference
 
 
+def check_secret(reference: str) -> str:
+    """Return *reference*, a secret named as `env:NAME` or `file:PATH`.
+
+    Raises:
+        Refused: Not of that form, perhaps the secret itself; it is not repeated.
+    """
+    kind, _, place = reference.partition(":")
+    if kind == "env" and _VARIABLE.fullmatch(place):
+        return reference
+    if kind == "file" and place.strip():
+        return reference
+    raise Refused("secrets are named, never written down: env:NAME or file:PATH", "env:NAME")
+
+
 def _bare(url: SplitResult) -> str:
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     port = f":{url.port}" if url.port else ""
@@ -172,3 +187,6 @@ FileReference = Annotated[str, AfterValidator(check_file)]
 
 OperationName = Annotated[str, AfterValidator(check_operation_name)]
 """Name of a GraphQL operation; see `check_operation_name`."""
+
+SecretReference = Annotated[str, AfterValidator(check_secret)]
+"""`env:NAME` or `file:PATH`; see `check_secret`."""

@@ -207,6 +207,10 @@ class Breaker(Policy):
     probe_lease: Timeout | None = None
     """When a probe that never ended gives its place to another; the longer of an attempt and 10s when absent."""
 
+    shared_hints: Switch = False
+    """Whether other processes hear through Redis that it opened, and let only probes through until these show how
+    the service is (CB-12). One process can still not cut the others off. Without Redis it does nothing."""
+
     def clashes(self) -> Iterator[Clash]:
         """Refuse a breaker that could never close, or whose open time would shrink."""
         if self.half_open_successes > self.half_open_permits:

@@ -84,6 +84,12 @@ class Store(Protocol):
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what others forget, from now on."""
 
+    async def hint(self, hint: tuple[str, str]) -> None:
+        """Tell the other replicas that the breaker of an upstream's group has opened (CB-12)."""
+
+    def listen_hints(self, hear: Callable[[tuple[str, str]], None]) -> None:
+        """Pass on what others hint at, from now on."""
+
     def start(self) -> None:
         """Begin to hear of others; needs a running event loop."""
 

@@ -1,7 +1,7 @@
 """The store of a single process."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from bff.clock import Clock
@@ -129,6 +129,12 @@ class MemoryStore:
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what is forgotten."""
         self._listeners.append(listener)
+
+    async def hint(self, hint: tuple[str, str]) -> None:
+        """Do nothing: there is nobody to tell."""
+
+    def listen_hints(self, hear: Callable[[tuple[str, str]], None]) -> None:
+        """Do nothing: there is nobody to hear of."""
 
     def start(self) -> None:
         """Do nothing: there is nobody to hear of."""

@@ -174,26 +174,34 @@ class RedisStore:
                 self._about(name, "EXPIRE", GENERATION_LIFE),
             ]
         renewed = await self._send(commands)
-        await self._publish(tags)
+        await self._publish(self._messages.forgetting(tags))
         _require_all(renewed)
 
-    async def _publish(self, tags: Sequence[str]) -> None:
+    async def hint(self, hint: tuple[str, str]) -> None:
+        """Tell the other replicas that the breaker of an upstream's group has opened (CB-12)."""
+        await self._publish(self._messages.hinting(hint))
+
+    async def _publish(self, text: str) -> None:
         """Tell the others through any node that is well; a cluster hands messages on to all its nodes."""
         names = self._nodes.names()
         node = next((name for name in names if not self._guard.is_open(name)), names[0])
-        channel, text = self._messages.telling(tags)
+        channel = self._messages.channel
         await self._send_to(node, [(channel, ("PUBLISH", channel, text))])
 
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what other replicas forget, from the first moment that Redis can be reached (CA-18)."""
         self._messages.listen(listener)
 
+    def listen_hints(self, hear: Callable[[tuple[str, str]], None]) -> None:
+        """Pass on what others hint at."""
+        self._messages.listen_hints(hear)
+
     def start(self) -> None:
         """Begin to hear of others; needs a running event loop."""
         self._messages.start(self._heartbeat)
 
     async def _heartbeat(self) -> None:
-        await self._publish(())
+        await self._publish(self._messages.forgetting(()))
 
     def silent_for(self) -> float:
         """Return for how long nothing was heard of other replicas, in seconds."""

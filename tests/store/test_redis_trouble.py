@@ -102,7 +102,7 @@ async def test_a_primary_that_became_a_replica_refuses_writes(open_store, redis_
 
 async def test_many_callers_share_few_connections(open_store, redis_server):
     """PY-14: the pool makes callers wait instead of failing."""
-    store = open_store(redis_server.url, pool_size=4, pool_wait="1s")
+    store = open_store(redis_server.url, pool_size=4, pool_wait="10s")
     await store.set({"a": b"1"}, 60)
 
     assert await asyncio.gather(*(store.get(["a"]) for _ in range(200))) == [{"a": b"1"}] * 200

@@ -16,6 +16,7 @@ from bff.upstream.cache.generations import EPOCH, Generations
 from bff.upstream.cache.keys import variant
 from bff.upstream.cache.leases import Leases
 from bff.upstream.cache.local import Local, Slot
+from bff.upstream.cache.seal import Seal
 
 MAX_VARIANTS = 32
 """Of one key (CA-4)."""
@@ -45,9 +46,11 @@ class EntryCache:
         store: What replicas share.
         policy: How much is kept here and for how long it is trusted.
         clock: Tells when things grow old.
+        seal: Closes what is one user's before it goes to the store; None for no encryption.
     """
 
-    def __init__(self, store: Store, policy: StorePolicy, *, clock: Clock) -> None:
+    def __init__(self, store: Store, policy: StorePolicy, *, clock: Clock, seal: Seal | None = None) -> None:
+        self._seal = seal
         self._store = store
         self._clock = clock
         self._entry_max = policy.entry_max
@@ -163,7 +166,7 @@ class EntryCache:
         self, key: str, data: bytes, now: float, wall: float, found: dict[str, tuple[Entry | VarySpec, Tier]]
     ) -> None:
         try:
-            value = envelope.decode(data, now, wall, most=self._entry_max * 2, key=key)
+            value = envelope.decode(data, now, wall, most=self._entry_max * 2, key=key, seal=self._seal)
         except envelope.Unreadable:
             self.counts["unreadable"] += 1
             return
@@ -215,7 +218,7 @@ class EntryCache:
         self._local.put(key, value, now, until)
         if not self.shared:
             return
-        self._queue[key] = (envelope.encode(value, now, self._clock.wall()), until - now)
+        self._queue[key] = (envelope.encode(value, now, self._clock.wall(), key=key, seal=self._seal), until - now)
         while len(self._queue) > _QUEUE:
             self._queue.popitem(last=False)
             self.counts["dropped_writes"] += 1
