@@ -37,6 +37,7 @@ from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
+from bff.secrets import Secret, SecretMissing
 from bff.server.admin_cache import router as cache_routes
 from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
@@ -46,7 +47,7 @@ from bff.server.lifecycle import Lifecycle
 from bff.server.ports import Arrival, ASGIApp, Receive, Scope, Send
 from bff.server.run import Service
 from bff.server.shedding import Door, Shedding
-from bff.settings import Settings, load_schema
+from bff.settings import Settings, SettingsError, load_schema
 from bff.store import Store
 from bff.store.address import Address
 from bff.store.memory import MemoryStore
@@ -57,8 +58,10 @@ from bff.telemetry.spans import operation_spans, record_on_span
 from bff.telemetry.tracing import open_tracing
 from bff.upstream.assemble import Caching
 from bff.upstream.cache.keys import FORMAT
+from bff.upstream.cache.seal import Seal
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.client import open_upstreams
+from bff.upstream.hints import Hints
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
 
@@ -94,7 +97,9 @@ def build(settings: Settings) -> Service:
         if settings.redis_url
         else MemoryStore(clock)
     )
-    entries = EntryCache(store, policies.store, clock=clock)
+    hints = Hints(store, clock=clock)
+    notify = fan_out(notify, hints.notify) if store.shared else notify
+    entries = EntryCache(store, policies.store, clock=clock, seal=seal_of(policies.store, clock=clock))
     upstreams = open_upstreams(
         policies.upstreams,
         operations,
@@ -123,6 +128,7 @@ def build(settings: Settings) -> Service:
         session=login.sessions if login is not None else None,
         document=policies.documents.get("auth"),
     )
+    upstreams.hint_with(hints, policies.upstreams)
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
     # With nobody listening even an empty span costs a tenth of a small request.
     listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
@@ -187,6 +193,7 @@ def build(settings: Settings) -> Service:
             await auth.close()
         if login is not None:
             await login.close()
+        await hints.close()
         await entries.close()
         await store.close()
         await gate.close()
@@ -318,6 +325,20 @@ def counter_store(settings: Settings, policies: PolicySet, *, clock: Clock, noti
         clock=clock,
         notify=notify,
     )
+
+
+def seal_of(policy: StorePolicy, *, clock: Clock) -> Seal | None:
+    """Return what encrypts entries by *policy*, None where it names no key.
+
+    Raises:
+        SettingsError: The key cannot be read.
+    """
+    if policy.encryption_key is None:
+        return None
+    try:
+        return Seal(Secret(policy.encryption_key, now=clock.now))
+    except SecretMissing as error:
+        raise SettingsError(f"policies/store.yaml: encryption_key: {error}") from error
 
 
 def version_of(schema: strawberry.Schema | GraphQLSchema) -> str:

@@ -94,7 +94,15 @@ BreakerState = Literal["closed", "open", "half_open", "forced_open", "disabled",
 """States of a circuit breaker (CB-1)."""
 
 BreakerCause = Literal[
-    "failure_rate", "slow_rate", "consecutive_failures", "open_time_over", "probes", "forced", "reset", "settings"
+    "failure_rate",
+    "slow_rate",
+    "consecutive_failures",
+    "open_time_over",
+    "probes",
+    "forced",
+    "reset",
+    "settings",
+    "hint",
 ]
 """Why a circuit breaker changed its state."""
 

@@ -92,8 +92,8 @@ def _redis(url: str | None, admin: str | None, policies: Any) -> "RedisStore | N
 
 async def _purge(store: "RedisStore", given: dict[str, str]) -> dict[str, str]:
     from bff.store import StoreUnavailable  # noqa: PLC0415 - slow to import
+    from bff.upstream.cache.generations import EPOCH  # noqa: PLC0415
     from bff.upstream.cache.keys import upstream_tag  # noqa: PLC0415
-    from bff.upstream.cache.tiers import EPOCH  # noqa: PLC0415
 
     ((kind, value),) = given.items()
     try:

@@ -212,6 +212,6 @@ async def _ask(store: Any, names: list[str]) -> dict[str, str]:
         await store.close()
     return {
         name: datetime.fromtimestamp(int(value), UTC).isoformat()
-        for name, value in zip(names, found, strict=True)
-        if value
+        for name in names
+        if (value := found.get(use_name(name)))
     }

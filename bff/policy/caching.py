@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from bff.policy.base import Count, Policy, Switch, Timeout
-from bff.policy.names import Header
+from bff.policy.names import Header, SecretReference
 from bff.policy.problem import Clash
 from bff.policy.resilience import Part
 from bff.policy.units import Duration, Share, Size, bytes_of, format_duration
@@ -176,6 +176,10 @@ class StorePolicy(Policy):
 
     breaker_open_max: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=30)
     """For how long at most."""
+
+    encryption_key: SecretReference | None = None
+    """Encrypts what is one user's before it is written to Redis (CA-20): `env:NAME` or `file:PATH` of any long
+    random text, the same for all replicas. After a change what was written before is fetched anew."""
 
     lease_max: Timeout = timedelta(seconds=5)
     """Longest time for which one replica fetches an answer while the others wait for it (CA-13)."""

@@ -225,6 +225,11 @@ class UpstreamPolicy(UpstreamDefaults, Address):
         part = self.endpoints.get(endpoint) if endpoint else None
         return chain.narrowed(part) if part else chain
 
+    def breaker_of(self, group: str) -> Breaker:
+        """Return what is in force for the breaker of *group*."""
+        part, default = self.groups.get(group), self.chain(None)
+        return default.narrowed(part, group).breaker if part else default.breaker
+
     @property
     def concurrency(self) -> int:
         """Attempts that may run at once: what the bulkhead says, with a tenth of the pool to spare (BH-2)."""

@@ -8,6 +8,8 @@ from bff.clock import Clock
 from bff.events import Notify
 from bff.policy.chain import Chain
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.upstream.cache.keeper import Keeper
+from bff.upstream.cache.lookup import Prospects
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.credentials.source import Source
 from bff.upstream.errors import UpstreamError
@@ -31,6 +33,7 @@ from bff.upstream.pipeline.health import HealthChecks, health_checks_of
 from bff.upstream.pipeline.hedge import Hedge
 from bff.upstream.pipeline.latency import RecentLatency
 from bff.upstream.pipeline.retry import Retry, may_repeat
+from bff.upstream.pipeline.split import Split
 from bff.upstream.transport import Transport
 
 _HEDGE_TTL = 10.0
@@ -135,6 +138,7 @@ class _Assembly:
         self._groups: dict[str, _Group] = {}
         self._flights = Flights()
         self._refreshes = Refreshes()
+        self._prospects = Prospects()
 
     def pipelines(self, credentials: Source | None) -> Pipelines:
         policy = self._policy
@@ -200,6 +204,10 @@ class _Assembly:
                 notify=world.notify,
             ),
         }
+        if chain.retry.split_on:
+            stages["split"] = Split(
+                chain.retry, self._budget, min_attempt_time=least, clock=world.clock, notify=world.notify
+            )
         if chain.hedge.enabled and self._hosts > 1:
             stages["hedge"] = self._hedge(chain, group)
         return stages
@@ -214,6 +222,7 @@ class _Assembly:
                 chain.cache,
                 caching.entries,
                 self._refreshes,
+                self._prospects,
                 version=caching.version,
                 refresh_time=total + reserve,
                 clock=world.clock,
@@ -231,14 +240,26 @@ class _Assembly:
             ),
             "degrade": degrade,
             "fill": Fill(
-                chain.cache,
+                self._keeper(chain),
                 caching.entries,
                 lease=min(chain.timeouts.attempt.total_seconds() + _LEASE_SLACK, caching.lease_max),
                 clock=world.clock,
-                rng=world.rng,
                 notify=world.notify,
             ),
         }
+
+    def _keeper(self, chain: Chain) -> Keeper | None:
+        if chain.cache.scope == "off":
+            return None
+        world, caching = self._world, self._world.caching
+        return Keeper(
+            chain.cache,
+            caching.entries,
+            self._prospects,
+            version=caching.version,
+            clock=world.clock,
+            rng=world.rng,
+        )
 
     def _at_limit(self) -> bool:
         permits = self._bulkhead.permits

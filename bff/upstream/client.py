@@ -22,6 +22,7 @@ from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
     from bff.context import Operation
+    from bff.upstream.hints import Hints
 
 OpenTransport = Callable[[Limits], Transport]
 """Makes the transport of one upstream."""
@@ -132,6 +133,16 @@ class Upstreams:
         """Return the name of upstream *name* that clients see."""
         client = self._clients.get(name)
         return client.alias if client else name
+
+    def hint_with(self, hints: "Hints", policies: Mapping[str, UpstreamPolicy]) -> None:
+        """Let *hints* watch the breakers of those upstreams whose policies share them (CB-12)."""
+        for name, client in self._clients.items():
+            shared = {
+                group: circuit
+                for group, circuit in client.pipelines.circuits.items()
+                if policies[name].breaker_of(group).shared_hints
+            }
+            hints.watch(name, shared)
 
     async def start(self) -> None:
         """Begin to ask hosts how they are, where policies say so; calls need not wait for it."""

@@ -145,7 +145,7 @@ async def test_the_last_use_is_noted_once_a_minute(make, holding, clock):
     for _ in range(4):
         await gate.ask(x_api_key=made.text)
         await clock.advance(25)
-        uses.append(await store.get([use_name(made.id)]))
+        uses.append(list((await store.get([use_name(made.id)])).values()))
 
     begun = 1_700_000_000
     assert uses == [[b"%d" % begun]] * 3 + [[b"%d" % (begun + 75)]]

@@ -15,6 +15,8 @@ _LEAST = 1_000_000
     ("cache", "keys"),
     [
         pytest.param({"scope": "off"}, 0, id="every call reaches the service"),
+        pytest.param({}, 0, id="every call is a miss, and nothing can be kept"),
+        pytest.param({"default_ttl": "10s"}, 0, id="every call is a miss, and is kept"),
         pytest.param({"default_ttl": "10s"}, 200, id="most calls are answered by the cache"),
     ],
 )

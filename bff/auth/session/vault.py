@@ -1,6 +1,6 @@
 """Where sessions and logins under way lie: encrypted, in the store that replicas share."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -173,7 +173,13 @@ class Vault:
         return b"%.3f" % self._clock.wall()
 
     async def _get(self, *places: str) -> list[bytes | None]:
-        return await self._guard(self._store.get(places))
+        return await self._guard(self._read(places))
+
+    async def _read(self, places: Sequence[str]) -> list[bytes | None]:
+        found = await self._store.get(places)
+        if any(place not in found for place in places):
+            raise StoreUnavailable("a part of the session cannot be read")
+        return [found[place] for place in places]
 
     async def _set(self, values: dict[str, bytes], seconds: float) -> None:
         await self._guard(self._store.set(values, max(seconds, 1.0)))

@@ -124,7 +124,7 @@ class TrustedSource:
 
     @staticmethod
     async def _recall(store: Store, digest: str) -> str | None:
-        (found,) = await store.get([_key(digest)])
+        found = (await store.get([_key(digest)])).get(_key(digest))
         return None if found is None else found.decode("utf-8", "surrogatepass")
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from bff.policy.caching import CacheRules
     from bff.upstream.pipeline.call import Call
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised when keys or entries change their form, so that nobody reads what another release wrote."""
 
 IMPERSONAL = frozenset(
@@ -37,15 +37,12 @@ NOISE = frozenset({"baggage", "traceparent", "tracestate", "x-request-id"})
 
 def digest(parts: Iterable[str | bytes | None]) -> str:
     """Return the SHA-256 of *parts*, each with its length, so that no two sequences run together."""
-    hasher = sha256()
-    for part in parts:
-        if part is None:
-            hasher.update(b"-;")
-            continue
-        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        hasher.update(b"%d:" % len(data))
-        hasher.update(data)
-    return hasher.hexdigest()
+    told = "".join(["-;" if part is None else _measured(part) for part in parts])
+    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _measured(part: str | bytes) -> str:
+    return f"{len(part)}:{part}" if isinstance(part, str) else f"{len(part)}b{part.decode('latin-1')}"
 
 
 def partition(call: "Call", rules: "CacheRules") -> str | None:

@@ -13,6 +13,7 @@ ORDER = (
     "degrade",  # turns any failure below into a stale value, a default, or the error
     "fill",  # the cache's other half: what comes back is kept once, however many wait for it
     "deadline",  # bounds everything below it, sleeps included
+    "split",  # sends a batch that failed whole in halves, each of which may be repeated
     "retry",  # above the pick of a host, so that every attempt picks anew
     "hedge",  # as retry; below it, so that a call has one hedge however often it is repeated
     "fanout",  # sees attempts, and waits before anything is held
@@ -30,6 +31,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "degrade": ("fallback",),
     "fill": ("cache.ttl_jitter",),
     "deadline": ("timeouts.total",),
+    "split": ("retry.split_on",),
     "retry": ("retry",),
     "hedge": ("hedge",),
     "balance": ("hosts", "balance", "outlier", "health", "slow_start"),

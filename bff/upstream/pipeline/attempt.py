@@ -84,7 +84,7 @@ class Attempt:
         limit = call.limit = min(self._timeout, left)
         request = self._request(call, limit)
         try:
-            async with FairTimeout(limit):
+            with FairTimeout(limit):
                 return await self._transport.send(request)
         except TimeoutError as error:
             raise self._timed_out(limit, "attempt" if self._timeout < left else call.limited_by) from error

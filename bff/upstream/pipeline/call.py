@@ -1,6 +1,6 @@
 """One call on its way through the pipeline."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +28,7 @@ class Split:
         body: The body without the keys.
         narrow: Returns the call for fewer keys.
         items: Returns the JSON of each key that the response holds; raises `UpstreamError` where it is unusable.
+        join: Returns the body that holds these items; None where a body holds more than them.
     """
 
     keys: tuple[str, ...]
@@ -35,6 +36,7 @@ class Split:
     body: bytes | None
     narrow: Callable[["Call", tuple[str, ...]], "Call"]
     items: Callable[[Response], dict[str, bytes]]
+    join: Callable[[Mapping[str, bytes]], bytes] | None = None
 
 
 @dataclass(slots=True)

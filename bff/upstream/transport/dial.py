@@ -55,7 +55,7 @@ class Dialler:
         origin = connection.origin
         addresses = await self._resolver.resolve(origin.host, origin.port, timeout=self._limits.dns_timeout)
         try:
-            async with FairTimeout(self._limits.connect_timeout):
+            with FairTimeout(self._limits.connect_timeout):
                 sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=STAGGER)
                 await self._adopt(connection, sock)
         except TimeoutError as error:
