@@ -29,10 +29,11 @@ def public_fields(
 ) -> Iterator[Finding]:
     """Note what anybody may ask for without logging in: root fields, and fields that call a service.
 
-    Nothing is noted where nobody is told apart: without `policies/auth.yaml` and without requirements.
+    Nothing is noted where nobody is told apart: without requirements, and without anybody who vouches for callers.
     """
     demands = Demands(schema)
-    if not demands and (policies is None or policies.auth is None):
+    known = policies is not None and policies.auth is not None and policies.auth.knows_anybody
+    if not demands and not known:
         return
     calls = {(one.owner, one.name): one for one in fields}
     roots = [kind for kind in (schema.query_type, schema.mutation_type, schema.subscription_type) if kind]

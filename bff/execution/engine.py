@@ -16,6 +16,7 @@ from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
 from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
+from bff.execution.access.demands import Survey
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.crowd import Crowd
@@ -239,6 +240,7 @@ class Engine:
         request = accepted.request
         async with self._around(request, accepted.document, context) as middleware:
             try:
+                denied = self._denied(accepted)
                 job = Job(
                     accepted.document,
                     request.operation_name,
@@ -247,7 +249,7 @@ class Engine:
                     context,
                     flight,
                     middleware,
-                    await self._denied(accepted),
+                    denied if isinstance(denied, dict) else await denied,
                 )
                 result = self._run(job)
                 if isawaitable(result):
@@ -258,23 +260,25 @@ class Engine:
                 for task in await flight.ended(self._clock, PATIENCE):
                     self._look_after(task)
 
-    async def _denied(self, accepted: _Accepted) -> Denials:
-        """Return what the caller may not see or do; known before any resolver runs.
-
-        Access policies that take too long end before the operation's time is up, so that what needs none is there.
-        """
+    def _denied(self, accepted: _Accepted) -> Denials | Awaitable[Denials]:
+        """Return what the caller may not see or do; known before any resolver runs."""
         operation = accepted.operation
         survey = self._access.survey(accepted.document, accepted.request.operation_name)
         if not survey.found:
             return NOTHING_DENIED
         operation.private = operation.personal = True
-        flight = Flight()
-        denied = self._access.denials(survey, operation, flight.wait)
-        if not isawaitable(denied):
-            return denied
+        return self._asked(survey, operation) if survey.policies else self._access.denials(survey, operation)
+
+    async def _asked(self, survey: Survey, operation: Operation) -> Denials:
+        """Return what the caller may not see or do by access policies, too.
+
+        Those that take too long end before the operation's time is up, so that what needs none is there.
+        """
         operation.waited = True
+        flight = Flight()
+        reserve = self._policy.deadline_reserve.total_seconds()
         try:
-            return await _until(operation, denied, flight, self._policy.deadline_reserve.total_seconds())
+            return await _until(operation, self._access.asked(survey, operation, flight.wait), flight, reserve)
         finally:
             for task in await flight.ended(self._clock, PATIENCE):
                 self._look_after(task)

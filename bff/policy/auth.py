@@ -91,7 +91,7 @@ class Issuer(Policy):
         """Refuse keys from nowhere or from two places, and public keys beside secrets."""
         given = [name for name in ("jwks_uri", "discovery", "secret") if getattr(self, name)]
         if not given:
-            yield Clash((("discovery",),), "nothing says where the issuer's keys are", "true")
+            yield Clash((("discovery",), ("issuer",)), "nothing says where the issuer's keys are", "true")
         elif len(given) > 1:
             yield Clash(
                 tuple((name,) for name in (*given[1:], given[0])),

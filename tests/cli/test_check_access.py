@@ -30,13 +30,12 @@ def test_what_is_open_to_everybody_is_listed_once_something_is_not(project, guar
     result = project({"app.py": guarded}).bff("check", "--format", "json")
 
     assert result.code == 0
-    (note,) = result.json["findings"]
-    assert (note["level"], note["rule"], note["message"]) == (
+    (note,) = [one for one in result.json["findings"] if one["rule"] == "public-field"]
+    assert (note["level"], note["file"], note["message"]) == (
         "note",
-        "public-field",
+        "app.py",
         "Query.search is open to everybody",
     )
-    assert note["file"] == "app.py"
 
 
 def test_public_fields_say_which_services_they_call(project, guarded):

@@ -92,7 +92,9 @@ def test_an_unknown_policy_is_refused_with_those_that_exist(project):
     result = project().bff("policies", "show", "catalogue")
 
     assert result.code == 2
-    assert result.err == "bff: there is no policy 'catalogue'; there are operations, defaults, store, catalog\n"
+    assert (
+        result.err == "bff: there is no policy 'catalogue'; there are auth, operations, defaults, store, catalog\n"
+    )
 
 
 def test_broken_policies_cannot_be_shown_and_say_why(project):
@@ -142,7 +144,8 @@ def test_an_unknown_kind_is_refused_with_those_that_exist(project):
 
     assert (result.code, result.err) == (
         2,
-        "bff: there is no kind of policy file 'routes'; the kinds are auth, operations, defaults, upstream, store\n",
+        "bff: there is no kind of policy file 'routes'; "
+        "the kinds are auth, operations, defaults, upstream, store\n",
     )
 
 

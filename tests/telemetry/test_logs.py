@@ -19,6 +19,7 @@ from bff.events import (
     HostEjected,
     HostReturned,
     OperationFinished,
+    TokenFetched,
 )
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs
@@ -217,3 +218,14 @@ def test_what_happens_to_a_host_is_told(event, level, words):
 
     assert line["level"] == level
     assert words.items() <= line.items()
+
+
+def test_a_token_that_does_not_come_is_worth_a_look_and_one_that_does_is_not():
+    failed = TokenFetched("orders", "failed", 3.0, "READ_TIMEOUT: slow")
+    came = TokenFetched("orders", "refreshed", 0.1, "")
+
+    (line,) = lines(came, failed)
+    (debugged,) = lines(came, level=logging.DEBUG)
+
+    assert (line["level"], line["upstream"], line["detail"]) == ("warning", "orders", "READ_TIMEOUT: slow")
+    assert (debugged["event"], debugged["result"]) == ("token", "refreshed")

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema
@@ -24,13 +23,13 @@ from bff.execution.access.requirements import (
 )
 from bff.execution.documents import Document
 
-Denials = Mapping[Coordinate, FieldDenied]
+Denials = dict[Coordinate, FieldDenied]
 """What the caller may not see or do, and why; empty for whoever may do all of it."""
 
 Wait = Callable[[Awaitable[bool]], Awaitable[bool]]
 """Waits for an access policy no longer than the operation lives."""
 
-NOTHING_DENIED: Denials = MappingProxyType({})
+NOTHING_DENIED: Denials = {}
 _NO_DEMANDS = Survey({})
 
 
@@ -64,33 +63,27 @@ class Access:
             self._surveys.move_to_end(key)
         return found
 
-    def denials(self, survey: Survey, operation: Operation, wait: Wait) -> Denials | Awaitable[Denials]:
-        """Return what the caller of *operation* is denied: at once, unless an access policy has to be asked."""
-        principal, wall = operation.principal, self._wall
-        verdicts: dict[Requirement, FieldDenied] = {}
-        policies = []
-        for one in survey.distinct:
-            if isinstance(one, Policy):
-                policies.append(one)
-            elif (denied := one.denial(principal, wall)) is not None:
-                verdicts[one] = denied
-        if not policies:
-            return _denials(survey, verdicts)
-        return self._asked(policies, survey, operation, verdicts, wait)
+    def denials(self, survey: Survey, operation: Operation) -> Denials:
+        """Return what the caller of *operation* is denied by what is known of them."""
+        return _denials(survey, self._verdicts(survey, operation))
 
-    async def _asked(
-        self,
-        policies: Sequence[Policy],
-        survey: Survey,
-        operation: Operation,
-        verdicts: Mapping[Requirement, FieldDenied],
-        wait: Wait,
-    ) -> Denials:
+    async def asked(self, survey: Survey, operation: Operation, wait: Wait) -> Denials:
+        """Return what the caller of *operation* is denied by that and by access policies, all asked at once."""
+        policies = survey.policies
         answers = await asyncio.gather(*(self._ask(one, survey, operation, wait) for one in policies))
         refused: dict[Requirement, FieldDenied] = {
             one: denied for one, denied in zip(policies, answers, strict=True) if denied is not None
         }
-        return _denials(survey, {**verdicts, **refused})
+        return _denials(survey, {**self._verdicts(survey, operation), **refused})
+
+    def _verdicts(self, survey: Survey, operation: Operation) -> dict[Requirement, FieldDenied]:
+        principal, wall = operation.principal, self._wall
+        verdicts: dict[Requirement, FieldDenied] = {}
+        for one in survey.facts:
+            denied = one.denial(principal, wall)
+            if denied is not None:
+                verdicts[one] = denied
+        return verdicts
 
     async def _ask(self, wanted: Policy, survey: Survey, operation: Operation, wait: Wait) -> FieldDenied | None:
         policy = self._policies.get(wanted.name)

@@ -23,7 +23,7 @@ from graphql import (
 )
 
 from bff.execution.access.directives import AccessDirective
-from bff.execution.access.requirements import Requirement
+from bff.execution.access.requirements import Authenticated, Policy, Requirement, Scopes, StepUp
 
 Coordinate = tuple[str, str]
 """Names of an object type and of its field; an empty field stands for objects of that type, wherever they come."""
@@ -102,8 +102,17 @@ class Survey:
     found: Mapping[Coordinate, Required]
 
     @cached_property
-    def distinct(self) -> tuple[Requirement, ...]:
-        """Each requirement once."""
+    def facts(self) -> tuple[Authenticated | Scopes | StepUp, ...]:
+        """Each requirement once that is decided by what is known of a caller."""
+        return tuple(one for one in self._distinct if not isinstance(one, Policy))
+
+    @cached_property
+    def policies(self) -> tuple[Policy, ...]:
+        """Each access policy once that has to be asked."""
+        return tuple(one for one in self._distinct if isinstance(one, Policy))
+
+    @property
+    def _distinct(self) -> Required:
         return _ordered(one for required in self.found.values() for one in required)
 
     def waiting_for(self, requirement: Requirement) -> tuple[str, ...]:

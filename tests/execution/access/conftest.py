@@ -140,3 +140,9 @@ def shop():
 def ann():
     """Return somebody who is logged in and was granted nothing."""
     return principal("ann")
+
+
+@pytest.fixture(scope="session")
+def shop_class():
+    """For tests that need one in each of many event loops."""
+    return Shop

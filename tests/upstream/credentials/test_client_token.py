@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from bff.events import TokenFetched
+from bff.upstream.errors import UpstreamError
+from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
+from bff.upstream.pipeline.breaker import signal_of
 
 
 async def test_the_first_call_gets_a_token_and_the_others_share_it(make_bff, own):
@@ -127,8 +130,6 @@ async def test_a_service_that_accepts_no_token_does_not_make_us_ask_for_one_with
 
 async def test_a_forbidden_call_is_not_repeated(make_bff, own):
     """Another token would not be allowed more."""
-    from bff.upstream.message import Response  # noqa: PLC0415 - for this test only
-
     bff = make_bff(**own)
     answered = []
 
@@ -211,3 +212,12 @@ async def test_each_token_is_told_once(make_bff, own):
     await bff.get()
 
     assert [(event.upstream, event.result) for event in bff.told(TokenFetched)] == [("orders", "refreshed")]
+
+
+def test_a_call_that_had_no_credentials_says_nothing_about_the_service():
+    """A half-open breaker must not close because nothing was sent (PL-3)."""
+    unsent = UpstreamError(Outcome.AUTH, "no token", sent=False)
+    refused = UpstreamError(Outcome.AUTH, "status 401", status=401)
+
+    assert signal_of(unsent, slow=False) == "neutral"
+    assert signal_of(refused, slow=False) == "success"
