@@ -12,14 +12,15 @@ from bff.auth.claims import ClaimRules
 from bff.auth.dpop import Nonces, ProofChecker
 from bff.auth.fetch import Web, limits_for
 from bff.auth.introspection import Introspector
-from bff.auth.jwks import Keyring, Place, PublishedKeys, SharedSecret
+from bff.auth.jwks import Keyring, Place, PublishedKeys
 from bff.auth.keys import BadKey, canonical
 from bff.auth.mtls import Certificates
 from bff.auth.replays import LocalReplays, Replays, SharedReplays
 from bff.auth.seen import Seen
+from bff.auth.shared_secret import SharedSecret
 from bff.auth.tokens import TokenVerifier, TrustedIssuer
-from bff.clock import Clock
-from bff.events import Notify
+from bff.clock import Clock, SystemClock
+from bff.events import Notify, ignore
 from bff.policy.auth import AuthPolicy, Issuer
 from bff.policy.document import Located
 from bff.policy.problem import PolicyError, Problem
@@ -27,6 +28,7 @@ from bff.secrets import Secret, SecretMissing
 from bff.server.health import Verdict
 from bff.store import Store
 from bff.upstream.transport import Limits, Transport
+from bff.upstream.transport.engines import open_transport
 
 WARM_UP: Final = 5.0
 """Longest that a start waits for issuers' keys, in seconds (JK-5)."""
@@ -114,6 +116,21 @@ def open_auth(
     if policy is None:
         return None
     return _Builder(policy, document, open_transport, clock, rng, notify, environ).build(open_store, session)
+
+
+def require_usable(policy: AuthPolicy | None, document: Located | None) -> None:
+    """Look at every secret and file that *policy* names, before any process starts.
+
+    Raises:
+        PolicyError: One of them cannot be used.
+    """
+    if policy is not None:
+        clock, rng = SystemClock(), Random()  # noqa: S311 - nothing is drawn
+
+        def transport(limits: Limits) -> Transport:
+            return open_transport(limits, clock=clock, rng=rng)
+
+        open_auth(policy, open_transport=transport, clock=clock, rng=rng, notify=ignore, document=document)
 
 
 class _Builder:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from bff.auth.waiting import sleep_unless
 from bff.clock import Clock
 from bff.context import Principal
 
@@ -77,16 +78,5 @@ class Expiry:
             left = self._left() - ahead
             if left <= 0:
                 return False
-            await self._sleep(min(left, _LOOK_AGAIN))
+            await sleep_unless(self._renewed, min(left, _LOOK_AGAIN), self._clock)
         return True
-
-    async def _sleep(self, seconds: float) -> None:
-        waits = [
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-            asyncio.ensure_future(self._renewed.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waits:
-                one.cancel()

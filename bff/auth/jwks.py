@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from bff.auth.fetch import FetchFailed, Web, place_of
 from bff.auth.keys import BadKey, Key, KeySet, key_set_of
 from bff.auth.verdicts import CannotJudge, Rejected
+from bff.auth.waiting import sleep_unless
 from bff.clock import Clock
 from bff.events import KeysFailed, KeysFetched, KeyUnknown, Notify
 from bff.policy.auth import Keys
@@ -94,6 +95,7 @@ class PublishedKeys:
         self._uri = place.jwks_uri
         self._due = clock.now()
         self._failures = 0
+        self._hurry = asyncio.Event()
         self._flight: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._strangers: OrderedDict[tuple[str | None, str], float] = OrderedDict()
@@ -123,7 +125,7 @@ class PublishedKeys:
 
         Raises:
             Rejected: The issuer has no such key.
-            CannotJudge: The issuer's keys cannot be had.
+            CannotJudge: The issuer cannot be asked, so that nobody knows: 401 would log people out.
         """
         name = (kid, algorithm)
         if self._flight is None and self._is_stranger(name):
@@ -139,9 +141,9 @@ class PublishedKeys:
             found = self.find(kid, algorithm)
         if found is not None:
             return found
-        if not self.known:
+        if not self.known or self.failing:  # without the newest keys, who knows whose token it is
             wait = max(1.0, self._due - self._clock.now())
-            raise CannotJudge(f"no keys of issuer {self._place.issuer}", retry_after=wait)
+            raise CannotJudge(f"the keys of issuer {self._place.issuer} cannot be had", retry_after=wait)
         self._remember_stranger(name)
         raise self._unknown(kid)
 
@@ -184,9 +186,10 @@ class PublishedKeys:
 
     async def _keep_fresh(self) -> None:
         while True:
+            self._hurry.clear()
             wait = self._due - self._clock.now()
             if wait > 0:
-                await self._clock.sleep(wait)
+                await sleep_unless(self._hurry, wait, self._clock)
             else:
                 await self._join()
 
@@ -228,6 +231,7 @@ class PublishedKeys:
         pause = ceiling * self._rng.uniform(0.5, 1.0)
         self._failures += 1
         self._due = self._clock.now() + pause
+        self._hurry.set()
         self._uri = self._place.jwks_uri  # an issuer that moved its keys is asked where they are now
         age = self.age() if self._keys is not None else None
         self._notify(KeysFailed(self._place.issuer, detail, pause, age))
@@ -253,47 +257,3 @@ class PublishedKeys:
             raise FetchFailed(f"discovery of {self._place.issuer} names no jwks_uri")
         place_of(uri)
         return uri
-
-
-class SharedSecret:
-    """The secret of an issuer that signs with HS256 and its like; it has no name.
-
-    Args:
-        value: Returns the secret as it is now.
-        algorithms: What it may be used for.
-
-    Raises:
-        BadKey: It is too short, or a public key.
-    """
-
-    def __init__(self, value: Callable[[], bytes], algorithms: Sequence[str]) -> None:
-        self._value = value
-        self._algorithms = algorithms
-        self._current = value()
-        self._keys = {name: Key(None, name, self._current) for name in algorithms}
-
-    def find(self, kid: str | None, algorithm: str) -> Key | None:  # noqa: ARG002 - a Keyring is asked by name
-        """Return the key for *algorithm*."""
-        if self._value() != self._current:
-            self._renew(self._value())
-        return self._keys.get(algorithm)
-
-    def _renew(self, secret: bytes) -> None:
-        try:
-            keys = {name: Key(None, name, secret) for name in self._algorithms}
-        except BadKey:
-            return
-        for old in self._keys.values():
-            old.alive = False
-        self._current, self._keys = secret, keys
-
-    async def seek(self, kid: str | None, algorithm: str) -> Key:
-        """Return the key.
-
-        Raises:
-            Rejected: There is none for *algorithm*.
-        """
-        found = self.find(kid, algorithm)
-        if found is None:
-            raise Rejected("algorithm", "no secret for it")
-        return found

@@ -6,6 +6,7 @@ The cheap questions come first; what costs a signature or a fetch is asked only 
 import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from bff.auth.claims import ClaimRules, check_claims, check_type, is_name, scopes_of, text_of
@@ -157,7 +158,7 @@ def confirmation_of(claims: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def principal_of(
-    claims: Mapping[str, Any], token: str, tenant_claim: str | None, issuer: str | None = None
+    claims: dict[str, Any], token: str, tenant_claim: str | None, issuer: str | None = None
 ) -> Principal:
     """Return whom *claims*, which were checked, stand for; *issuer* where they do not name it."""
     tenant, expires = claims.get(tenant_claim) if tenant_claim else None, claims.get("exp")
@@ -167,7 +168,7 @@ def principal_of(
         scopes=scopes_of(claims),
         client=text_of(claims, "client_id", "azp"),
         tenant=tenant if is_name(tenant) else None,
-        claims=claims,
+        claims=MappingProxyType(claims),  # many requests share it
         expires=None if expires is None else float(expires),
         token=token,
     )

@@ -86,12 +86,15 @@ def valid_policies(settings: "Settings") -> "PolicySet":
         Unusable: They are not valid; the message says everything that is wrong.
     """
     from bff.app import policies_of  # noqa: PLC0415 - slow to import
+    from bff.auth.assemble import require_usable  # noqa: PLC0415
     from bff.policy.problem import PolicyError  # noqa: PLC0415
 
     try:
-        return policies_of(settings)
+        policies = policies_of(settings)
+        require_usable(policies.auth, policies.documents.get("auth"))
     except PolicyError as error:
         raise Unusable(f"the policies are not valid, nothing was started:\n{error}") from error
+    return policies
 
 
 def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:

@@ -194,7 +194,10 @@ class ApiKeys(Policy):
 
 
 class Proof(Policy):
-    """Tokens that work only together with a key of the client's (DPoP, RFC 9449)."""
+    """Tokens that work only together with a key of the client's (DPoP, RFC 9449).
+
+    Used proofs are remembered in Redis where there is one, else by each process for itself.
+    """
 
     public_origin: PublicOrigin | None = None
     """What clients call, such as `https://api.example.com`: what they sign. Without it such tokens are refused."""

@@ -150,7 +150,7 @@ class GraphQLEndpoint:
             await self._knock(arrival)
             request = await self._take(exchange)
             deadline = self._in_time(allotment, request_id)
-            principal = await self._identify(arrival)
+            principal = await self._identify(arrival, exchange, deadline)
             entry = await self._enter(arrival, principal, request)
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
@@ -193,11 +193,19 @@ class GraphQLEndpoint:
         if waiting is not None:
             await waiting
 
-    async def _identify(self, arrival: Arrival | None) -> Principal:
+    async def _identify(self, arrival: Arrival | None, exchange: Exchange, deadline: Deadline) -> Principal:
         if self._authenticator is None or arrival is None:
             return ANONYMOUS
         found = self._authenticator.identify(arrival)
-        return await found if isawaitable(found) else found
+        if not isawaitable(found):
+            return found
+        exchange.watch.enter(Stage.EXECUTING)
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                return await found
+        except TimeoutError:
+            message = "The time for this request was up before it was known who is calling."
+            raise Refusal(Code.DEADLINE_EXCEEDED, message) from None
 
     async def _enter(self, arrival: Arrival | None, principal: Principal, request: Request) -> Entry | None:
         if self._admission is None or arrival is None:

@@ -9,6 +9,7 @@ from bff.codes import Code
 from bff.events import (
     ApiKeysRead,
     AttemptFinished,
+    AuthenticationRefused,
     BreakerChanged,
     ErrorTold,
     Event,
@@ -175,6 +176,18 @@ def _token(event: TokenFetched) -> Line:
     }
 
 
+def _not_let_in(event: AuthenticationRefused) -> Line:
+    """The error that the client was told has a line of its own."""
+    return logging.DEBUG, {
+        "event": "authentication_refused",
+        "request_id": event.request_id,
+        "means": event.means,
+        "reason": event.reason,
+        "issuer": event.issuer or None,
+        "detail": event.detail,
+    }
+
+
 def _keys(event: KeysFetched) -> Line:
     """Keys that changed are worth knowing; the same ones again are not."""
     changed = event.added or event.removed
@@ -247,10 +260,11 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     SessionRenewed: _session,
     LoginRefused: _login,
     TokenFetched: _token,
+    AuthenticationRefused: _not_let_in,
     KeysFetched: _keys,
     KeysFailed: _no_keys,
     KeyUnknown: _unknown_key,
     IntrospectionFailed: _introspection,
     ApiKeysRead: _api_keys,
 }
-_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished, OperationShared}
+_LOUD = frozenset(_WORDS) - {AttemptFinished, AuthenticationRefused, OperationFinished, OperationShared}

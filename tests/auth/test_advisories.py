@@ -162,7 +162,7 @@ async def test_ghsa_8wjv_w6j9_no_depth_exhausts_the_stack(deep, issuer, trusting
 
     assert (await gate.ask(in_claims)).told == REFUSED
     assert (await gate.ask(in_header)).told == REFUSED
-    assert (await gate.ask(vouching.token(header={"kid": "new"}))).told == REFUSED
+    assert (await gate.ask(vouching.token(header={"kid": "new"}))).status == 503
     assert (await gate.ask(vouching.token())).status == 200
 
 

@@ -138,6 +138,7 @@ CLAIMS = {
     "an ID token's nonce": {"nonce": "n"},
     "an ID token's at_hash": {"at_hash": "h"},
     "bound in an unknown way": {"cnf": {"jwk": {}}},
+    "bound by a name": {"cnf": {"kid": "k"}},
     "bound to nothing": {"cnf": {}},
     "bound to a key": {"cnf": {"jkt": "x"}},
     "sub twice": b'{"sub":"admin",%s',

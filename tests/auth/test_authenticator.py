@@ -36,6 +36,8 @@ async def test_a_good_token_says_who_calls(gate):
     assert principal.expires == 1_700_000_100
     assert principal.token == token
     assert principal.claims["jti"]
+    with pytest.raises(TypeError):
+        principal.claims["sub"] = "somebody else, in the next request with this token"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,22 @@ async def test_a_new_key_is_found_when_its_first_token_comes(issuer, trusting, p
     assert [event.kid for event in gate.told(KeyUnknown)] == [vouching.kid]
 
 
+async def test_a_new_key_that_cannot_be_fetched_now_is_not_refused(issuer, trusting, pages, clock):
+    """JK-3: a rotation while the issuer stumbles is no false 401; a second later the token is good."""
+    vouching = issuer("ES256")
+    gate = await trusting(vouching)
+    vouching.rotate()
+    pages.down = True
+    during = await gate.ask(vouching.token())
+    pages.down = False
+
+    await clock.advance(1.1)
+
+    assert during.told == (503, None)
+    assert during.refusal.retry_after == 1
+    assert (await gate.ask(vouching.token())).status == 200
+
+
 async def test_a_removed_key_is_good_until_the_next_fetch_and_no_longer(issuer, trusting, clock):
     """JK-4, AU-10: also for tokens that were seen a moment ago."""
     vouching = issuer("ES256")
@@ -195,6 +211,16 @@ async def test_after_the_cooldown_one_more_stranger_is_looked_for(issuer, trusti
 
     assert (early.told, asked) == (REFUSED, 2)
     assert late.status == 200
+
+
+@pytest.mark.parametrize("header", [{"alg": "ES384"}, {"alg": "none"}, {"kid": "k" * 129}, {"typ": "dpop+jwt"}])
+async def test_what_can_be_refused_without_a_key_looks_for_none(header, issuer, trusting, pages):
+    """AU-9: cheap questions first."""
+    vouching = issuer("ES256")
+    gate = await trusting(vouching)
+
+    assert (await gate.ask(vouching.token(header={"kid": "new", **header}))).told == REFUSED
+    assert len(pages.requests) == 1
 
 
 async def test_strangers_push_no_good_key_out(issuer, trusting, pages):

@@ -7,6 +7,7 @@ import pytest
 
 from bff.server.headers import Headers
 from bff.server.ports import Arrival
+from bff.server.refusal import Refusal
 from bff.testing.issuer import encode
 
 REFUSED = (401, 'Bearer error="invalid_token"')
@@ -66,6 +67,16 @@ async def test_what_others_say_about_certificates_goes_no_further(peer, left, ga
 
     assert (await gate.judge(arrival)).status == 200
     assert [name for name in arrival.headers if name.startswith("client-")] == left
+
+
+async def test_a_token_that_comes_later_is_bound_to_the_connection_it_comes_on(gate):
+    """For WebSockets: what the opening request said of certificates counts only if a trusted proxy said it."""
+    fields = [(b"client-cert", field_of(CERTIFICATE).encode())]
+    identify = gate.auth.authenticator.identify_token
+
+    assert identify("Bearer", gate.token, Arrival("GET", "/graphql", Headers(fields), PROXY, "r1")).subject == "u1"
+    with pytest.raises(Refusal):
+        identify("Bearer", gate.token, Arrival("GET", "/graphql", Headers(fields), "203.0.113.9", "r1"))
 
 
 async def test_without_trusted_proxies_bound_tokens_are_refused(issuer, trusting):

@@ -139,6 +139,12 @@ class Process:
         assert found, "".join(self.log)
         return found[1], found[2]
 
+    def exit_code(self):
+        """Wait until it has ended by itself."""
+        code = self._process.wait(30)
+        self.stop()
+        return code
+
     def stop(self):
         if self._process.poll() is None:
             self._process.terminate()
@@ -215,6 +221,17 @@ async def test_a_process_without_its_issuer_starts_is_not_ready_and_opens_to_nob
     assert known.headers.get_list("www-authenticate") == []
     assert unknown.json()["data"] == {"me": "nobody"}
     assert (readiness.status_code, readiness.json()["checks"]) == (503, {"issuers": "failed"})
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_lock_that_cannot_be_built_starts_nothing(workers, tmp_path):
+    """Lesson 17: and says where and why, in one line."""
+    issuer = {"issuer": "https://id.example.com/", "audience": ["bff"], "secret": "env:NOT_SET_ANYWHERE"}
+    process = Process(tmp_path, {"issuers": [{**issuer, "algorithms": ["HS256"]}]}, "--workers", workers)
+
+    assert process.exit_code() == 2
+    (_, line) = process.log
+    assert re.match(r"policies/auth\.yaml:1:\d+: environment variable NOT_SET_ANYWHERE is not set\n", line)
 
 
 @pytest.fixture

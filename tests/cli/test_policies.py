@@ -144,8 +144,10 @@ def test_an_unknown_kind_is_refused_with_those_that_exist(project):
 
     assert (result.code, result.err) == (
         2,
-        "bff: there is no kind of policy file 'routes'; "
-        "the kinds are auth, operations, defaults, upstream, store\n",
+        (
+            "bff: there is no kind of policy file 'routes'; "
+            "the kinds are auth, operations, defaults, upstream, store\n"
+        ),
     )
 
 

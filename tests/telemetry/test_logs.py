@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from bff.codes import Code
 from bff.events import (
+    ApiKeysRead,
     AttemptFinished,
     BreakerChanged,
     ErrorTold,
@@ -18,6 +19,10 @@ from bff.events import (
     HealthChanged,
     HostEjected,
     HostReturned,
+    IntrospectionFailed,
+    KeysFailed,
+    KeysFetched,
+    KeyUnknown,
     OperationFinished,
     TokenFetched,
 )
@@ -169,6 +174,7 @@ def test_a_line_names_the_trace_it_belongs_to():
         "client_secret=SECRETabc",
         "password: SECRETabc",
         "X-Api-Key: SECRETabc",
+        "sent bff_7fK3mQ2xW9aB.SECRETabcdefghijklmnopqrstuvwxyz0123456789-",
         "api_key=SECRETabc",
         "redis://user:SECRETabc@127.0.0.1:6379/0",
         "Set-Cookie: SECRETabc; Path=/",
@@ -210,6 +216,13 @@ def test_a_listener_that_fails_harms_nobody():
         (HostReturned("catalog", "http://h:1"), "info", {"to": "returned"}),
         (HealthChanged("catalog", "http://h:1", "unhealthy", "status 500"), "warning", {"to": "unhealthy"}),
         (HealthChanged("catalog", "http://h:1", "draining", "status 503"), "info", {"to": "draining"}),
+        (KeysFetched("https://i/", 2, 1, 0), "info", {"event": "keys", "added": 1}),
+        (KeysFailed("https://i/", "down", 1.5, None), "error", {"event": "keys_failed", "retry_ms": 1500}),
+        (KeysFailed("https://i/", "down", 60.0, 400.4), "warning", {"event": "keys_failed", "age_s": 400}),
+        (KeyUnknown("https://i/", "k"), "info", {"event": "key_unknown", "kid": "k"}),
+        (IntrospectionFailed("https://i/", "down", True), "warning", {"stale": True}),
+        (ApiKeysRead(2, ""), "info", {"event": "api_keys", "keys": 2}),
+        (ApiKeysRead(2, "broken"), "warning", {"detail": "broken"}),
     ],
 )
 def test_what_happens_to_a_host_is_told(event, level, words):
