@@ -15,7 +15,12 @@ from bff.policy.schema import KINDS, schema
 BROKEN = Path(__file__).parent / "broken"
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path for path in (ROOT / "policies").rglob("*.yaml"))
-KIND_OF = {"operations.yaml": "operations", "defaults.yaml": "defaults", "store.yaml": "store"}
+KIND_OF = {
+    "auth.yaml": "auth",
+    "operations.yaml": "operations",
+    "defaults.yaml": "defaults",
+    "store.yaml": "store",
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
