@@ -256,7 +256,7 @@ def shared_store(redis_server):
     def store():
         return RedisStore(
             Address.parse(f"redis://127.0.0.1:{redis_server.port}/0"),
-            StorePolicy(command_timeout="1s"),
+            StorePolicy(connect_timeout="5s", command_timeout="5s", pool_wait="5s"),
             prefix="bff:test:sessions:",
             use="sessions",
             clock=SystemClock(),
