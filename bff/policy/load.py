@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bff.policy.auth import AuthPolicy
 from bff.policy.base import Policy
 from bff.policy.caching import StorePolicy
+from bff.policy.client_files import same_client, unproven_limits
 from bff.policy.clients import ClientDefaults, ClientPolicy
 from bff.policy.document import MAX_BYTES, Located, Mark, merge, parse
 from bff.policy.explain import explain
@@ -173,8 +174,8 @@ class _Loader:
         defaults = self._model(_DEFAULT_CLIENT, ClientDefaults, files)
         found = {name: self._model(name, ClientPolicy, files) for name in names}
         clients = {name.removeprefix("clients/"): policy for name, policy in found.items() if policy}
-        self._note(_same_client(clients, self._documents))
-        self._note(_unproven_limits(clients, self._documents))
+        self._note(same_client(clients, self._documents))
+        self._note(unproven_limits(clients, self._documents))
         return defaults if (self._directory / "clients").is_dir() else None, clients
 
     def _files(self) -> Iterator[tuple[str, Path]]:
@@ -291,40 +292,6 @@ def _longer_than_operations(
             "no operation waits that long",
             write=f"timeouts: {{total: {longest}}}",
         )
-
-
-def _same_client(clients: Mapping[str, ClientPolicy], documents: Mapping[str, Located]) -> Iterator[Problem]:
-    """Refuse two files that are about the same client."""
-    known: dict[tuple[str, str], str] = {}
-    for name, policy in clients.items():
-        for key in ("clients", "names"):
-            for index, who in enumerate(getattr(policy.match, key)):
-                other = known.setdefault((key, who), name)
-                place = documents[f"clients/{name}"].find(("match", key, index))
-                if other != name and place:
-                    what = f"client {who!r} is in clients/{other}.yaml already"
-                    yield Problem(place.at.file, place.at.line, place.at.column, f"match.{key}[{index}]", what)
-
-
-def _unproven_limits(clients: Mapping[str, ClientPolicy], documents: Mapping[str, Located]) -> Iterator[Problem]:
-    """Warn of limits and priorities of a client that never proves who it is (RL-6)."""
-    for name, policy in clients.items():
-        if policy.match.clients or policy.match.trust_names:
-            continue
-        document = documents[f"clients/{name}"]
-        for key in ("limits", "priority"):
-            place = document.find((key,))
-            at = place and (place.key_at or place.at)
-            if at and at.file == document.at.file:
-                yield Problem(
-                    at.file,
-                    at.line,
-                    at.column,
-                    key,
-                    f"{key} of client {name} is never used: it is known by a name that anybody can give",
-                    write="match: {clients: [ID]}",
-                    level="warning",
-                )
 
 
 def _slow_drain(operations: OperationsPolicy, documents: Mapping[str, Located]) -> Iterator[Problem]:

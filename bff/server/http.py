@@ -15,6 +15,7 @@ from bff.events import Notify, ignore
 from bff.execution.messages import Answer, GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy
 from bff.server.body import Disconnected
+from bff.server.caching import is_public
 from bff.server.deadlines import Allotment, Deadlines
 from bff.server.decoding import has_parameters
 from bff.server.encoding import encode
@@ -165,7 +166,8 @@ class GraphQLEndpoint:
             return await self._answer(request, ingress, exchange)
         try:
             reply = await self._answer(request, ingress, exchange)
-            reply.headers += entry.headers()
+            if not (ingress.safe_method and is_public(reply.headers)):
+                reply.headers += entry.headers()
             return reply
         finally:
             entry.leave()

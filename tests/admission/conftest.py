@@ -31,12 +31,15 @@ PATIENT = {"command_timeout": "5s", "connect_timeout": "5s", "pool_wait": "5s"}
 class Engine:
     """Charges what the variables say, as the real one does."""
 
+    max_age = 0
+    private = True
+
     async def execute(self, request, ingress):
         try:
             await ingress.allowance.charge((request.variables or {}).get("cost", 1))
         except Denied as denied:
             return self.refuse(denied.code, denied.message, ingress, **denied.extensions)
-        return Answer({"data": {"a": 1}}, kind="query")
+        return Answer({"data": {"a": 1}}, kind="query", max_age=self.max_age, private=self.private)
 
     def refuse(self, code, message, ingress, *, detail="", **more):
         return Answer({"errors": [{"message": message, "extensions": {"code": code.value, **more}}]}, refused=code)

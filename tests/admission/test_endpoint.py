@@ -96,6 +96,17 @@ async def test_rl10_refused_by_cost_is_429_with_what_is_left(serve):
     assert "retry-after" not in third.headers
 
 
+@pytest.mark.parametrize(("private", "told"), [(True, True), (False, False)])
+async def test_rl16_an_answer_for_everybody_holds_nobodys_figures(serve, engine, private, told):
+    """A cache would hand them to others."""
+    engine.max_age, engine.private = 60, private
+    async with serve() as (client, _):
+        answer = await client.get("/graphql?query={a}", headers={"x-bff-csrf": "1"})
+
+    assert answer.headers["cache-control"] == f"max-age=60, {'private' if private else 'public'}"
+    assert ("ratelimit" in answer.headers) is told
+
+
 async def test_rl8_an_address_that_asks_too_often_is_refused_before_its_body(serve):
     async with serve(address={"rate": "6 per minute", "burst": 1}) as (client, _):
         await post(client)
