@@ -181,7 +181,9 @@ class Engine:
             name=name,
             kind=kind,
         )
-        bill = await self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
+        bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
+        if bill is not None and not isinstance(bill, Bill):
+            bill = await bill
         return _Accepted(request, document, node, operation, keepable, bill)
 
     async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:

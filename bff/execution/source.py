@@ -12,7 +12,7 @@ NOT_SUPPORTED = "PersistedQueryNotSupported"
 """Message that Apollo's clients compare with; they send texts from then on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Sourced:
     """A document's text and what is known of it.
 

@@ -1,6 +1,6 @@
 """Charges an operation before it runs and gives back what it did not need (RL-10 to RL-12)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphql import FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode
@@ -105,10 +105,12 @@ class Costs:
         tree = plant(self._schema, operation, fragments, self._weights, self._policy.list_size)
         return OperationCost(tree, Estimate(tree, self._policy.max_list_size))
 
-    async def charge(
+    def charge(
         self, cost: OperationCost | None, variables: Variables | None, operation: Operation, ingress: Ingress
-    ) -> Bill | None:
-        """Take what the operation is estimated to cost; None where nothing was taken and nothing is to be told.
+    ) -> Bill | Awaitable[Bill] | None:
+        """Take what the operation is estimated to cost; None where nothing is to be taken and nothing to be told.
+
+        It is awaited only where something is to be taken.
 
         Raises:
             Denied: It costs more than any operation may, or more than the caller may still spend.
@@ -119,11 +121,9 @@ class Costs:
         requested = self._judge(cost, variables or _NO_VARIABLES, operation)
         report = self._policy.report
         tell = report == "always" or (report == "ask" and REPORT_HEADER in ingress.headers)
-        if allowance is not None:
-            await allowance.charge(requested)
-        elif not tell:
-            return None
-        return Bill(cost, requested, allowance, tell=tell)
+        if allowance is None:
+            return Bill(cost, requested, None, tell=tell) if tell else None
+        return _charged(Bill(cost, requested, allowance, tell=tell), allowance, requested)
 
     async def charge_refused(self, ingress: Ingress) -> None:
         """Take 1 for a request whose document cannot be run.
@@ -166,3 +166,8 @@ class Costs:
         self._notify(
             CostExceeded(operation.request_id, operation.name, requested, self._policy.max_cost, enforced)
         )
+
+
+async def _charged(bill: Bill, allowance: Allowance, requested: float) -> Bill:
+    await allowance.charge(requested)
+    return bill

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from bff.execution.cost.collect import ALWAYS
-from bff.execution.cost.tree import Asked, Field, Size, Spot, Tree
+from bff.execution.cost.tree import UNGUARDED, Asked, Field, Size, Spot, Tree
 
 Variables = Mapping[str, Any]
 """As the client sent them; what does not fit its type is refused later and counts as not sent here."""
@@ -113,11 +113,12 @@ class Estimate:
         for branch in spot.branches:
             each, once = branch.weight, 0.0
             for field in branch.fields:
-                if not _wanted(field, variables, self._tree.defaults):
+                if field.guards is not UNGUARDED and not _wanted(field, variables, self._tree.defaults):
                     continue
                 each += field.own.each
                 once += field.own.once
-                items = self._items(field, variables)
+                sized = field.size is not None or field.handed is not None
+                items = self._items(field, variables) if sized else field.inner
                 if field.below is not None and items:
                     below_each, below_once = values[field.below.number]
                     each += items * below_each
@@ -146,7 +147,7 @@ def _depends(spot: Spot, open_numbers: set[int]) -> bool:
 
 
 def _wanted(field: Field, variables: Variables, defaults: Variables) -> bool:
-    if ALWAYS in field.guards:
+    if field.guards is UNGUARDED or ALWAYS in field.guards:
         return True
     return any(all(_holds(variables, defaults, *literal) for literal in guard) for guard in field.guards)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from graphql import (
     FieldNode,
@@ -25,6 +25,9 @@ from graphql import (
 
 from bff.execution.cost.collect import ALWAYS, Collector, Guard, Guarded, TooComplex
 from bff.execution.cost.weights import Own, Weights
+
+UNGUARDED: Final = (ALWAYS,)
+"""The guards of a field that is always wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +258,8 @@ def _type_key(collected: Mapping[str, list[tuple[FieldNode, Guard]]]) -> str | N
 
 def _guards(nodes: Sequence[tuple[FieldNode, Guard]]) -> tuple[Guard, ...]:
     """Return when one of *nodes* is wanted."""
-    return tuple(dict.fromkeys(guard for _, guard in nodes))
+    found = tuple(dict.fromkeys(guard for _, guard in nodes))
+    return UNGUARDED if found == UNGUARDED else found
 
 
 def _standard(argument: GraphQLArgument) -> int | None:
