@@ -1,7 +1,7 @@
 """One GraphQL endpoint in front of many services, which stays up when they do not.
 
 What an application imports: `Upstream` to say what a service offers, `resolver` and `batched` to say where a field
-comes from, `field` and `serves` to put both into a Strawberry schema.
+comes from, `field` and `serves` to put both into a Strawberry schema, `CacheControl` for how long clients keep it.
 """
 
 from importlib import import_module
@@ -10,13 +10,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bff.context import Context
     from bff.errors import PublicError
+    from bff.execution.cache_control import CacheControl, CacheControlScope
     from bff.execution.resolver import batched, field, resolver, serves
     from bff.upstream.declare import Upstream
     from bff.upstream.errors import UpstreamError
 
-__all__ = ["Context", "PublicError", "Upstream", "UpstreamError", "batched", "field", "resolver", "serves"]
+__all__ = [
+    "CacheControl",
+    "CacheControlScope",
+    "Context",
+    "PublicError",
+    "Upstream",
+    "UpstreamError",
+    "batched",
+    "field",
+    "resolver",
+    "serves",
+]
 
 _HOMES = {
+    "CacheControl": "bff.execution.cache_control",
+    "CacheControlScope": "bff.execution.cache_control",
     "Context": "bff.context",
     "PublicError": "bff.errors",
     "Upstream": "bff.upstream.declare",

@@ -15,7 +15,8 @@ from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
-from bff.execution.client_cache import fed_fields, is_known, keeping
+from bff.execution.cache_control import CacheHints
+from bff.execution.client_cache import keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
@@ -90,7 +91,7 @@ class Engine:
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema) or nothing_around
         self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
-        self._fed = fed_fields(graphql_schema_of(schema))
+        self._cache_hints = CacheHints(graphql_schema_of(schema))
         self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
 
@@ -200,14 +201,12 @@ class Engine:
                     len(operation.degraded),
                 )
             )
-        max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
+        max_age, private = 0, True
+        if operation.kind == "query" and operation.max_age != 0:
+            max_age, private = keeping(operation, self._cache_hints.of(accepted.document.node, accepted.node))
         return Answer(
             body, kind=operation.kind, degraded=bool(operation.degraded), max_age=max_age, private=private
         )
-
-    def _keepable(self, accepted: _Accepted) -> bool:
-        """Return whether it is known of every part how long it may be kept."""
-        return bool(accepted.operation.max_age) and is_known(accepted.document.node, accepted.node, self._fed)
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
         """Return the outcome, also where something other than a field failed, such as a schema extension."""

@@ -168,7 +168,7 @@ class StorePolicy(Policy):
     """For how long at most."""
 
     encryption_key: SecretReference | None = None
-    """Encrypts what is one user's before it is written to Redis: `env:NAME` or `file:PATH` of any long random text,
+    """Encrypts what is one user's before it goes to Redis: `env:NAME` or `file:PATH` of any long random text,
     the same for all replicas. After a change what was written before is fetched anew. Absent: nothing is encrypted
     (CA-20)."""
 
