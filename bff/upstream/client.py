@@ -81,7 +81,6 @@ class Client:
         await self.pipelines.close()
         if self.pipelines.checks is not None:
             await self.pipelines.checks.close()
-        await self.pipelines.permits.close()
         await self._transport.close()
 
 
