@@ -5,7 +5,6 @@ cost less than 3 us; the whole default pipeline costs less than 25 us more than 
 """
 
 import argparse
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -43,7 +42,9 @@ class Instant:
 def new_call() -> Call:
     """Return a call as endpoints make it."""
     headers = {"accept": "application/json", "x-request-id": "r"}
-    return Call("c", "dishes", "GET", "/dishes", headers, None, safe=True, request_id="r", deadline=1e12, cacheable=True)
+    return Call(
+        "c", "dishes", "GET", "/dishes", headers, None, safe=True, request_id="r", deadline=1e12, cacheable=True
+    )
 
 
 async def bare(call: Call) -> Response:
