@@ -2,7 +2,8 @@
 
 What an application imports: `Upstream` to say what a service offers, `resolver` and `batched` to say where a field
 comes from, `field` and `serves` to put both into a Strawberry schema; `authenticated`, `requires_scopes`,
-`requires_policy` and `requires_auth` to say who may see or do what, `Cost` and `ListSize` to say what is dear.
+`requires_policy` and `requires_auth` to say who may see or do what, `Cost` and `ListSize` to say what is dear,
+`CacheControl` to say how long clients keep it.
 """
 
 from importlib import import_module
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from bff.errors import PublicError
     from bff.execution.access.directives import authenticated, requires_auth, requires_policy, requires_scopes
     from bff.execution.access.policies import Asked, access_policy, with_policies
+    from bff.execution.cache_control import CacheControl, CacheControlScope
     from bff.execution.cost.directives import Cost, ListSize
     from bff.execution.resolver import batched, field, resolver, serves
     from bff.upstream.declare import Upstream
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
+    "CacheControl",
+    "CacheControlScope",
     "Context",
     "Cost",
     "ListSize",
@@ -41,6 +45,8 @@ __all__ = [
 
 _HOMES = {
     "Asked": "bff.execution.access.policies",
+    "CacheControl": "bff.execution.cache_control",
+    "CacheControlScope": "bff.execution.cache_control",
     "Context": "bff.context",
     "Principal": "bff.context",
     "Cost": "bff.execution.cost.directives",

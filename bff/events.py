@@ -302,9 +302,10 @@ class PermitWaited(Event):
 
 @dataclass(frozen=True, slots=True)
 class LimitChanged(Event):
-    """How many attempts may run at once at a service changed to *limit* (AC-4)."""
+    """How many attempts of an endpoint group may run at once at a service changed to *limit* (AC-4)."""
 
     upstream: str
+    group: str
     limit: int
 
 

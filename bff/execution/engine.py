@@ -17,7 +17,8 @@ from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
 from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
 from bff.execution.access.demands import Survey
-from bff.execution.client_cache import fed_fields, is_known, keeping
+from bff.execution.cache_control import CacheHints
+from bff.execution.client_cache import keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.cost.charge import Bill, Costs
 from bff.execution.cost.weights import WeightOf, one_each
@@ -116,7 +117,7 @@ class Engine:
         self.documents = Documents(
             executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
         )
-        self._fed = fed_fields(executable)
+        self._cache_hints = CacheHints(executable)
         self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
         self._observe = observe
@@ -265,7 +266,9 @@ class Engine:
                     len(operation.degraded),
                 )
             )
-        max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
+        max_age, private = 0, True
+        if accepted.keepable and operation.kind == "query" and operation.max_age != 0:
+            max_age, private = keeping(operation, self._cache_hints.of(accepted.document.node, accepted.node))
         return Answer(
             body,
             kind=operation.kind,
@@ -273,14 +276,6 @@ class Engine:
             max_age=max_age,
             private=private,
             barred=barred_by(outcome.data, errors) if errors else None,
-        )
-
-    def _keepable(self, accepted: _Accepted) -> bool:
-        """Return whether it is known of every part how long it may be kept."""
-        return (
-            accepted.keepable
-            and bool(accepted.operation.max_age)
-            and is_known(accepted.document.node, accepted.node, self._fed)
         )
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:

@@ -18,7 +18,7 @@ from bff.upstream.pipeline.attempt import Attempt
 from bff.upstream.pipeline.balance import balance_of
 from bff.upstream.pipeline.breaker import Breaker
 from bff.upstream.pipeline.budget import RetryBudget
-from bff.upstream.pipeline.bulkhead import Permits, bulkhead_of
+from bff.upstream.pipeline.bulkhead import Permits, adaptive_of, bulkhead_of
 from bff.upstream.pipeline.cache import Cache, Refreshes
 from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
 from bff.upstream.pipeline.cluster import Cluster
@@ -80,6 +80,7 @@ class Pipelines:
         permits: What each attempt needs one of.
         cluster: The hosts.
         checks: Ask the hosts how they are; None where policy does not say so.
+        adaptive: What each attempt of a group needs one of too, where policy adapts its limit.
     """
 
     default: Handler
@@ -92,11 +93,14 @@ class Pipelines:
     permits: Permits
     cluster: Cluster
     checks: HealthChecks | None
+    adaptive: tuple[Permits, ...] = ()
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """End what runs in the background, and refuse whoever waits for a permit."""
         await self.refreshes.close()
         await self.flights.close()
+        for permits in (*self.adaptive, self.permits):
+            await permits.close()
 
 
 def assemble(
@@ -162,12 +166,14 @@ class _Assembly:
             self._bulkhead.permits,
             cluster,
             checks,
+            tuple(group.permits for group in self._groups.values() if group.permits is not None),
         )
 
     def _pipeline(self, chain: Chain) -> Handler:
         group = self._groups.get(chain.group)
         if group is None:
-            group = self._groups[chain.group] = _Group(self._name, self._group_chain(chain), self._world)
+            whole = self._group_chain(chain)
+            group = self._groups[chain.group] = _Group(self._name, self._policy, whole, self._world)
         stages = {**self._shared, **group.stages, **self._own(chain, group), **self._keeping(chain)}
         world = self._world
         attempt = Attempt(
@@ -286,7 +292,7 @@ class _Assembly:
 class _Group:
     """What the endpoints of one group share."""
 
-    def __init__(self, upstream: str, chain: Chain, world: World) -> None:
+    def __init__(self, upstream: str, policy: UpstreamPolicy, chain: Chain, world: World) -> None:
         self.latency = RecentLatency()
         self.circuit = CircuitBreaker(
             Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds()),
@@ -310,6 +316,16 @@ class _Group:
             ),
         }
 
+        self.permits: Permits | None = None
+        if policy.adaptive.enabled:
+            stage = adaptive_of(
+                policy, group=chain.group, attempt=chain.timeouts.attempt, clock=world.clock, notify=world.notify
+            )
+            self.stages["adaptive"] = stage
+            self.permits = stage.permits
+
     def calm(self) -> bool:
         """Whether the group can take more calls than it must (HG-5)."""
-        return self.circuit.state in {"closed", "metrics_only", "disabled"}
+        permits = self.permits
+        full = permits is not None and permits.in_flight >= permits.limit
+        return self.circuit.state in {"closed", "metrics_only", "disabled"} and not full

@@ -96,7 +96,6 @@ class Client:
         await self.pipelines.close()
         if self.pipelines.checks is not None:
             await self.pipelines.checks.close()
-        await self.pipelines.permits.close()
         if self._credentials is not None:
             await self._credentials.close()
         await self._transport.close()

@@ -52,9 +52,9 @@ async def ask_all(bff, queries):
 def test_fault_32_a_process_that_was_frozen_goes_on_and_orders_nothing_twice(trouble, bff, shaky):
     """What expired meanwhile is answered at once; nobody is blamed, and each order was sent once.
 
-    It is frozen for two deadlines of an operation, eight timeouts of an attempt and two windows of the breaker: all
-    that an operation of ten seconds would lose in ten is lost here. Leases are another test's: a lapsed one is not
-    given back in the name of its next holder.
+    It is frozen for two deadlines of an operation, eight timeouts of an attempt and two windows of the breaker:
+    all that an operation of ten seconds would lose in ten is lost here. Leases are another test's: a lapsed one
+    is not given back in the name of its next holder.
 
     For a moment its loop looks as if it had always been late, and new requests are refused.
     """

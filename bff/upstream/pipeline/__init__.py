@@ -20,6 +20,7 @@ ORDER = (
     "balance",  # above what is known of one host
     "gate",  # a host that asked for silence costs no permission and no permit
     "breaker",  # an open breaker ends the attempt before it waits for a permit
+    "adaptive",  # as bulkhead, for one endpoint group; within its breaker, whose refusals say nothing about speed
     "bulkhead",  # inside retry, so that a pause between attempts holds no permit
     "credentials",  # below the pick of a host, for whom alone they are meant
 )
@@ -37,7 +38,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "balance": ("hosts", "balance", "outlier", "health", "slow_start"),
     "gate": ("retry.gate_max",),
     "breaker": ("breaker",),
-    "bulkhead": ("bulkhead", "codel", "adaptive", "timeouts.queue"),
+    "adaptive": ("adaptive",),
+    "bulkhead": ("bulkhead", "codel", "timeouts.queue"),
     "credentials": ("credentials",),
     "attempt": ("timeouts.attempt", "forward", "cost"),
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
