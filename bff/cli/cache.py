@@ -1,6 +1,7 @@
 """`bff cache`: what is kept of services' answers, and forgetting it."""
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -23,6 +24,7 @@ AdminOption = Annotated[
     typer.Option("--admin", metavar="URL", help="Admin port of a process without Redis, http://127.0.0.1:8001."),
 ]
 _TIMEOUT = 10.0
+_PATIENCE = timedelta(seconds=5)
 _DEFAULT_ADMIN = "http://127.0.0.1:8001"
 
 
@@ -87,7 +89,11 @@ def _redis(url: str | None, admin: str | None, policies: Any) -> "RedisStore | N
     settings = gather({"redis_url": url, "policies": policies})
     if admin or settings.redis_url is None:
         return None
-    return shared_store(settings, policies_of(settings).store, clock=SystemClock(), notify=ignore)
+    # A person waits: the first command has to connect, which no request of a client would wait for.
+    patient = policies_of(settings).store.model_copy(
+        update={"connect_timeout": _PATIENCE, "command_timeout": _PATIENCE}
+    )
+    return shared_store(settings, patient, clock=SystemClock(), notify=ignore)
 
 
 async def _purge(store: "RedisStore", given: dict[str, str]) -> dict[str, str]:
