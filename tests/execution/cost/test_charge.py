@@ -16,6 +16,9 @@ type Mutation { change: Item }
 """
 
 
+LIMIT = {"name": "user", "limit": 9, "windowSeconds": 60, "remaining": 7, "resetMs": 1000}
+
+
 class Bucket:
     """An allowance that writes down what happens to it."""
 
@@ -35,7 +38,7 @@ class Bucket:
         self.refunded.append(unused)
 
     def report(self):
-        return {"cost": {"currentlyAvailable": self.left}, "rateLimit": {"remaining": 7}}
+        return {"cost": {"currentlyAvailable": self.left}, "rateLimit": [LIMIT]}
 
 
 @pytest.fixture
@@ -197,7 +200,7 @@ async def test_the_report_of_the_bucket_stands_beside(asked):
 
     assert answer.body["extensions"] == {
         "cost": {"requested": 3.0, "actual": 2.0, "currentlyAvailable": 8.0},
-        "rateLimit": {"remaining": 7},
+        "rateLimit": [LIMIT],
     }
 
 
