@@ -42,7 +42,7 @@ def show(
     """Show each value that is in force and where it comes from: a file and line, or the default."""
     from bff.policy.resolve import effective  # noqa: PLC0415 - slow to import
 
-    found = _load(directory("policies", policies))
+    found = load_policies(directory("policies", policies))
     if endpoint is not None:
         _show_chain(found, name.removeprefix("upstreams/"), endpoint, output)
         return
@@ -115,7 +115,12 @@ def _write(folder: Path, files: dict[str, str]) -> list[str]:
     return [(folder / name).as_posix() for name in files]
 
 
-def _load(folder: Path) -> "PolicySet":
+def load_policies(folder: Path) -> "PolicySet":
+    """Return the policies in *folder*.
+
+    Raises:
+        Unusable: They are not valid; the message says everything that is wrong.
+    """
     from bff.policy.load import load  # noqa: PLC0415 - slow to import
     from bff.policy.problem import PolicyError  # noqa: PLC0415 - slow to import
 
