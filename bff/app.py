@@ -22,11 +22,13 @@ from bff.errors import ErrorDesk
 from bff.events import Notify
 from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine, no_span
-from bff.execution.strawberry_schema import run_of
+from bff.execution.strawberry_schema import graphql_schema_of, run_of
+from bff.explain import Explainer
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
 from bff.server.admin_cache import router as cache_routes
+from bff.server.explain import Explaining
 from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
 from bff.server.health import Health
@@ -111,7 +113,7 @@ def build(settings: Settings) -> Service:
         clock=clock,
         lifecycle=lifecycle,
         new_request_id=new_id,
-        graphiql=graphiql_of(settings, operations),
+        graphiql=explaining(graphiql_of(settings, operations), schema, policies, engine),
         path=GRAPHQL,
         door=Door(Shedding(operations, rng), lifecycle.lag, notify),
         notify=notify,
@@ -178,6 +180,16 @@ def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | 
     tabs = read_tabs(settings.operations) if settings.operations else []
     assets = Path(bff.web.__file__).parent / "dist"
     return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets)
+
+
+def explaining(
+    page: GraphiQL | None, schema: strawberry.Schema | GraphQLSchema, policies: PolicySet, engine: Engine
+) -> ASGIApp | None:
+    """Return *page* with the endpoint beside it that explains operations, None where policy closes both."""
+    if page is None:
+        return None
+    explainer = Explainer(graphql_schema_of(schema), policies)
+    return Explaining(page, engine.documents, explainer, limit=policies.operations.limits.body)
 
 
 def shared_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notify: Notify) -> RedisStore:

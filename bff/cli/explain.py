@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 FileArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="OPERATION", help="A .graphql file, or the name of an operation of the app."
-    ),
+    typer.Argument(metavar="OPERATION", help="A .graphql file, or the name of an operation of the app."),
 ]
 NameOption = Annotated[
     str | None, typer.Option("--operation", metavar="NAME", help="Which operation of a file with several.")
