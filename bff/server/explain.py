@@ -1,7 +1,6 @@
 """`POST /graphql/explain`: what an operation will do, for the page beside it; open where GraphiQL is."""
 
 import asyncio
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -40,8 +39,9 @@ class Explaining:
     """ASGI application that explains operations, and passes everything else on to the page.
 
     A request has the members of a GraphQL request, `without` with names of upstreams, and `sizes`. The answer is
-    what `bff explain --format json` prints, or 400 with `errors`. It takes JSON only, so that no page of another
-    site can send one without asking first.
+    what `bff explain --format json` prints, or `errors` where there is nothing to explain, with 200 too: a browser
+    complains of every other status while somebody is typing. It takes JSON only, so that no page of another site
+    can send one without asking first.
 
     Args:
         page: GraphiQL.
@@ -81,28 +81,28 @@ class Explaining:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             await send_problem(send, status, refusal.message, headers=((b"connection", b"close"),))
         else:
-            status, answer = await self._explain(body)
-            await _send_json(send, status, answer)
+            await self._tell(body, send)
 
-    async def _explain(self, body: bytes) -> tuple[HTTPStatus, Any]:
+    async def _tell(self, body: bytes, send: Send) -> None:
         try:
             wire = _DECODER.decode(body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            await send_problem(send, HTTPStatus.BAD_REQUEST, f"The body cannot be read: {error}")
+            return
+        await _send_json(send, await self._explain(wire))
+
+    async def _explain(self, wire: _Wire) -> Any:
+        try:
             document = await self._documents.get(wire.query)
             question = Question(document.node, wire.operation_name, wire.variables or {}, wire.without, wire.sizes)
-            return HTTPStatus.OK, self._explainer.explain(question).as_json()
-        except (msgspec.DecodeError, RecursionError) as error:
-            return _refusal([{"message": f"The body cannot be read: {error}"}])
+            return self._explainer.explain(question).as_json()
         except Refused as error:
-            return _refusal([one.formatted for one in error.errors])
+            return {"errors": [one.formatted for one in error.errors]}
         except Unexplainable as error:
-            return _refusal([{"message": str(error)}])
+            return {"errors": [{"message": str(error)}]}
 
 
-def _refusal(errors: Sequence[Any]) -> tuple[HTTPStatus, Any]:
-    return HTTPStatus.BAD_REQUEST, {"errors": errors}
-
-
-async def _send_json(send: Send, status: HTTPStatus, answer: Any) -> None:
+async def _send_json(send: Send, answer: Any) -> None:
     body = orjson.dumps(answer)
     fields = [
         (b"content-type", b"application/json"),
@@ -110,5 +110,5 @@ async def _send_json(send: Send, status: HTTPStatus, answer: Any) -> None:
         (b"cache-control", b"no-store"),
         *SECURITY,
     ]
-    await send({"type": "http.response.start", "status": status.value, "headers": fields})
+    await send({"type": "http.response.start", "status": HTTPStatus.OK.value, "headers": fields})
     await send({"type": "http.response.body", "body": body})
