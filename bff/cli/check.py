@@ -15,9 +15,10 @@ def check(
     """Check policies, schema and operations together.
 
     Finds mistakes in policy files, upstreams without a policy and policies without an upstream, fields that turn
-    one failed service into a lost screen, and operations that do not fit the schema. Notes alone do not fail.
+    one failed service into a lost screen or call one once for each item of a list, operations that do not fit the
+    schema, and timeouts that do not fit into their deadline. Notes alone do not fail.
     """
-    from bff.cli import check_operations, check_schema, findings  # noqa: PLC0415 - slow to import
+    from bff.cli import check_calls, check_operations, check_schema, findings  # noqa: PLC0415 - slow to import
     from bff.policy.load import read  # noqa: PLC0415 - slow to import
 
     policy_directory = directory("policies", policies)
@@ -30,11 +31,14 @@ def check(
         *findings.of_policies(reading.problems),
         *check_schema.upstreams_and_policies(fields, reading.upstreams, policy_directory),
         *check_schema.unknown_endpoints(fields, reading.policies),
+        *check_calls.unreachable_endpoints(fields, reading.policies),
         *check_schema.non_null_paths(fields),
+        *check_calls.calls_for_each_item(graphql_schema, fields),
         *check_schema.missing_descriptions(graphql_schema),
         *check_operations.operations(graphql_schema, documents),
         *check_operations.lonely_variables(operations_directory),
-        *check_operations.named_deadlines(reading.policies, documents),
+        *check_operations.named_operations(reading.policies, documents),
+        *check_calls.short_deadlines(graphql_schema, reading.policies, documents),
     ]
     looked_at = (
         f"{findings.counted(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "
