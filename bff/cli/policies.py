@@ -105,6 +105,21 @@ def schema(
         say_json({one: schema_of(one) for one in kinds})
 
 
+@app.command("diff", epilog=example("bff policies diff policies ../staging/policies"))
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A folder of policies, or one policy file.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same to compare it with.")],
+    output: FormatOption = Format.HUMAN,
+) -> None:
+    """Tell what would be in force differently with B instead of A, for each upstream and endpoint.
+
+    Values count, not lines: one that only moves to another file is no change. Exits with 1 where anything changes.
+    """
+    from bff.cli.policies_diff import compared, say_differences  # noqa: PLC0415 - slow to import
+
+    raise typer.Exit(say_differences(compared(before, after), output))
+
+
 def _write(folder: Path, files: dict[str, str]) -> list[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)

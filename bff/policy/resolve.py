@@ -72,7 +72,14 @@ def effective_for(policies: PolicySet, upstream: str, endpoint: str) -> list[Eff
     chain = policy.chain(endpoint)
     parts: list[Path] = [("endpoints", endpoint)]
     parts += [("groups", name) for name, group in policy.groups.items() if endpoint in group.endpoints]
-    sections = {"timeouts": chain.timeouts, "retry": chain.retry, "hedge": chain.hedge, "breaker": chain.breaker}
+    sections = {
+        "timeouts": chain.timeouts,
+        "retry": chain.retry,
+        "hedge": chain.hedge,
+        "breaker": chain.breaker,
+        "cache": chain.cache,
+        "fallback": chain.fallback,
+    }
     whole = policy.model_copy(update=sections)
     return [
         next((replace(one, origin=origin) for part in parts if (origin := _stated(document, part, one.key))), one)
