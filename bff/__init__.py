@@ -1,7 +1,7 @@
 """One GraphQL endpoint in front of many services, which stays up when they do not.
 
 What an application imports: `Upstream` to say what a service offers, `resolver` and `batched` to say where a field
-comes from, `field` and `serves` to put both into a Strawberry schema.
+comes from, `field` and `serves` to put both into a Strawberry schema, `Cost` and `ListSize` to say what is dear.
 """
 
 from importlib import import_module
@@ -10,14 +10,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bff.context import Context
     from bff.errors import PublicError
+    from bff.execution.cost.directives import Cost, ListSize
     from bff.execution.resolver import batched, field, resolver, serves
     from bff.upstream.declare import Upstream
     from bff.upstream.errors import UpstreamError
 
-__all__ = ["Context", "PublicError", "Upstream", "UpstreamError", "batched", "field", "resolver", "serves"]
+__all__ = [
+    "Context",
+    "Cost",
+    "ListSize",
+    "PublicError",
+    "Upstream",
+    "UpstreamError",
+    "batched",
+    "field",
+    "resolver",
+    "serves",
+]
 
 _HOMES = {
     "Context": "bff.context",
+    "Cost": "bff.execution.cost.directives",
+    "ListSize": "bff.execution.cost.directives",
     "PublicError": "bff.errors",
     "Upstream": "bff.upstream.declare",
     "UpstreamError": "bff.upstream.errors",

@@ -21,8 +21,10 @@ from bff.clock import Clock, SystemClock
 from bff.errors import ErrorDesk
 from bff.events import Notify
 from bff.execution.compiled import compiled_run_of
+from bff.execution.cost.weights import weights_in
 from bff.execution.engine import Engine, no_span
 from bff.execution.strawberry_schema import graphql_schema_of, run_of
+from bff.execution.trusted.assemble import Trust
 from bff.explain import Explainer
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
@@ -95,7 +97,13 @@ def build(settings: Settings) -> Service:
     # With nobody listening even an empty span costs a tenth of a small request.
     listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
     spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
-    runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
+    trust = Trust(operations.documents, policies_directory(settings), store=store, clock=clock, notify=notify)
+    hide, registered = operations.introspection == "deny", trust.prepared
+    run = (
+        compiled_run_of(schema, hide_suggestions=hide, registered=registered)
+        if settings.executor == "compiled"
+        else run_of(schema, hide_suggestions=hide)
+    )
     engine = Engine(
         schema,
         upstreams,
@@ -104,9 +112,14 @@ def build(settings: Settings) -> Service:
         clock=clock,
         notify=notify,
         span=spans,
-        run=runs(schema, hide_suggestions=operations.introspection == "deny"),
+        run=run,
+        source=trust.source,
+        weight_of=weights_in(policies.upstreams),
+        registered=registered,
     )
+    preparation = trust.preparation(engine.documents, run)
     lifecycle = Lifecycle(clock)
+    health = Health(lifecycle, clock=clock, checks={"documents": preparation.check})
     endpoint = GraphQLEndpoint(
         engine,
         operations,
@@ -123,7 +136,9 @@ def build(settings: Settings) -> Service:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         store.start()
         await upstreams.start()
+        preparation.start()
         yield
+        await preparation.close()
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
         await entries.close()
@@ -133,7 +148,7 @@ def build(settings: Settings) -> Service:
 
     return Service(
         app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
-        admin=admin_app(Health(lifecycle, clock=clock), tracing, cache_routes(entries, store)),
+        admin=admin_app(health, tracing, cache_routes(entries, store)),
         lifecycle=lifecycle,
         notify=notify,
     )
@@ -160,8 +175,14 @@ def policies_of(settings: Settings) -> PolicySet:
     Raises:
         PolicyError: They are not valid.
     """
+    directory = policies_directory(settings)
+    return load(directory) if directory else PolicySet()
+
+
+def policies_directory(settings: Settings) -> Path | None:
+    """Return the folder of policies, None where *settings* name none and there is no `policies`."""
     directory = settings.policies or Path("policies")
-    return load(directory) if settings.policies or directory.is_dir() else PolicySet()
+    return directory if settings.policies or directory.is_dir() else None
 
 
 def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy:

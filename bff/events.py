@@ -297,3 +297,45 @@ class Shed(Event):
     request_id: str
     priority: str
     reason: Literal["in flight", "loop lag"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostExceeded(Event):
+    """An operation costs more than any one may, by estimate; `requested` is None for a list that is too long.
+
+    `enforced` tells whether it was refused (RL-11).
+    """
+
+    request_id: str
+    name: str | None
+    requested: float | None
+    allowed: float
+    enforced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UntrustedDocument(Event):
+    """A text was sent that nobody has registered; `allowed` tells whether it ran."""
+
+    request_id: str
+    hash: str
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsPrepared(Event):
+    """So many of the registered documents are parsed, validated and compiled; `failed` of them cannot be."""
+
+    done: int
+    total: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentUnusable(Event):
+    """A registered document does not fit the schema (any more), or is over a limit."""
+
+    id: str
+    name: str
+    detail: str

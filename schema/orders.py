@@ -10,7 +10,7 @@ import resolvers.catalog
 import resolvers.couriers
 import resolvers.orders
 import resolvers.payments
-from bff import serves
+from bff import ListSize, serves
 from schema.accounts import User
 from schema.catalog import Dish, Restaurant
 from schema.changes import IdempotencyKey, UserError
@@ -54,7 +54,9 @@ class Order(Node):
     is_type_of = serves(orders.Order)
     status: orders.OrderStatus = strawberry.field(description="How far it is.")
     placed_at: datetime = strawberry.field(description="When it was placed.")
-    lines: list[OrderLine | None] = strawberry.field(description="What was ordered.")
+    lines: list[OrderLine | None] = strawberry.field(
+        description="What was ordered.", directives=[ListSize(assumed_size=4)]
+    )
     total: Money = strawberry.field(description="What it costs, everything included.")
     note: str | None = strawberry.field(description="What the customer asked the restaurant or the courier for.")
     restaurant: Restaurant | None = fed(resolvers.catalog.restaurant_of_order, "Who cooks it.")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bff.cli import cache, check, demo, explain, policies, schema, serve
+from bff.cli import cache, check, demo, documents, explain, policies, schema, serve
 from bff.cli.output import UNUSABLE, Unusable, example, say
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -41,6 +41,7 @@ def build() -> typer.Typer:
     app.command("explain", epilog=example(command))(explain.explain)
     app.add_typer(policies.app, name="policies")
     app.add_typer(cache.app, name="cache")
+    app.add_typer(documents.app, name="documents")
     app.add_typer(schema.app, name="schema")
     return app
 

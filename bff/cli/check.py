@@ -2,6 +2,7 @@
 
 import typer
 
+from bff.cli.documents import registered_findings
 from bff.cli.output import Format, FormatOption
 from bff.cli.project import OperationsOption, PoliciesOption, SchemaOption, directory, import_schema
 
@@ -39,6 +40,7 @@ def check(
         *check_operations.lonely_variables(operations_directory),
         *check_operations.named_operations(reading.policies, documents),
         *check_calls.short_deadlines(graphql_schema, reading.policies, documents),
+        *(registered_findings(graphql_schema, policy_directory) if reading.policies else ()),
     ]
     looked_at = (
         f"{findings.counted(len(reading.upstreams), 'upstream policy', 'upstream policies')}, "

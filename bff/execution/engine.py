@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,15 @@ from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationFinished
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
+from bff.execution.cost.charge import Bill, Costs
+from bff.execution.cost.weights import WeightOf, one_each
 from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress
 from bff.execution.nulls import one_error_for_each_null
+from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
 
@@ -49,6 +52,8 @@ class _Accepted:
     document: Document
     node: OperationDefinitionNode
     operation: Operation
+    keepable: bool
+    bill: Bill | None
 
 
 class Engine:
@@ -63,6 +68,9 @@ class Engine:
         notify: Receives one `OperationFinished` for each operation that was executed.
         span: Opens the span of an operation.
         run: Runs operations; compiled when absent.
+        source: Finds the texts of documents; only those that requests bring when absent.
+        weight_of: What a call of an endpoint costs.
+        registered: How many registered documents are kept besides those that policy wants kept.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -79,6 +87,9 @@ class Engine:
         notify: Notify,
         span: Span = no_span,
         run: Run | None = None,
+        source: DocumentSource | None = None,
+        weight_of: WeightOf = one_each,
+        registered: int = 0,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -89,8 +100,13 @@ class Engine:
         self._hints = policy.introspection == "allow"
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema) or nothing_around
-        self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
-        self._fed = fed_fields(graphql_schema_of(schema))
+        executable = graphql_schema_of(schema)
+        self._source = source or TextSource()
+        self._costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
+        self.documents = Documents(
+            executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
+        )
+        self._fed = fed_fields(executable)
         self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
 
@@ -104,11 +120,9 @@ class Engine:
         try:
             accepted = await self._accept(request, ingress)
             kind = accepted.operation.kind
-            if kind == "mutation":
-                return await self._attended(accepted)
-            if self._crowd.takes(accepted.operation):
-                return await self._shared(accepted)
-            return await self._answer(accepted)
+            if accepted.bill is None:
+                return await self._run_it(accepted)
+            return await self._settled(accepted, accepted.bill)
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
             return Answer({"errors": told}, refused=error.code, kind=kind)
@@ -135,7 +149,7 @@ class Engine:
 
     async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
         _in_time(ingress.deadline)
-        document = await self.documents.get(_text(request))
+        document, keepable = await self._document(request, ingress)
         node = document.operation(request.operation_name)
         kind: OperationKind = node.operation.value
         if ingress.safe_method and kind != "query":
@@ -154,13 +168,51 @@ class Engine:
             name=name,
             kind=kind,
         )
-        return _Accepted(request, document, node, operation)
+        bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
+        if bill is not None and not isinstance(bill, Bill):
+            bill = await bill
+        return _Accepted(request, document, node, operation, keepable, bill)
+
+    async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:
+        """Return the document that *request* means, and whether answers to it may be kept downstream."""
+        try:
+            sourced = self._source.find(request, ingress)
+            if not isinstance(sourced, Sourced):
+                sourced = await sourced
+            document = await self.documents.get(sourced.text, sourced.hash)
+        except Refused:
+            await self._costs.charge_refused(ingress)
+            raise
+        if sourced.learnable:
+            await self._source.learn(sourced)
+        return document, sourced.keepable
 
     def _deadline(self, name: str | None, ingress: Ingress) -> Deadline:
         given = ingress.deadline
         seconds = self._policy.deadlines.get(name or "", self._policy.deadline).total_seconds()
         at = (given.clock.now() if ingress.arrived is None else ingress.arrived) + seconds
         return given if given.at <= at else Deadline(at, given.clock)
+
+    def _run_it(self, accepted: _Accepted) -> Awaitable[Answer]:
+        if accepted.operation.kind == "mutation":
+            return self._attended(accepted)
+        if self._crowd.takes(accepted.operation):
+            return self._shared(accepted)
+        return self._answer(accepted)
+
+    async def _settled(self, accepted: _Accepted, bill: Bill) -> Answer:
+        """Return the answer with what it cost this caller, who may share all else of it with others."""
+        try:
+            answer = await self._run_it(accepted)
+        except Refused:
+            await bill.void()
+            raise
+        paths = [error.get("path", ()) for error in answer.body.get("errors", ())]
+        told = await bill.settle(answer.body.get("data"), paths, accepted.operation)
+        if not told:
+            return answer
+        body = {**answer.body, "extensions": answer.body.get("extensions", {}) | told}
+        return replace(answer, body=body, pieces=None)
 
     async def _attended(self, accepted: _Accepted) -> Answer:
         """Run a mutation so that it survives a leaving client once it has reached a service."""
@@ -207,7 +259,11 @@ class Engine:
 
     def _keepable(self, accepted: _Accepted) -> bool:
         """Return whether it is known of every part how long it may be kept."""
-        return bool(accepted.operation.max_age) and is_known(accepted.document.node, accepted.node, self._fed)
+        return (
+            accepted.keepable
+            and bool(accepted.operation.max_age)
+            and is_known(accepted.document.node, accepted.node, self._fed)
+        )
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
         """Return the outcome, also where something other than a field failed, such as a schema extension."""
@@ -286,14 +342,6 @@ def _set_alarm(operation: Operation, flight: Flight) -> asyncio.TimerHandle | as
         stop()
 
     return asyncio.create_task(sleep_and_stop())
-
-
-def _text(request: GraphQLRequest) -> str:
-    if request.query is not None:
-        return request.query
-    if request.extensions and "persistedQuery" in request.extensions:
-        raise refused(Code.PERSISTED_QUERY_NOT_SUPPORTED, "Documents by hash are switched off: send the text.")
-    raise refused(Code.BAD_REQUEST, "The request has no query.")
 
 
 def _in_time(deadline: Deadline) -> None:

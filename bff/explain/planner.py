@@ -1,7 +1,7 @@
 """What an operation will do: whom it asks in which waves, for how long, and what is left without some."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import ceil
@@ -16,7 +16,12 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
+from bff.events import ignore
 from bff.execution.compiler.plan import Unsupported
+from bff.execution.cost.charge import Costs
+from bff.execution.cost.collect import TooComplex
+from bff.execution.cost.estimate import ListTooLong
+from bff.execution.cost.weights import Weights, weights_in
 from bff.explain.counting import Use, count, keys_of, total, uses_of
 from bff.explain.keeping import cache_rule, keeping_of, sharing_of
 from bff.explain.latency import Clockwork, latency_of, timing_of
@@ -25,9 +30,6 @@ from bff.explain.plan import Count, Plan, Step, Total, Wave
 from bff.explain.sites import ITEM, Site, Walk, resolver_of
 from bff.explain.sizes import Sizes
 from bff.policy.load import PolicySet
-
-EstimateCost = Callable[[DocumentNode, OperationDefinitionNode, Mapping[str, Any]], float | None]
-"""Tells what an operation costs with these variables (RL-9); None where nothing is estimated."""
 
 
 class Unexplainable(Exception):
@@ -59,13 +61,15 @@ class Explainer:
     Args:
         schema: As graphql-core has it.
         policies: In force.
-        estimate: Tells costs; None where nothing is estimated.
     """
 
-    def __init__(self, schema: GraphQLSchema, policies: PolicySet, estimate: EstimateCost | None = None) -> None:
+    def __init__(self, schema: GraphQLSchema, policies: PolicySet) -> None:
         self._schema = schema
         self._policies = policies
-        self._estimate = estimate
+        self._cost = policies.operations.cost
+        weight_of = weights_in(policies.upstreams)
+        self._costs = Costs(schema, self._cost, weight_of=weight_of, notify=ignore)
+        self._weights = Weights(schema, self._cost, weight_of)
 
     def explain(self, question: Question) -> Plan:
         """Return what the operation will do.
@@ -76,7 +80,7 @@ class Explainer:
         node = operation_in(question.document, question.operation_name)
         variables = self._variables(node, question.variables)
         self._check_upstreams(question.without)
-        sizes = Sizes(question.sizes)
+        sizes = Sizes(question.sizes, self._cost.list_size)
         walk = self._walk(question.document, node, variables, sizes)
         uses = uses_of(walk.sites)
         by_endpoint = _by_endpoint(uses)
@@ -87,29 +91,41 @@ class Explainer:
         calls = total([one.calls for one in totals])
         name = node.name.value if node.name else None
         kind = node.operation.value
+        cost, too_much = self._cost_of(question, node)
         return Plan(
             operation=name,
             kind=kind,
             waves=self._waves(walk.sites, uses, sizes),
             totals=totals,
             calls=calls,
-            cost=self._estimate(question.document, node, variables.coerced) if self._estimate else None,
+            cost=cost,
             latency=latency_of(self._policies, walk.sites, name),
             keeping=keeping_of(self._policies, walk.sites, self._schema, question.document, node),
             sharing=sharing_of(self._policies, kind, name),
             outage=outage_of(self._policies, walk.sites, sizes, question.without) if question.without else None,
             assumed=_assumed(sizes, uses),
-            warnings=tuple(self._warnings(walk, calls)),
+            warnings=(*too_much, *self._warnings(walk, calls)),
         )
+
+    def _cost_of(self, question: Question, node: OperationDefinitionNode) -> tuple[float | None, list[str]]:
+        """Return what the operation costs, and what is said of it where that is too much."""
+        try:
+            compiled = self._costs.compile(node, _fragments(question.document))
+            cost = compiled.estimate.of(question.variables) if compiled else None
+        except (ListTooLong, TooComplex) as error:
+            return None, [f"{str(error).rstrip('.')}: refused with COST_LIMIT_EXCEEDED"]
+        most = self._cost.max_cost
+        if cost is None or cost <= most or self._cost.mode != "enforce":
+            return cost, []
+        return cost, [f"the cost {cost:g} is more than max_cost {most}: refused with COST_LIMIT_EXCEEDED"]
 
     def _walk(
         self, document: DocumentNode, node: OperationDefinitionNode, variables: VariableValues, sizes: Sizes
     ) -> Walk:
-        fragments = {
-            one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
-        }
         try:
-            return Walk(self._schema, node, fragments, variables, sizes)
+            return Walk(
+                self._schema, node, _fragments(document), variables, sizes=sizes, slicing=self._weights.slicing
+            )
         except Unsupported as error:
             raise Unexplainable(f"{error} is not supported here") from None
         except GraphQLError as error:
@@ -222,6 +238,10 @@ def upstreams_in(schema: GraphQLSchema) -> set[str]:
         if hasattr(definition, "resolve") and (resolver := resolver_of(definition))
         for endpoint in resolver.calls
     }
+
+
+def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
 
 
 def _by_endpoint(uses: Sequence[Use]) -> dict[str, list[Use]]:

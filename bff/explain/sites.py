@@ -1,6 +1,6 @@
 """Where an operation calls services: every field whose resolver declares endpoints, and what it waits for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_argument_values
 
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, request_of
+from bff.execution.cost.weights import Slicing
 from bff.execution.resolver import METADATA_KEY, FieldResolver
 from bff.explain.sizes import Sizes, lists_in, said_by
 from bff.upstream.endpoint import Endpoint
@@ -87,7 +88,8 @@ class _Position:
         trigger: The site that brought them.
         turn: As `Site.turn`.
         certain: Whether the field above always gives this type.
-        slicing: How many items an argument above asks for, where the lists are one level further down.
+        slicing: How many items the field above asks for, where lists are one level further down.
+        sliced: The lists that it is about; None for all.
         nullable: As `Site.nullable`.
     """
 
@@ -97,6 +99,7 @@ class _Position:
     turn: int
     certain: bool
     slicing: int | None
+    sliced: frozenset[str] | None
     nullable: tuple[tuple[str, bool], ...]
 
 
@@ -109,6 +112,7 @@ class Walk:
         fragments: Of its document, by name.
         variables: Coerced, as far as they are known.
         sizes: How long lists are.
+        slicing: Tells how many items a field's list has, as the schema says it.
 
     Attributes:
         sites: What was found.
@@ -126,10 +130,13 @@ class Walk:
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: VariableValues,
+        *,
         sizes: Sizes,
+        slicing: Callable[[GraphQLField], Slicing],
     ) -> None:
         self._variables = variables
         self._sizes = sizes
+        self._slicing = slicing
         self._serial = operation.operation.value == "mutation"
         self.sites: list[Site] = []
         self.unknown_roots: list[str] = []
@@ -137,9 +144,8 @@ class Walk:
         request, _ = request_of(schema, operation, dict(fragments))
         root = Planner(request, Options(batch_of=lambda _: None), variables).root()
         for turn, one in enumerate(root.fields):
-            position = _Position(
-                "", 1.0, None, turn if self._serial else 0, certain=True, slicing=None, nullable=()
-            )
+            at = turn if self._serial else 0
+            position = _Position("", 1.0, None, at, certain=True, slicing=None, sliced=None, nullable=())
             self._field(one, position, root=True)
 
     def _object(self, plan: ObjectPlan, at: _Position) -> None:
@@ -150,10 +156,12 @@ class Walk:
         path = f"{at.path}.{plan.key}" if at.path else plan.key
         definition, arguments = plan.definition, self._arguments(plan)
         resolver = resolver_of(definition)
-        said = said_by(definition, arguments)
+        slicing = self._slicing(definition)
+        said = said_by(definition, slicing, arguments)
         levels = lists_in(definition.type)
         wanted = bool(plan.objects)
-        items = self._items(path, levels, said if said is not None else at.slicing) if wanted else 1.0
+        above = at.slicing if at.sliced is None or plan.nodes[0].name.value in at.sliced else None
+        items = self._items(path, levels, said if said is not None else above) if wanted else 1.0
         nullable = _steps(plan, path)
         trigger = at.trigger
         if resolver is not None and resolver.calls:
@@ -171,6 +179,7 @@ class Walk:
             at.turn,
             certain=at.certain and len(plan.objects) == 1,
             slicing=None if levels else said,
+            sliced=slicing.fields,
             nullable=(*at.nullable, *nullable),
         )
         for one in plan.objects.values():

@@ -5,11 +5,7 @@ from typing import Any
 
 from graphql import GraphQLField, is_list_type, is_non_null_type
 
-SLICING = ("first", "last", "limit")
-"""Arguments that say how many items are wanted."""
-
-DEFAULT = 10
-"""Items of a list of which nothing else is known."""
+from bff.execution.cost.weights import Slicing
 
 
 class Sizes:
@@ -24,7 +20,7 @@ class Sizes:
         assumed: What was assumed: items by path.
     """
 
-    def __init__(self, given: Mapping[str, float], default: int = DEFAULT) -> None:
+    def __init__(self, given: Mapping[str, float], default: int) -> None:
         self._given = given
         self._default = default
         self.unused = set(given)
@@ -48,11 +44,13 @@ class Sizes:
         return self._given.get(name)
 
 
-def said_by(definition: GraphQLField, arguments: Mapping[str, Any]) -> int | None:
-    """Return how many items *arguments* ask for: by a slicing argument, or by a list with one entry an item."""
-    for name in SLICING:
-        if name in definition.args and isinstance(arguments.get(name), int):
-            return int(arguments[name])
+def said_by(definition: GraphQLField, slicing: Slicing, arguments: Mapping[str, Any]) -> int | None:
+    """Return how many items *arguments* or `@listSize` ask for, or a list of ids with one entry an item."""
+    numbers = [arguments[name] for name in slicing.arguments if isinstance(arguments.get(name), int)]
+    if numbers:
+        return int(max(numbers))
+    if slicing.assumed is not None:
+        return slicing.assumed
     if not lists_in(definition.type):
         return None
     given = [value for value in arguments.values() if isinstance(value, list)]

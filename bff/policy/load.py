@@ -18,12 +18,13 @@ from bff.policy.problem import PolicyError, Problem
 from bff.policy.units import format_duration
 
 KNOWN_FILES = "operations.yaml, defaults.yaml, store.yaml, upstreams/NAME.yaml"
-"""What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
+"""What a directory of policies may hold, besides Markdown pages, `schema/`, `documents/` and hidden files."""
 
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias"), "policies/upstreams/NAME.yaml")
 _SINGLE_FILES = frozenset({"operations.yaml", "defaults.yaml", "store.yaml"})
 _DRAIN_LIMIT_SECONDS = 30
+_OTHER_FOLDERS = frozenset({"schema", "documents"})
 
 P = TypeVar("P", bound=Policy)
 
@@ -139,7 +140,7 @@ class _Loader:
                 yield path.stem, path
             elif path.name == "upstreams" and path.is_dir():
                 yield from self._upstream_files(path)
-            elif not (_is_ignored(path) or (path.name == "schema" and path.is_dir())):
+            elif not (_is_ignored(path) or (path.name in _OTHER_FOLDERS and path.is_dir())):
                 self._refuse_file(path)
 
     def _upstream_files(self, directory: Path) -> Iterator[tuple[str, Path]]:

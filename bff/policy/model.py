@@ -13,6 +13,7 @@ from pydantic import Field
 from bff.policy.base import Count, Pause, Policy, Switch, Timeout
 from bff.policy.caching import Cache, Fallback
 from bff.policy.chain import Chain, EndpointPart, Group, NameOfPart, grouping_clashes
+from bff.policy.cost import CallCost, Cost
 from bff.policy.hosts import (
     AdaptiveConcurrency,
     Balance,
@@ -31,6 +32,7 @@ from bff.policy.problem import Clash
 from bff.policy.resilience import Breaker, Hedge, Retry, Timeouts
 from bff.policy.sharing import Sharing
 from bff.policy.shedding import PriorityName, Shedding
+from bff.policy.trusted import TrustedDocuments
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
 
@@ -110,6 +112,9 @@ class UpstreamDefaults(Policy):
     fallback: Fallback = Fallback()
     """What a field gets when the service fails."""
 
+    cost: CallCost = CallCost()
+    """What a call costs the client whose operation makes it."""
+
     breaker: Breaker = Breaker()
     """When the service is left alone, and for how long."""
 
@@ -188,7 +193,16 @@ class UpstreamPolicy(UpstreamDefaults, Address):
 
     def chain(self, endpoint: str | None) -> Chain:
         """Return what is in force for *endpoint*; None for those that no group and no override names."""
-        chain = Chain("default", self.timeouts, self.retry, self.hedge, self.breaker, self.cache, self.fallback)
+        chain = Chain(
+            "default",
+            self.timeouts,
+            self.retry,
+            self.hedge,
+            self.breaker,
+            self.cache,
+            self.fallback,
+            self.cost,
+        )
         for name, group in self.groups.items():
             if endpoint in group.endpoints:
                 chain = chain.narrowed(group, name)
@@ -207,6 +221,9 @@ class DocumentLimits(Policy):
     body: Annotated[Size, Field(ge=1, le=64 * 1024**2)] = bytes_of("256KiB")
     """Bytes of the request body."""
 
+    document: Annotated[Size, Field(ge=1, le=64 * 1024**2)] = bytes_of("64KiB")
+    """Bytes of the document's text."""
+
     tokens: Annotated[Count, Field(ge=10)] = 1000
     """Lexical tokens of the document."""
 
@@ -221,6 +238,12 @@ class DocumentLimits(Policy):
 
     directives_per_field: Annotated[Count, Field(ge=0)] = 10
     """Directives on one place of the document."""
+
+    input_depth: Annotated[Count, Field(ge=1, le=64)] = 32
+    """Lists and objects within one another, in variables and in the document's own values."""
+
+    input_values: Annotated[Count, Field(ge=1)] = 5000
+    """Values in the variables, those in lists and objects counted one by one."""
 
     merge_pairs: Annotated[Count, Field(ge=100)] = 20_000
     """Pairs of fields that validation would have to compare; the work grows with the square of equal names."""
@@ -281,6 +304,12 @@ class OperationsPolicy(Policy):
 
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""
+
+    cost: Cost = Cost()
+    """What operations cost, and how much one of them may."""
+
+    documents: TrustedDocuments = TrustedDocuments()
+    """Documents that were registered before they are sent."""
 
     batching: Batching = Batching()
     """Several operations in one request."""

@@ -79,6 +79,7 @@ def effective_for(policies: PolicySet, upstream: str, endpoint: str) -> list[Eff
         "breaker": chain.breaker,
         "cache": chain.cache,
         "fallback": chain.fallback,
+        "cost": chain.cost,
     }
     whole = policy.model_copy(update=sections)
     return [

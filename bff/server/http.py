@@ -1,7 +1,7 @@
 """GraphQL over HTTP, by the draft of August 2026, as a plain ASGI app."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -22,12 +22,13 @@ from bff.server.events import ExchangeStopped
 from bff.server.headers import Headers
 from bff.server.intake import Exchange, Intake, Request
 from bff.server.lifecycle import Lifecycle
-from bff.server.negotiation import Negotiated, negotiate
+from bff.server.negotiation import JSON, Negotiated, negotiate
 from bff.server.ports import Admission, Arrival, ASGIApp, Authenticator, Engine, Entry, Receive, Scope, Send
 from bff.server.problem import send_problem
 from bff.server.refusal import Refusal
 from bff.server.replies import Replies, Reply, deliver
 from bff.server.shedding import Door
+from bff.server.statuses import is_automatic
 from bff.server.watch import Patience, Stage, Stop, Watch
 
 _LONGEST_ACCEPT: Final = 1024
@@ -82,6 +83,7 @@ class GraphQLEndpoint:
         self._admission = admission
         self._notify = notify
         self._mode = policy.request_error_status
+        self._ids = policy.documents.id_parameters
         self._intake = Intake(policy)
         self._deadlines = Deadlines(policy, clock, notify)
         self._replies = Replies(policy)
@@ -107,7 +109,7 @@ class GraphQLEndpoint:
 
     async def _endpoint(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         negotiated = self._negotiated(headers)
-        if negotiated.page and self._graphiql is not None and _asks_for_page(scope):
+        if negotiated.page and self._graphiql is not None and _asks_for_page(scope, self._ids):
             await self._graphiql(scope, receive, send)
             return
         request_id = self._new_request_id()
@@ -224,11 +226,15 @@ class GraphQLEndpoint:
         else:
             _check_left(exchange.watch)
         pieces, answer = await self._encode(answer, ingress)
+        negotiated, status = exchange.negotiated, None
+        if answer.refused is not None and negotiated.takes_json and is_automatic(answer.refused, request):
+            negotiated, status = negotiated._replace(label=JSON), 200
         return self._replies.single(
             answer,
-            exchange.negotiated,
+            negotiated,
             ingress.request_id,
             pieces,
+            status=status,
             known=exchange.headers.text(b"if-none-match"),
             safe=ingress.safe_method,
         )
@@ -287,8 +293,8 @@ class GraphQLEndpoint:
         return reply
 
 
-def _asks_for_page(scope: Scope) -> bool:
-    return scope["method"] == "GET" and not has_parameters(scope["query_string"])
+def _asks_for_page(scope: Scope, ids: Sequence[str]) -> bool:
+    return scope["method"] == "GET" and not has_parameters(scope["query_string"], ids)
 
 
 def _is_being_cancelled() -> bool:

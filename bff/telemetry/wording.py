@@ -9,6 +9,9 @@ from bff.codes import Code
 from bff.events import (
     AttemptFinished,
     BreakerChanged,
+    CostExceeded,
+    DocumentsPrepared,
+    DocumentUnusable,
     ErrorTold,
     Event,
     GateClosed,
@@ -18,6 +21,7 @@ from bff.events import (
     HostReturned,
     OperationFinished,
     OperationShared,
+    UntrustedDocument,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -154,6 +158,45 @@ def _health(event: HealthChanged) -> Line:
     }
 
 
+def _cost(event: CostExceeded) -> Line:
+    return logging.INFO if event.enforced else logging.WARNING, {
+        "event": "cost",
+        "request_id": event.request_id,
+        "name": event.name,
+        "requested": event.requested,
+        "allowed": event.allowed,
+        "refused": event.enforced,
+    }
+
+
+def _untrusted(event: UntrustedDocument) -> Line:
+    return logging.INFO, {
+        "event": "untrusted_document",
+        "request_id": event.request_id,
+        "hash": event.hash,
+        "refused": not event.allowed,
+    }
+
+
+def _prepared(event: DocumentsPrepared) -> Line:
+    return logging.WARNING if event.failed else logging.INFO, {
+        "event": "documents",
+        "done": event.done,
+        "total": event.total,
+        "failed": event.failed,
+        "ms": round(event.seconds * 1000),
+    }
+
+
+def _unusable(event: DocumentUnusable) -> Line:
+    return logging.WARNING, {
+        "event": "unusable_document",
+        "id": event.id,
+        "name": event.name,
+        "detail": event.detail,
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ErrorTold: _error,
     AttemptFinished: _attempt,
@@ -165,5 +208,9 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostEjected: _host,
     HostReturned: _host,
     HealthChanged: _health,
+    CostExceeded: _cost,
+    UntrustedDocument: _untrusted,
+    DocumentsPrepared: _prepared,
+    DocumentUnusable: _unusable,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished, OperationShared}

@@ -54,7 +54,7 @@ class World:
 
     def run(self, name):
         """Run one of the app's operations, with a key of its own where it takes one."""
-        return self.bff.ask(self.text(name), self.variables(name)).json()
+        return self.bff.ask(self.text(name), self.variables(name), **{"x-bff-cost": "1"}).json()
 
     def text(self, name):
         return (ROOT / "schema" / "operations" / f"{name}.graphql").read_text(encoding="utf-8")
@@ -97,6 +97,7 @@ def test_every_operation_makes_the_calls_that_explain_promises(world):
         plan = world.explain(name, sizes=sizes_of(world.explain(name), answer["data"]))
 
         assert "errors" not in answer, (name, answer["errors"])
+        assert plan.cost == answer["extensions"]["cost"]["requested"]
         for total in plan.totals:
             seen = made.pop(line_of(plan, total.endpoint, made), 0)
             assert total.calls.least <= seen <= total.calls.most, (name, total, seen)

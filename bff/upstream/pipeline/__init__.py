@@ -35,7 +35,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "gate": ("retry.gate_max",),
     "breaker": ("breaker",),
     "bulkhead": ("bulkhead", "codel", "adaptive", "timeouts.queue"),
-    "attempt": ("timeouts.attempt", "forward"),
+    "attempt": ("timeouts.attempt", "forward", "cost"),
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
 }
 """Which policy keys a stage goes by: a key, or a section; the longest that fits a key decides."""

@@ -42,6 +42,8 @@ class Attempt:
         """
         started = self._clock.now()
         outcome, status = Outcome.CANCELLED, None
+        if call.fanout is not None:
+            call.fanout.count(call)
         try:
             response = await self._send(call, call.deadline - started)
             call.seconds = self._clock.now() - started
