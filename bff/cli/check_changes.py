@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from graphql import GraphQLError, GraphQLSchema, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, validate
 from graphql.utilities import (
     BreakingChangeType,
     DangerousChangeType,
@@ -15,6 +15,7 @@ from graphql.utilities import (
 from bff.cli.check_operations import Document
 from bff.cli.findings import Finding, Level
 from bff.cli.schema_usage import Place, Usage, usages
+from bff.execution.trusted.manifest import Manifest
 
 _COORDINATE = re.compile(r"@?\w+(?:\.\w+)?(?:\(\w+:\))?")
 _FIRST_WORDS = re.compile(
@@ -48,6 +49,41 @@ _SENT_ONLY = {BreakingChangeType.VALUE_REMOVED_FROM_ENUM}
 _READ_ONLY = {DangerousChangeType.VALUE_ADDED_TO_ENUM}
 
 
+class Sent(NamedTuple):
+    """A document that clients send.
+
+    Attributes:
+        file: Where it stands.
+        tree: What it says, or why it says nothing.
+        client: Who sends it, with version; empty where nobody registered it.
+        line: Where it stands in a file that holds many; None for a file of its own.
+    """
+
+    file: str
+    tree: DocumentNode | GraphQLError
+    client: str = ""
+    line: int | None = None
+
+
+def of_files(documents: Iterable[Document]) -> list[Sent]:
+    """Return the documents of operation files."""
+    return [Sent(one.file, one.tree) for one in documents]
+
+
+def of_manifests(manifests: Iterable[Manifest]) -> list[Sent]:
+    """Return the registered documents, each with the client that sends it."""
+    return [
+        Sent(one.file, _parsed(each.text), one.owner, each.line) for one in manifests for each in one.documents
+    ]
+
+
+def _parsed(text: str) -> DocumentNode | GraphQLError:
+    try:
+        return parse(text)
+    except GraphQLError as error:
+        return error
+
+
 class Change(NamedTuple):
     """One change of a schema.
 
@@ -73,7 +109,7 @@ def changes(old: GraphQLSchema, new: GraphQLSchema) -> list[Change]:
 
 
 def findings(
-    old: GraphQLSchema, new: GraphQLSchema, documents: Sequence[Document], *, old_file: str
+    old: GraphQLSchema, new: GraphQLSchema, documents: Sequence[Sent], *, old_file: str
 ) -> Iterator[Finding]:
     """Return what the changes from *old* to *new* do to the operations in *documents*.
 
@@ -81,37 +117,47 @@ def findings(
     where an operation meets them, and changes that hit nobody where *old_file* defines what they are about.
     """
     used = [(document, usage) for document in documents for usage in _usages(old, document)]
-    told: set[str] = set()
+    told: set[int] = set()
     for change in changes(old, new):
         hits = [(document, usage, place) for document, usage in used if (place := _hit(change, usage))]
-        for document, usage, (line, column) in hits:
+        for document, usage, place in hits:
             level: Level = "error" if change.breaking else "note"
-            told |= {document.file} if change.breaking else set()
-            name = f"operation {usage.name}" if usage.name else "the operation without a name"
-            message = f"{change.text.rstrip('.')}, and {name} {'breaks' if change.breaking else 'meets it'}"
-            yield Finding(level, _rule(change), document.file, line, column, message, _fix(change))
+            told |= {id(document)} if change.breaking else set()
+            whose = _named(usage.name, document.client)
+            message = f"{change.text.rstrip('.')}, and {whose} {'breaks' if change.breaking else 'meets it'}"
+            yield Finding(level, _rule(change), document.file, *_at(document, place), message, _fix(change))
         if not hits:
             line, column = _defined_at(old, change.at)
             message = f"{change.text.rstrip('.')}; no operation of yours uses it"
             yield Finding("note", _rule(change), old_file, line, column, message)
-    yield from _invalid(old, new, [one for one in documents if one.file not in told])
+    yield from _invalid(old, new, [one for one in documents if id(one) not in told])
 
 
-def _usages(old: GraphQLSchema, document: Document) -> Iterator[Usage]:
+def _usages(old: GraphQLSchema, document: Sent) -> Iterator[Usage]:
     if not isinstance(document.tree, GraphQLError) and not validate(old, document.tree):
         yield from usages(old, document.tree)
 
 
-def _invalid(old: GraphQLSchema, new: GraphQLSchema, documents: Sequence[Document]) -> Iterator[Finding]:
+def _invalid(old: GraphQLSchema, new: GraphQLSchema, documents: Sequence[Sent]) -> Iterator[Finding]:
     """Find operations that were valid and are not any more, whatever the change is called."""
     for document in documents:
         if isinstance(document.tree, GraphQLError) or validate(old, document.tree):
             continue
         for error in validate(new, document.tree):
             at = error.locations[0] if error.locations else None
-            message = f"the operation was valid and is not any more: {error.message.rstrip('.')}"
-            line, column = (at.line, at.column) if at else (1, 1)
-            yield Finding("error", "breaking-change", document.file, line, column, message)
+            whose = f" of {document.client}" if document.client else ""
+            message = f"the operation{whose} was valid and is not any more: {error.message.rstrip('.')}"
+            place = _at(document, (at.line, at.column) if at else (1, 1))
+            yield Finding("error", "breaking-change", document.file, *place, message)
+
+
+def _at(document: Sent, place: Place) -> Place:
+    return place if document.line is None else (document.line, 1)
+
+
+def _named(name: str | None, client: str) -> str:
+    said = f"operation {name}" if name else "the operation without a name"
+    return f"{said} of {client}" if client else said
 
 
 def _change(kind: BreakingChangeType | DangerousChangeType, text: str) -> Change:

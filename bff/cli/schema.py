@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bff.cli.output import Format, FormatOption, Unusable, example, say, say_json
-from bff.cli.project import OperationsOption, SchemaOption, directory, import_schema, relative
+from bff.cli.project import (
+    OperationsOption,
+    PoliciesOption,
+    SchemaOption,
+    directory,
+    import_schema,
+    relative,
+    setting,
+)
 
 if TYPE_CHECKING:
     from graphql import GraphQLSchema
@@ -40,9 +48,12 @@ def check(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The older schema, as SDL.")],
     schema: SchemaOption = None,
     operations: OperationsOption = None,
+    policies: PoliciesOption = None,
     output: FormatOption = Format.HUMAN,
 ) -> None:
-    """Tell which operations break when this schema replaces an older one.
+    """Tell which operations break when this schema replaces an older one: whose, and in which file.
+
+    Operations are those of the folder and those that clients have registered (`bff documents register`).
 
     Breaking changes that hit an operation are errors; those that hit none, and dangerous ones, are
     notes, which do not fail.
@@ -50,14 +61,24 @@ def check(
     from bff.cli import check_changes, findings  # noqa: PLC0415 - slow to import
     from bff.cli.check_operations import read_documents  # noqa: PLC0415
     from bff.cli.check_schema import as_graphql  # noqa: PLC0415
+    from bff.cli.documents import registered  # noqa: PLC0415
 
-    documents = read_documents(directory("operations", operations))
+    sent = check_changes.of_files(read_documents(directory("operations", operations)))
+    sent += check_changes.of_manifests(registered(directory("policies", policies)) if _is_set(policies) else ())
     before = _read(old)
     now = as_graphql(import_schema(schema))
-    found = list(check_changes.findings(before, now, documents, old_file=relative(old)))
-    named = sum(len(one.operations) for one in documents)
-    compared = f"{findings.counted(named, 'operation')} held against {relative(old)} and the schema of today"
+    found = list(check_changes.findings(before, now, sent, old_file=relative(old)))
+    compared = f"{findings.counted(len(sent), 'document')} held against {relative(old)} and the schema of today"
     raise typer.Exit(findings.report(found, output, fine=compared))
+
+
+def _is_set(policies: Path | None) -> bool:
+    """Whether it is said where policies are; without any, nobody has registered anything."""
+    try:
+        setting("policies", policies)
+    except Unusable:
+        return False
+    return True
 
 
 def _read(path: Path) -> "GraphQLSchema":

@@ -126,6 +126,26 @@ def test_a_dangerous_change_is_a_note_where_an_operation_meets_it(project):
     assert [(level, place) for level, place, _ in told(result)] == [("note", "operations/Q.graphql:1")]
 
 
+def test_a_client_that_has_registered_a_document_is_named_with_its_version(project):
+    """An app in the store cannot be mended; who has which version decides when a field may go."""
+    old = OLD.replace("  name: String!\n", "  name: String!\n  colour: String\n")
+    files = {
+        "old.graphql": old,
+        "old_app.py": f"import strawberry\nfrom graphql import build_schema\n\nschema = build_schema({old!r})\n",
+        "manifest.json": '{\n  "abc": "query Pretty { dishes { colour } }"\n}\n',
+    }
+    changed = project(files)
+    command = ["documents", "register", "manifest.json", "--client", "ios", "--version", "3.1"]
+    assert changed.bff(*command, "--schema", "old_app:schema").code == 0
+
+    result = changed.bff("schema", "check", "old.graphql", "--format", "json")
+
+    ((level, place, message),) = told(result)
+    assert (result.code, level) == (1, "error")
+    assert place.startswith("policies/documents/ios@3.1.json:")
+    assert message == "Field Dish.colour was removed, and operation Pretty of ios@3.1 breaks"
+
+
 @pytest.mark.parametrize(
     ("old", "said"),
     [
@@ -144,4 +164,4 @@ def test_the_reference_application_keeps_what_it_has_printed(reference_applicati
     result = reference_application.bff("schema", "check", "schema/schema.graphql")
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("All is well: 12 operations")
+    assert result.out.startswith("All is well: 12 documents")
