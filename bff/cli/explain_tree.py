@@ -91,7 +91,7 @@ def _outage(root: Tree, outage: Outage) -> None:
         node.add(Text("there is no data at all", style="bold red"))
     for loss in outage.lost:
         _loss(node, loss)
-    _list(node, "not asked for any more", outage.gone)
+    _list(node, "gone with it", outage.gone)
 
 
 def _loss(node: Tree, loss: Loss) -> None:

@@ -96,6 +96,7 @@ class Latency(_Part, frozen=True, kw_only=True):
         single_ms: The same when every call has one attempt only.
         deadline_ms: The operation's deadline.
         chain: The calls that make up `calls_ms`.
+        single_chain: The calls that make up `single_ms`.
     """
 
     worst_ms: int
@@ -156,7 +157,7 @@ class Outage(_Part, frozen=True, kw_only=True):
     Attributes:
         upstreams: Which.
         lost: The fields that they feed, as far as they would still be asked for.
-        gone: Paths of fields below these, which nobody asks for any more.
+        gone: Paths of other fields that are gone with them: below what is lost, or inside what became null.
         nothing_left: Whether the answer has no data at all.
     """
 

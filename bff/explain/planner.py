@@ -80,6 +80,7 @@ class Explainer:
         node = operation_in(question.document, question.operation_name)
         variables = self._variables(node, question.variables)
         self._check_upstreams(question.without)
+        cost, too_much = self._cost_of(question, node)
         sizes = Sizes(question.sizes, self._cost.list_size)
         walk = self._walk(question.document, node, variables, sizes)
         uses = uses_of(walk.sites)
@@ -91,7 +92,6 @@ class Explainer:
         calls = total([one.calls for one in totals])
         name = node.name.value if node.name else None
         kind = node.operation.value
-        cost, too_much = self._cost_of(question, node)
         return Plan(
             operation=name,
             kind=kind,
@@ -112,7 +112,9 @@ class Explainer:
         try:
             compiled = self._costs.compile(node, _fragments(question.document))
             cost = compiled.estimate.of(question.variables) if compiled else None
-        except (ListTooLong, TooComplex) as error:
+        except TooComplex as error:
+            raise Unexplainable(f"it is too complex to explain: {error}") from None
+        except ListTooLong as error:
             return None, [f"{str(error).rstrip('.')}: refused with COST_LIMIT_EXCEEDED"]
         most = self._cost.max_cost
         if cost is None or cost <= most or self._cost.mode != "enforce":

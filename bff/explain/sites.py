@@ -18,6 +18,7 @@ from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner,
 from bff.execution.cost.weights import Slicing
 from bff.execution.resolver import METADATA_KEY, FieldResolver
 from bff.explain.sizes import Sizes, lists_in, said_by
+from bff.upstream.batch import Batching
 from bff.upstream.endpoint import Endpoint
 
 ITEM = "[]"
@@ -195,7 +196,7 @@ class Walk:
 
     def _site(self, plan: FieldPlan, resolver: FieldResolver, path: str, at: _Position, items: float) -> Site:
         calls = tuple(sorted(resolver.calls, key=str))
-        by_items = bool(lists_in(plan.definition.type)) and all(hasattr(one, "max_keys") for one in calls)
+        by_items = bool(lists_in(plan.definition.type)) and all(isinstance(one, Batching) for one in calls)
         nullable = _steps(plan, path)
         site = Site(
             path,

@@ -116,7 +116,7 @@ function Left({ plan }: { plan: Plan }) {
           <Lost key={loss.path} loss={loss} />
         ))}
       </ul>
-      {gone.length > 0 && <p>Not asked for any more: {gone.join(", ")}</p>}
+      {gone.length > 0 && <p>Gone with it: {gone.join(", ")}</p>}
     </section>
   );
 }
