@@ -152,7 +152,7 @@ class Loss(_Part, frozen=True, kw_only=True):
 
 
 class Outage(_Part, frozen=True, kw_only=True):
-    """What is left of the answer when services are down.
+    """What is left of the answer when services are down, and nothing is kept that could stand in.
 
     Attributes:
         upstreams: Which.

@@ -189,7 +189,7 @@ class Explainer:
             max_keys=max_keys,
             parents=parents,
             calls=calls,
-            why=_why(uses, calls, keys, max_keys),
+            why=_why(uses, calls, keys, max_keys, in_all=sizes.of_keys(str(endpoint)) is not None),
             cache=cache_rule(self._policies, endpoint),
             worst_ms=timing.worst,
             timing=timing.text,
@@ -264,11 +264,12 @@ def _wave_numbers(sites: Sequence[Site]) -> dict[int, int]:
     return numbers
 
 
-def _why(uses: Sequence[Use], calls: Count, keys: int | None, max_keys: int | None) -> str:
+def _why(uses: Sequence[Use], calls: Count, keys: int | None, max_keys: int | None, *, in_all: bool) -> str:
     """Return what decides the number of calls, in words."""
     words = []
     if keys is not None and max_keys is not None:
-        words.append(f"1 per chunk of {max_keys} of {keys} {'key' if keys == 1 else 'keys'}")
+        counted = f"{keys} {'key' if keys == 1 else 'keys'}{' in all' if in_all else ''}"
+        words.append(f"1 per chunk of {max_keys} of {counted}")
     elif uses[0].manner == "per parent":
         words.append(f"1 for each of {ceil(sum(one.site.parents for one in uses))} parents")
     elif len(uses) > 1 and calls.least < len(uses):

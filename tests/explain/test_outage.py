@@ -82,3 +82,22 @@ def test_a_change_that_failed_has_failed(explain, policy):
     plan = explain("mutation { buy { id } }", without=["shop"], shop=shop)
 
     assert lost(plan) == [("buy", "null", "buy")]
+
+
+def test_a_default_goes_on_to_be_asked_about_and_an_empty_list_does_not(explain, policy):
+    for on_failure, gone in (("default", ()), ("empty_list", ("things[].owner",))):
+        shop = policy.upstream(fallback=policy.fallback(on_failure=on_failure))
+
+        plan = explain("{ things { owner { id } } }", without=["shop"], shop=shop)
+
+        assert plan.outage.gone == gone
+
+
+def test_the_worst_of_several_endpoints_counts(explain, policy):
+    shop = policy.upstream(fallback=policy.fallback(on_failure="empty_list"))
+
+    plan = explain('{ nodes(ids: ["a"]) { id } }', without=["shop", "people"], shop=shop)
+
+    (loss,) = plan.outage.lost
+    assert loss.instead == "null"
+    assert loss.why.startswith("people.owners and shop.things: ")
