@@ -90,15 +90,21 @@ class TrustedSource:
     async def _told_before(self, digest: str, *, automatic: bool) -> Sourced:
         text = await self._recall(self._near, digest)
         if text is None and self._shared is not None:
-            try:
-                text = await self._recall(self._shared, digest)
-            except StoreUnavailable:
-                text = None
-            if text is not None and hash_of(text) != digest:
-                text = None
+            text = await self._from_others(self._shared, digest)
         if text is None:
             raise _not_found(automatic=automatic)
-        return Sourced(text, keepable=self._policy.mode != "prefer", learnable=digest, hash=digest)
+        return Sourced(text, keepable=self._policy.mode != "prefer", hash=digest)
+
+    async def _from_others(self, shared: Store, digest: str) -> str | None:
+        """Return what another process was told, and keep it near; a hash is believed only with its text."""
+        try:
+            text = await self._recall(shared, digest)
+        except StoreUnavailable:
+            return None
+        if text is None or hash_of(text) != digest:
+            return None
+        await self._near.set({_key(digest): text.encode("utf-8", "surrogatepass")}, self._ttl)
+        return text
 
     def _by_text(self, text: str, identifier: str | None, ingress: Ingress, *, automatic: bool) -> Sourced:
         digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
