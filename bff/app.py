@@ -33,12 +33,14 @@ from bff.execution.cost.weights import weights_in
 from bff.execution.engine import Engine, no_span
 from bff.execution.strawberry_schema import graphql_schema_of, run_of
 from bff.execution.trusted.assemble import Trust
+from bff.explain import Explainer
 from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
 from bff.secrets import Secret, SecretMissing
 from bff.server.admin_cache import router as cache_routes
+from bff.server.explain import Explaining
 from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
 from bff.server.health import Check, Health
@@ -169,7 +171,7 @@ def build(settings: Settings) -> Service:
         clock=clock,
         lifecycle=lifecycle,
         new_request_id=new_id,
-        graphiql=graphiql_of(settings, operations, login=login is not None),
+        graphiql=explaining(graphiql_of(settings, operations, login=login is not None), schema, policies, engine),
         path=GRAPHQL,
         authenticator=auth.authenticator if auth is not None else None,
         hosts=gate.hosts,
@@ -296,6 +298,16 @@ def graphiql_of(settings: Settings, operations: OperationsPolicy, *, login: bool
     tabs = read_tabs(settings.operations) if settings.operations else []
     assets = Path(bff.web.__file__).parent / "dist"
     return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets, login=login)
+
+
+def explaining(
+    page: GraphiQL | None, schema: strawberry.Schema | GraphQLSchema, policies: PolicySet, engine: Engine
+) -> ASGIApp | None:
+    """Return *page* with the endpoint beside it that explains operations, None where policy closes both."""
+    if page is None:
+        return None
+    explainer = Explainer(graphql_schema_of(schema), policies)
+    return Explaining(page, engine.documents, explainer, limit=policies.operations.limits.body)
 
 
 def shared_store(

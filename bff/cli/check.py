@@ -16,12 +16,14 @@ def check(
     """Check policies, schema and operations together.
 
     Finds mistakes in policy files, upstreams without a policy and policies without an upstream, fields that turn
-    one failed service into a lost screen, misspelt access policies, and operations that do not fit the schema.
-    Lists what is open to everybody. Notes alone do not fail.
+    one failed service into a lost screen or call one once for each item of a list, misspelt access policies,
+    operations that do not fit the schema, and timeouts that do not fit into their deadline. Lists what is open to
+    everybody. Notes alone do not fail.
     """
     from bff.cli import (  # noqa: PLC0415 - slow to import
         check_access,
         check_auth,
+        check_calls,
         check_operations,
         check_schema,
         findings,
@@ -39,15 +41,18 @@ def check(
         *check_auth.credentials(reading, policy_directory),
         *check_schema.upstreams_and_policies(fields, reading.upstreams, policy_directory),
         *check_schema.unknown_endpoints(fields, reading.policies),
+        *check_calls.unreachable_endpoints(fields, reading.policies),
         *check_schema.non_null_paths(fields),
+        *check_calls.calls_for_each_item(graphql_schema, fields),
         *check_schema.missing_descriptions(graphql_schema),
         *check_access.unknown_access_policies(graphql_schema),
         *check_access.public_fields(graphql_schema, fields, reading.policies),
         *check_access.forwarded_credentials(reading.policies),
         *check_operations.operations(graphql_schema, documents),
         *check_operations.lonely_variables(operations_directory),
-        *check_operations.named_deadlines(reading.policies, documents),
         *check_operations.named_limits(reading.policies, documents),
+        *check_operations.named_operations(reading.policies, documents),
+        *check_calls.short_deadlines(graphql_schema, reading.policies, documents),
         *(registered_findings(graphql_schema, policy_directory) if reading.policies else ()),
     ]
     looked_at = (

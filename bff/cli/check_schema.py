@@ -112,7 +112,7 @@ def unknown_endpoints(fields: Sequence[UpstreamField], policies: PolicySet | Non
         names = known.setdefault(endpoint.upstream.name, set(endpoint.upstream.endpoints()))
         names.add(endpoint.name)
     for upstream, policy in (policies.upstreams if policies else {}).items():
-        for path, name in _named_endpoints(policy):
+        for path, name in named_endpoints(policy):
             if policies is None or name in known.get(upstream, {name}):
                 continue
             found = policies.documents[f"upstreams/{upstream}"].find(path)
@@ -124,7 +124,8 @@ def unknown_endpoints(fields: Sequence[UpstreamField], policies: PolicySet | Non
             yield Finding("error", "unknown-endpoint", at.file, at.line, at.column, message, fix)
 
 
-def _named_endpoints(policy: UpstreamPolicy) -> Iterator[tuple[Keys, str]]:
+def named_endpoints(policy: UpstreamPolicy) -> Iterator[tuple[Keys, str]]:
+    """Return every endpoint that *policy* names, with the key that does."""
     for group, settings in policy.groups.items():
         for place, name in enumerate(settings.endpoints):
             yield ("groups", group, "endpoints", place), name

@@ -56,7 +56,7 @@ def register(  # noqa: PLR0917 - typer reads options from parameters
     folder = directory("policies", policies)
     given = completed(_read(manifest), client, version or "")
     target = folder / FOLDER / f"{given.owner}.json"
-    others = [one for one in _registered(folder) if one.owner != given.owner]
+    others = [one for one in registered(folder) if one.owner != given.owner]
     found = list(check(given, import_schema(schema), folder))
     try:
         Registry([*others, given])
@@ -77,7 +77,7 @@ def list_(
     output: FormatOption = Format.HUMAN,
 ) -> None:
     """List what is registered, by client and version."""
-    manifests = [one for one in _registered(directory("policies", policies)) if client in {None, one.client}]
+    manifests = [one for one in registered(directory("policies", policies)) if client in {None, one.client}]
     if output is Format.JSON:
         say_json(
             {
@@ -119,7 +119,7 @@ def diff(
         given = _read(old)
         before: Sequence[Manifest] = [completed(given, given.client, given.version)]
     else:
-        before = [one for one in _registered(directory("policies", policies)) if client in {None, one.client}]
+        before = [one for one in registered(directory("policies", policies)) if client in {None, one.client}]
     found = compare(before, completed(_read(new), "", ""))
     if output is Format.JSON:
         say_json({kind: [each._asdict() for each in entries] for kind, entries in found._asdict().items()})
@@ -144,11 +144,16 @@ def registered_findings(schema: "object", policies: Path) -> Iterator["Finding"]
     """Find registered documents that *schema* would refuse; nothing where none are registered."""
     from bff.cli.check_documents import check  # noqa: PLC0415 - slow to import
 
-    for manifest in _registered(policies):
+    for manifest in registered(policies):
         yield from check(manifest, schema, policies)
 
 
-def _registered(policies: Path) -> "tuple[Manifest, ...]":
+def registered(policies: Path) -> "tuple[Manifest, ...]":
+    """Return what clients have registered below *policies*.
+
+    Raises:
+        Unusable: It cannot be read.
+    """
     from bff.execution.trusted.registry import load  # noqa: PLC0415 - slow to import
     from bff.policy.problem import PolicyError  # noqa: PLC0415 - slow to import
 

@@ -45,7 +45,7 @@ def show(
     """Show each value that is in force and where it comes from: a file and line, or the default."""
     from bff.policy.resolve import effective  # noqa: PLC0415 - slow to import
 
-    found = _load(directory("policies", policies))
+    found = load_policies(directory("policies", policies))
     if endpoint is not None:
         _show_chain(found, name.removeprefix("upstreams/"), endpoint, output)
         return
@@ -109,6 +109,21 @@ def schema(
         say_json({one: schema_of(one) for one in kinds})
 
 
+@app.command("diff", epilog=example("bff policies diff policies ../staging/policies"))
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A folder of policies, or one policy file.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same to compare it with.")],
+    output: FormatOption = Format.HUMAN,
+) -> None:
+    """Tell what would be in force differently with B instead of A, for each upstream and endpoint.
+
+    Values count, not lines: one that only moves to another file is no change. Exits with 1 where anything changes.
+    """
+    from bff.cli.policies_diff import compared, say_differences  # noqa: PLC0415 - slow to import
+
+    raise typer.Exit(say_differences(compared(before, after), output))
+
+
 def _write(folder: Path, files: dict[str, str]) -> list[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +134,12 @@ def _write(folder: Path, files: dict[str, str]) -> list[str]:
     return [(folder / name).as_posix() for name in files]
 
 
-def _load(folder: Path) -> "PolicySet":
+def load_policies(folder: Path) -> "PolicySet":
+    """Return the policies in *folder*.
+
+    Raises:
+        Unusable: They are not valid; the message says everything that is wrong.
+    """
     from bff.policy.load import load  # noqa: PLC0415 - slow to import
     from bff.policy.problem import PolicyError  # noqa: PLC0415 - slow to import
 

@@ -354,7 +354,8 @@ class OperationsPolicy(Policy):
     """Whether clients may read the schema; `deny` also ends "did you mean" hints (PD-10)."""
 
     graphiql: Literal["allow", "deny"] = "deny"
-    """Whether a browser that opens the endpoint gets GraphiQL."""
+    """Whether a browser that opens the endpoint gets GraphiQL, and with it `/graphql/explain`, which tells
+    everybody which services an operation calls and for how long."""
 
     partial_status: Literal[200, 294] = 200
     """HTTP status of an answer with data and errors (PD-7)."""

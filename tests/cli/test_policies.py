@@ -160,3 +160,49 @@ def test_on_a_terminal_answers_are_for_eyes(project):
     assert "\x1b[1m" in found
     assert "policies/operations.yaml:1:1: " in found
     assert "timeouts.attempt" in shown
+
+
+def test_two_folders_are_compared_by_what_is_in_force(project):
+    sound = project(
+        {"other/upstreams/catalog.yaml": "hosts: [https://catalog.internal]\ntimeouts: {attempt: 1s}\n"}
+    )
+
+    result = sound.bff("policies", "diff", "policies", "other")
+
+    assert result.code == 1
+    assert result.out == (
+        "catalog: timeouts.attempt was 2s (default), becomes 1s (other/upstreams/catalog.yaml:2).  One try, from "
+        "connecting to the last byte of the body.\n1 value would be in force differently\n"
+    )
+    assert sound.bff("policies", "diff", "policies", "policies").code == 0
+
+
+def test_two_files_are_compared_alone(project):
+    sound = project(
+        {
+            "a.yaml": "hosts: [https://catalog.internal]\n",
+            "b.yaml": "hosts: [https://catalog.internal]\nretry: {attempts: 3}\n",
+        }
+    )
+
+    result = sound.bff("policies", "diff", "a.yaml", "b.yaml", "--format", "json")
+
+    (found,) = result.json["differences"]
+    assert result.code == 1
+    assert (found["scope"], found["key"]) == ("a", "retry.attempts")
+    assert found["after"] == {"value": 3, "text": "3", "origin": "b.yaml:2"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (("policies", "nowhere"), "there is no folder or file nowhere"),
+        (("policies", "app.py"), "two folders or two files"),
+        (("broken.yaml", "broken.yaml"), "broken.yaml:1:"),
+    ],
+)
+def test_what_cannot_be_compared_exits_with_2(project, pair, said):
+    result = project({"broken.yaml": "hots: []\n"}).bff("policies", "diff", *pair)
+
+    assert result.code == 2
+    assert said in result.err

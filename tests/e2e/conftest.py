@@ -160,6 +160,20 @@ def start_bff(issuer):
         one.close()
 
 
+@pytest.fixture(scope="module")
+def module_bff():
+    """Return a function that starts a further process, stopped at the end of the module."""
+    started = []
+
+    def start(*args, **options):
+        started.append(Bff(*args, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
 @pytest.fixture(autouse=True)
 def well_again(request):
     """After a test with an outage, wait until all breakers of the shared process are closed."""

@@ -21,6 +21,7 @@ ENGINE_LAYERS = [
     {"bff.events", "bff.policy", "bff.secrets", "bff.store", "bff.upstream.transport"},
     {"bff.context", "bff.upstream"},
     {"bff.errors", "bff.execution", "bff.contract"},
+    {"bff.explain"},
     {"bff.telemetry", "bff.server", "bff.auth", "bff.admission"},
     {"bff.settings", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},

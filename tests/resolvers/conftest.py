@@ -299,7 +299,9 @@ class App:
     def __init__(self, policies, open_transport, headers=None):
         self.clock = SystemClock()
         self.headers = headers or {}
-        self.caller = principal("u1", scopes=RIGHTS, auth_time=self.clock.wall())
+        self.caller = principal(
+            "u1", scopes=RIGHTS, auth_time=self.clock.wall(), token="demo-u1", aud=["services"]
+        )
         operations = OperationsPolicy(introspection="allow")
         self.upstreams = open_upstreams(
             policies, operations, open_transport=open_transport, clock=self.clock, rng=Random(1), notify=ignore

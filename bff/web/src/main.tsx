@@ -3,10 +3,11 @@ import "./workers";
 import "graphiql/style.css";
 import "./page.css";
 import { ToolbarButton, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { GraphiQL } from "graphiql";
+import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
+import { explainPlugin } from "./explain";
 import { createFetcher } from "./fetcher";
 import { Login } from "./login";
 import { forgetTabs, openStorage } from "./storage";
@@ -16,6 +17,8 @@ const root = document.getElementById("root") as HTMLElement; // the server write
 const config = readConfig();
 const storage = openStorage(config);
 const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
+
+const plugins = [HISTORY_PLUGIN, explainPlugin(config.endpoint)];
 
 const MARKS: Record<Verdict, string> = { whole: "✓", partial: "◐", failed: "✕" };
 
@@ -98,6 +101,7 @@ function Page() {
     <GraphiQL
       fetcher={fetcher}
       storage={storage}
+      plugins={plugins}
       defaultHeaders={config.headers}
       defaultEditorToolsVisibility="headers"
       {...(tabs.length > 0 && { defaultTabs: tabs })}
