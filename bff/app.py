@@ -73,7 +73,7 @@ _SESSIONS = 400_000
 """Entries in the store of sessions: four for each session, where it lies in the process."""
 
 
-def build(settings: Settings) -> Service:
+def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what there is, in the order of its needs
     """Return what one process serves.
 
     Raises:

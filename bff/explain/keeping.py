@@ -1,12 +1,13 @@
 """What may be kept of answers, in words: of one endpoint's, and of a whole operation's (CA-22, CA-23)."""
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode
 
-from bff.execution.client_cache import fed_fields, is_known
+from bff.execution.cache_control import CacheHints
 from bff.explain.latency import chain_of
 from bff.explain.plan import Keeping, Limit, Sharing
 from bff.explain.sites import Site
@@ -65,15 +66,19 @@ def keeping_of(
     kind = operation.operation.value
     if kind != "query":
         return Keeping(verdict="never", limits=(Limit(endpoint=None, why=f"it is a {kind}"),))
-    if not is_known(document, operation, fed_fields(schema)):
-        why = "a root field does not say which services it calls"
+    allowed = CacheHints(schema).of(document, operation)
+    if not allowed.max_age:
+        why = "a field neither says which services it calls nor how long it may be kept (@cacheControl)"
         return Keeping(verdict="never", limits=(Limit(endpoint=None, why=why),))
     limits = dict.fromkeys(limit for site in sites for limit in _limits(policies, site))
+    if math.isfinite(allowed.max_age):
+        longest = format_duration(timedelta(seconds=allowed.max_age))
+        limits[Limit(endpoint=None, why=f"the schema says {longest} at most (@cacheControl)")] = None
     never = tuple(one for one in limits if one.why.startswith("nothing"))
     if never or not limits:
         none = (Limit(endpoint=None, why="nothing in it comes from a service"),)
         return Keeping(verdict="never", limits=never or none)
-    private = any("one user" in one.why for one in limits)
+    private = allowed.private or any("one user" in one.why for one in limits)
     return Keeping(verdict="private" if private else "public", limits=tuple(limits))
 
 

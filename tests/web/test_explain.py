@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture(scope="module")
-def server():
-    """The address of `/graphql` of the reference application, without its services."""
+def server(tmp_path_factory):
+    """The address of `/graphql` of the reference application, without its services and without logins."""
+    policies = tmp_path_factory.mktemp("app") / "policies"
+    shutil.copytree(ROOT / "policies", policies, ignore=shutil.ignore_patterns("auth.yaml"))
     command = [sys.executable, "-m", "bff.cli", "serve", "--port", "0", "--admin-port", "0", "--development"]
+    command += ["--policies", str(policies)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BFF_")}
     process = subprocess.Popen(
         command, cwd=ROOT, env={**environment, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
