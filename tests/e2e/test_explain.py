@@ -36,14 +36,14 @@ TIMING = {("Home", "catalog.restaurants_by_id")}
 
 
 @pytest.fixture(scope="module")
-def world(policies_for, module_bff):
+def world(policies_for, module_bff, issuer):
     """A bff over services of its own, without caches, and an explainer under the same policies."""
-    with Cluster(latency="1ms", tick="3600s") as services:
+    with Cluster(latency="1ms", tick="3600s", issuer=issuer.url) as services:
         folder = policies_for(services.urls, keeping=True)
         for file in (folder / "upstreams").glob("*.yaml"):
             text = CACHE.sub("", file.read_text(encoding="utf-8"))
             file.write_text(f"{text}\ncache: {{scope: off}}\n", encoding="utf-8")
-        yield World(module_bff(folder), services, Explainer(schema._schema, load(folder)))
+        yield World(module_bff(folder, issuer=issuer), services, Explainer(schema._schema, load(folder)))
 
 
 class World:
