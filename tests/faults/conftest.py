@@ -14,7 +14,10 @@ MAX_OPEN_TIME = 1.0
 OPERATIONS = {
     "deadline": "1s",
     "drain": {"delay": "500ms", "timeout": "3s"},
+    "shedding": {"lag": {"bulk": "5s", "degraded": "5s", "default": "5s", "critical": "5s"}},
 }
+"""Shedding is patient: on a busy machine it would refuse for reasons that are not the fault's."""
+
 IMPATIENT = {
     "timeouts": {
         "total": "900ms", "attempt": "250ms", "connect": "100ms", "dns": "100ms", "read_idle": "250ms",

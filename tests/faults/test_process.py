@@ -55,8 +55,6 @@ def test_fault_32_a_process_that_was_frozen_goes_on_and_orders_nothing_twice(tro
     It is frozen for two deadlines of an operation, eight timeouts of an attempt and two windows of the breaker:
     all that an operation of ten seconds would lose in ten is lost here. Leases are another test's: a lapsed one
     is not given back in the name of its next holder.
-
-    For a moment its loop looks as if it had always been late, and new requests are refused.
     """
     with trouble("thing", "order") as trial:
         shaky.break_with(kinds.Latency(0.2))
