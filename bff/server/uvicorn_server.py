@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from bff.server.http1 import Http1
+from bff.server.connections import bounded, most_connections, raise_file_limit
 from bff.server.ports import ASGIApp
 
 _KEEP_ALIVE: Final = 75
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             interface="asgi3",
-            http=Http1,
+            http=bounded(most_connections(raise_file_limit())),
             lifespan="auto" if lifespan else "off",
             log_config=None,
             access_log=False,

@@ -169,6 +169,8 @@ class Bff:
             stderr=subprocess.PIPE,
             text=True,
         )  # fmt: skip
+        if limit:
+            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, limit)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -176,8 +178,6 @@ class Bff:
         found = READY.search(line)
         assert found, f"bff did not start: {line}{''.join(self.lines)}"
         self.url, self.admin = found[1], found[2]
-        if limit:
-            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, limit)
         self.client = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
 
     @property
