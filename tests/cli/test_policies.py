@@ -96,7 +96,7 @@ def test_an_unknown_policy_is_refused_with_those_that_exist(project):
     result = project().bff("policies", "show", "catalogue")
 
     assert result.code == 2
-    names = "operations, defaults, store, network, catalog, clients/default"
+    names = "auth, operations, defaults, store, network, catalog, clients/default"
     assert result.err == f"bff: there is no policy 'catalogue'; there are {names}\n"
 
 
@@ -145,7 +145,7 @@ def test_an_unknown_kind_is_refused_with_those_that_exist(project):
 
     assert (result.code, result.err) == (
         2,
-        f"bff: there is no kind of policy file 'auth'; the kinds are {', '.join(KINDS)}\n",
+        f"bff: there is no kind of policy file 'routes'; the kinds are {', '.join(KINDS)}\n",
     )
 
 

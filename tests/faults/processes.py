@@ -29,6 +29,8 @@ ROOT = HERE.parents[1]
 READY = re.compile(r"ready: (http://\S+)/graphql \(admin: (http://[^)]+)\)")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(ROOT)])}
 PATIENCE = 30
+IDLE = 30
+"""Seconds after which a connection is not used again: the server closes it after 75."""
 
 
 def tasks_of(pid: int) -> list[Path]:
@@ -179,6 +181,7 @@ class Bff:
         assert found, f"bff did not start: {line}{''.join(self.lines)}"
         self.url, self.admin = found[1], found[2]
         self.client = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
+        self._asked = time.monotonic()
 
     @property
     def pid(self) -> int:
@@ -204,6 +207,9 @@ class Bff:
     def ask(self, query: str, user: str = "nobody", **headers: str) -> Reply:
         """Ask *query* in the name of *user*."""
         stated = {"authorization": user, "content-type": "application/json", **headers}
+        if time.monotonic() - self._asked > IDLE:
+            self.client.close()
+        self._asked = time.monotonic()
         self.client.request("POST", "/graphql", json.dumps({"query": query}), stated)
         response = self.client.getresponse()
         return Reply(
