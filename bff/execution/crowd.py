@@ -22,6 +22,9 @@ _CREDENTIALS: Final = ("authorization", "cookie")
 _HABITS: Final = 1000
 """Documents of which is known what their execution looks at."""
 
+_TRIES: Final = 2
+"""How often a caller waits for somebody else's answer; what was in vain is known the second time."""
+
 ALL: Final = "*"
 """Stands for all headers, where something went through them."""
 
@@ -67,6 +70,7 @@ class _Habit:
     """What executions of one document did so far."""
 
     waits: bool = False
+    personal: bool = False
     headers: tuple[str, ...] = ()
 
 
@@ -120,16 +124,17 @@ class Crowd:
         if habit is None or not habit.waits:
             return await self._alone(document, habit, operation, work)
         self._habits.move_to_end(document)
-        key = self._key(request, document, operation, habit)
-        if key is None:
-            return await work()
-        while True:
+        for _ in range(_TRIES):
+            key = self._key(request, document, operation, habit)
+            if key is None:
+                break
             flight = self._flights.get(key)
             if flight is None or not _suits(flight, operation):
                 return await self._led(key, document, habit, operation, work)
             answer = await self._joined(flight, operation)
             if answer is not None:
                 return answer
+        return await work()
 
     def _scope(self, operation: Operation) -> SharingScope:
         return self._policy.operations.get(operation.name or "", self._policy.scope)
@@ -144,7 +149,7 @@ class Crowd:
             return None
         headers = operation.headers
         known = tuple([headers.get(name) for name in habit.headers])
-        if self._scope(operation) == "public":
+        if self._scope(operation) == "public" and not habit.personal:
             return (document, request.operation_name, asked, known)
         credentials = tuple([headers.get(name) for name in _CREDENTIALS])
         return (document, request.operation_name, asked, known, _identity(operation.principal), credentials)
@@ -162,6 +167,7 @@ class Crowd:
             while len(self._habits) > _HABITS:
                 self._habits.popitem(last=False)
         habit.waits = habit.waits or operation.waited
+        habit.personal = habit.personal or operation.personal
         new = seen.read.difference(habit.headers, NOISE)
         if new:
             habit.headers = tuple(sorted({*habit.headers, *new}))

@@ -316,3 +316,40 @@ async def test_everybody_gets_exactly_the_answer_of_an_execution_of_their_own(sh
 
     assert await play(shared) == await play(alone)
     assert len(shared.shop.resolved) <= len(alone.shop.resolved)
+
+
+async def test_callers_who_turn_out_to_differ_do_not_wait_for_one_another_again(shop):
+    """Ten users under the scope `public` ask for something personal: one wait in vain at most, not nine."""
+    it = shop(sharing={"scope": "public"})
+    await it.timed("query ($me: Boolean!) { offers me @include(if: $me) }", {"me": False})
+    users = [Principal("https://id.example", f"user {number}") for number in range(10)]
+    began = it.clock.now()
+
+    async def ask():
+        return await asyncio.gather(
+            *(
+                it.engine.execute(
+                    GraphQLRequest(
+                        "query ($me: Boolean!) { offers me @include(if: $me) }", variables={"me": True}
+                    ),
+                    it.ingress(principal=user),
+                )
+                for user in users
+            )
+        )
+
+    answers = await it.clock.run(ask())
+
+    assert [answer.body["data"]["me"] for answer in answers] == [user.subject for user in users]
+    assert it.clock.now() - began == pytest.approx(0.2)
+
+
+async def test_what_is_known_to_be_personal_is_not_waited_for_at_all(shop):
+    it = shop(sharing={"scope": "public"})
+    await it.timed("{ me }", principal=ADA)
+    await it.timed("{ me }", principal=BOB)
+    began = it.clock.now()
+
+    await together(it, ("{ me }", {"principal": ADA}), ("{ me }", {"principal": BOB}))
+
+    assert it.clock.now() - began == pytest.approx(0.2), "once alone, then both at once"
