@@ -15,6 +15,28 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class CallStarted(Event):
+    """An endpoint was asked for something, however it will be answered; `call` names it within its upstream."""
+
+    upstream: str
+    endpoint: str
+    request_id: str
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFinished(Event):
+    """What was asked of an endpoint is answered, by whomever, or has failed."""
+
+    upstream: str
+    endpoint: str
+    request_id: str
+    call: int
+    outcome: Outcome
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFinished(Event):
     """One request to a service ended; `seconds` from its start to its outcome."""
 
@@ -27,6 +49,7 @@ class AttemptFinished(Event):
     request_id: str
     attempt: int = 1
     group: str = ""
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +63,7 @@ class Retrying(Event):
     delay: float
     reason: Outcome
     balance: float
+    call: int = 0
 
 
 Suppression = Literal["budget", "deadline", "replay_buffer", "caller_repeats", "retry_after"]
@@ -56,6 +80,7 @@ class RetrySuppressed(Event):
     reason: Suppression
     outcome: Outcome
     balance: float
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +92,7 @@ class HedgeFinished(Event):
     request_id: str
     delay: float
     won: bool
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +156,7 @@ class BreakerRefused(Event):
     endpoint: str
     request_id: str
     state: BreakerState
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +181,20 @@ class CacheUsed(Event):
     result: str
     items: int = 1
     tier: str | None = None
+    request_id: str = ""
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Coalesced(Event):
-    """A call was not made, because an equal one was under way."""
+    """A call was not made, because an equal one was under way, which the request *joined* has begun."""
 
     upstream: str
     endpoint: str
+    request_id: str = ""
+    call: int = 0
+    joined: str = ""
+    joined_call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +205,8 @@ class FellBack(Event):
     endpoint: str
     reason: str
     items: int = 1
+    request_id: str = ""
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +229,35 @@ class ErrorTold(Event):
     upstream: str | None
     detail: str
     exception: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorsTold(Event):
+    """All errors of one answer were told; each of them was an `ErrorTold` before."""
+
+    request_id: str
+    errors: tuple[ErrorTold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationStarted(Event):
+    """An operation begins to run, at `began` on the monotonic clock."""
+
+    request_id: str
+    name: str | None
+    kind: str
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperationAbandoned(Event):
+    """An operation that had begun brought no answer: nobody waited for it any more, or it was refused after all."""
+
+    request_id: str
+    name: str | None
+    kind: str
+    seconds: float
+    reason: Literal["cancelled", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +335,8 @@ class PermitRefused(Event):
     endpoint: str
     reason: Literal["queue full", "waited too long", "overloaded"]
     waited: float
+    request_id: str = ""
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +346,8 @@ class PermitWaited(Event):
     upstream: str
     endpoint: str
     waited: float
+    request_id: str = ""
+    call: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """From a request to an answer: the document, the deadline, the running, what was not there in time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
@@ -14,14 +14,14 @@ from bff.clock import Clock, SystemClock
 from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
-from bff.events import Notify, OperationFinished
+from bff.events import Notify, OperationAbandoned, OperationFinished, OperationStarted
 from bff.execution.client_cache import fed_fields, is_known, keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
-from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress
+from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
@@ -63,6 +63,7 @@ class Engine:
         notify: Receives one `OperationFinished` for each operation that was executed.
         span: Opens the span of an operation.
         run: Runs operations; compiled when absent.
+        witness: Tells callers who may know what happened to their operation; None tells nobody.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -79,6 +80,7 @@ class Engine:
         notify: Notify,
         span: Span = no_span,
         run: Run | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -86,6 +88,7 @@ class Engine:
         self._clock = clock
         self._notify = notify
         self._span = span
+        self._witness = witness
         self._hints = policy.introspection == "allow"
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema) or nothing_around
@@ -104,16 +107,15 @@ class Engine:
         try:
             accepted = await self._accept(request, ingress)
             kind = accepted.operation.kind
-            if kind == "mutation":
-                return await self._attended(accepted)
-            if self._crowd.takes(accepted.operation):
-                return await self._shared(accepted)
-            return await self._answer(accepted)
+            answer = await self._executed(accepted)
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
             return Answer({"errors": told}, refused=error.code, kind=kind)
         except Denied as denied:
             return self.refuse(denied.code, denied.message, ingress, detail=denied.detail, **denied.extensions)
+        if self._witness is not None and answer.story is not None and self._witness.asked(ingress):
+            return _with_trace(answer, self._witness.tell(answer.story, ingress.request_id))
+        return answer
 
     def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
         """Return the answer that refuses a request with *message*; *detail* goes to the log only."""
@@ -162,6 +164,13 @@ class Engine:
         at = (given.clock.now() if ingress.arrived is None else ingress.arrived) + seconds
         return given if given.at <= at else Deadline(at, given.clock)
 
+    async def _executed(self, accepted: _Accepted) -> Answer:
+        if accepted.operation.kind == "mutation":
+            return await self._attended(accepted)
+        if self._crowd.takes(accepted.operation):
+            return await self._shared(accepted)
+        return await self._answer(accepted)
+
     async def _attended(self, accepted: _Accepted) -> Answer:
         """Run a mutation so that it survives a leaving client once it has reached a service."""
         task = asyncio.create_task(self._answer(accepted), name=f"mutation {accepted.operation.request_id}")
@@ -181,28 +190,35 @@ class Engine:
 
     async def _answer(self, accepted: _Accepted) -> Answer:
         operation = accepted.operation
+        names = (operation.request_id, operation.name, operation.kind)
         started = self._clock.now()
         with self._span(operation):
-            outcome = await self._whatever_happens(accepted)
+            self._notify(OperationStarted(*names, started))
+            story = self._witness.story(operation.request_id) if self._witness is not None else None
+            try:
+                outcome = await self._whatever_happens(accepted)
+            except BaseException as error:
+                reason: Literal["cancelled", "refused"] = "cancelled"
+                if isinstance(error, Refused | Denied):
+                    reason = "refused"
+                self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
+                raise
             body: dict[str, Any] = {"data": outcome.data}
             errors = one_error_for_each_null(outcome.data, outcome.errors)
             if errors:
                 body["errors"] = self._desk.execution(errors, operation)
             if operation.degraded:
                 body["extensions"] = {"degraded": degradations(operation.degraded)}
-            self._notify(
-                OperationFinished(
-                    operation.request_id,
-                    operation.name,
-                    operation.kind,
-                    self._clock.now() - started,
-                    len(errors),
-                    len(operation.degraded),
-                )
-            )
+            seconds = self._clock.now() - started
+            self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded)))
         max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
         return Answer(
-            body, kind=operation.kind, degraded=bool(operation.degraded), max_age=max_age, private=private
+            body,
+            kind=operation.kind,
+            degraded=bool(operation.degraded),
+            max_age=max_age,
+            private=private,
+            story=story,
         )
 
     def _keepable(self, accepted: _Accepted) -> bool:
@@ -257,6 +273,12 @@ class Engine:
                 done.exception()
 
         task.add_done_callback(ended)
+
+
+def _with_trace(answer: Answer, trace: Mapping[str, Any]) -> Answer:
+    """Return *answer* with *trace* in it; nobody shares it, and nobody keeps it."""
+    body = {**answer.body, "extensions": {**answer.body.get("extensions", {}), "trace": trace}}
+    return replace(answer, body=body, pieces=None, max_age=0, private=True)
 
 
 async def _until(operation: Operation, result: Awaitable[Outcome], flight: Flight) -> Outcome:

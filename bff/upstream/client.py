@@ -1,11 +1,12 @@
 """How one upstream is called in this process: its policy turned into a pipeline around a transport."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
 from bff.clock import Clock
-from bff.events import Notify
+from bff.events import CallFinished, CallStarted, Notify
 from bff.policy.caching import StorePolicy
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.store.memory import MemoryStore
@@ -13,6 +14,7 @@ from bff.upstream.assemble import Caching, Pipelines, World, assemble
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
+from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call
 from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
@@ -35,8 +37,20 @@ class Client:
         pipelines: The ways of its calls, with the breakers and the budget on them.
     """
 
-    def __init__(self, name: str, policy: UpstreamPolicy, pipelines: Pipelines, transport: Transport) -> None:
+    def __init__(
+        self,
+        name: str,
+        policy: UpstreamPolicy,
+        pipelines: Pipelines,
+        transport: Transport,
+        *,
+        clock: Clock,
+        notify: Notify,
+    ) -> None:
         self.name = name
+        self._clock = clock
+        self._notify = notify
+        self._numbers = count(1)
         self.alias = policy.alias or name
         self.pipelines = pipelines
         self._default = pipelines.default
@@ -64,11 +78,21 @@ class Client:
             call.repeatable = not _is_repetition(inbound["x-attempt-count"])
         if operation.kind == "mutation" and not call.safe:
             operation.dispatched = True
+        number = call.number = next(self._numbers)
+        names = (self.name, call.endpoint, operation.request_id, number)
+        self._notify(CallStarted(*names))
+        started, outcome = self._clock.now(), Outcome.CANCELLED
         try:
-            return await self._special.get(call.endpoint, self._default)(call)
+            response = await self._special.get(call.endpoint, self._default)(call)
+            outcome = Outcome.OK
         except UpstreamError as error:
+            outcome = error.outcome
             error.upstream, error.endpoint = self.name, call.endpoint
             raise
+        else:
+            return response
+        finally:
+            self._notify(CallFinished(*names, outcome, self._clock.now() - started))
 
     async def start(self) -> None:
         """Begin to ask hosts how they are, where policy says so."""
@@ -146,7 +170,8 @@ def open_upstreams(
     clients = {}
     for name, policy in policies.items():
         transport = open_transport(limits_of(policy))
-        clients[name] = Client(name, policy, assemble(name, policy, operations, transport, world), transport)
+        pipelines = assemble(name, policy, operations, transport, world)
+        clients[name] = Client(name, policy, pipelines, transport, clock=clock, notify=notify)
     return Upstreams(clients)
 
 

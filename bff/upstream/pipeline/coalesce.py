@@ -22,6 +22,7 @@ class _Flight:
     """One call under way and how many wait for it; `until` is when its leader's time is up."""
 
     task: "asyncio.Task[Response]"
+    call: Call
     until: float
     waiters: int = 0
 
@@ -89,7 +90,12 @@ class Coalesce:
         if flight is None or not self._suits(flight, until):
             flight = self._start(key, call, send)
             return await self._result(flight, call, until, leads=True)
-        self._notify(Coalesced(call.upstream, call.endpoint))
+        leader = flight.call
+        self._notify(
+            Coalesced(
+                call.upstream, call.endpoint, call.request_id, call.number, leader.request_id, leader.number
+            )
+        )
         try:
             return await self._result(flight, call, until - self._reserve, leads=False)
         except UpstreamError as error:
@@ -122,7 +128,7 @@ class Coalesce:
     def _start(self, key: object, call: Call, send: Handler) -> _Flight:
         task = asyncio.ensure_future(send(call))
         assert isinstance(task, asyncio.Task)
-        flight = _Flight(task, call.deadline)
+        flight = _Flight(task, call, call.deadline)
         self._flights.joinable[key] = flight
         self._flights.tasks.add(task)
 
