@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OperationKind = Literal["query", "mutation", "subscription"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Deadline:
     """The moment on a monotonic clock at which an operation's time is up (DL-1, DL-2)."""
 

@@ -7,7 +7,6 @@ from typing import Any
 import strawberry
 from graphql import GraphQLField, GraphQLSchema
 from graphql.execution import Executor
-from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.base import BaseSchema
 from strawberry.types.arguments import convert_arguments
 
@@ -15,11 +14,12 @@ from bff.codes import Code
 from bff.context import Context
 from bff.errors import OperationStopped, ResolverCancelled
 from bff.execution.compiler import BatchOf, BatchResolve, Operations, PathOf, compiled_executor
-from bff.execution.compiler.execute import Compiled, begin, no_batch
+from bff.execution.compiler.execute import begin, no_batch
 from bff.execution.compiler.runtime import Run as Running
 from bff.execution.compiler.waiting import Work
 from bff.execution.degraded import Degraded, with_notes
 from bff.execution.documents import Refused
+from bff.execution.executors import Executors
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run, interpreter
 from bff.execution.resolver import METADATA_KEY, FieldResolver
@@ -98,23 +98,14 @@ def compiled(
         operations: Where compiled operations are kept.
     """
     kept = operations if operations is not None else Operations()
-    executor_class: Any = compiled_executor(base, batch_of=batch_of, operations=kept)
+    executor_class = compiled_executor(base, batch_of=batch_of, operations=kept)
+    executors = Executors(
+        schema, executor_class, base, hide_suggestions=hide_suggestions, for_strawberry=for_strawberry
+    )
     interpret = interpreter(schema, base, hide_suggestions=hide_suggestions, strawberry=for_strawberry)
 
     def run(job: Job) -> Outcome | Awaitable[Outcome]:
-        executor: Compiled | list[Any] = executor_class.build(
-            schema,
-            job.document.node,
-            None,
-            job.context,
-            job.variables,
-            job.operation_name,
-            middleware=job.middleware,
-            is_awaitable=optimized_is_awaitable,
-            hide_suggestions=hide_suggestions,
-            abort_signal=job.flight.signal,
-            **({"operation_extensions": job.extensions} if for_strawberry else {}),
-        )
+        executor = executors.get(job)
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
         program = executor.program()

@@ -8,7 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -42,6 +42,11 @@ class ReadHeaders(Mapping[str, str]):
         self.read.add(name)
         return self._headers[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of *name*, *default* where there is none."""
+        self.read.add(name)
+        return self._headers.get(name, default)
+
     def __contains__(self, name: object) -> bool:
         if isinstance(name, str):
             self.read.add(name)
@@ -67,13 +72,17 @@ class _Habit:
 
 @dataclass(eq=False, slots=True)
 class _Flight:
-    """One execution under way, for `waiters` callers."""
+    """One execution under way, and those who wait for it.
+
+    `equal` are the headers in which all of them are equal from the start.
+    """
 
     key: object
     task: "asyncio.Task[Answer]"
     leader: Operation
     seen: ReadHeaders
-    waiters: int = 0
+    equal: frozenset[str]
+    waiters: set["asyncio.Future[None]"]
 
 
 class Crowd:
@@ -161,10 +170,13 @@ class Crowd:
         seen = operation.headers = ReadHeaders(operation.headers)
         task = asyncio.ensure_future(work())
         assert isinstance(task, asyncio.Task)
-        flight = self._flights[key] = _Flight(key, task, operation, seen)
+        flight = self._flights[key] = _Flight(key, task, operation, seen, NOISE.union(habit.headers), set())
 
         def ended(done: "asyncio.Task[Answer]") -> None:
             self._land(flight)
+            for waiter in flight.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
             self._learn(document, habit, operation, seen)
             if not done.cancelled():
                 done.exception()
@@ -193,11 +205,12 @@ class Crowd:
             del self._flights[flight.key]
 
     async def _result(self, flight: _Flight) -> Answer:
-        flight.waiters += 1
+        waiter = asyncio.get_running_loop().create_future()
+        flight.waiters.add(waiter)
         try:
-            await asyncio.wait([flight.task])
+            await waiter
         finally:
-            flight.waiters -= 1
+            flight.waiters.discard(waiter)
             if not flight.waiters and not flight.task.done():
                 self._land(flight)
                 flight.task.cancel()
@@ -212,9 +225,11 @@ def _suits(flight: _Flight, operation: Operation) -> bool:
 
 def _is_same(flight: _Flight, operation: Operation) -> bool:
     """Return whether *operation* is equal to the one that was executed, in all that was looked at."""
-    leader, read = flight.leader, flight.seen.read - NOISE
+    leader, read = flight.leader, flight.seen.read - flight.equal
     if leader.personal and _identity(leader.principal) != _identity(operation.principal):
         return False
+    if not read:
+        return True
     if ALL in read:
         return False
     asked, given = operation.headers, leader.headers

@@ -104,6 +104,7 @@ class Documents:
         self._clock = clock
         self._rules = bounded(rules, policy.limits.merge_pairs * _UNITS_PER_PAIR)
         self._kept: OrderedDict[str, Document | Refused] = OrderedDict()
+        self._by_text: dict[str, str] = {}
         self._flights: dict[str, asyncio.Future[Document | Refused]] = {}
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="documents")
 
@@ -117,6 +118,17 @@ class Documents:
             Refused: It does not parse, is over a limit, does not fit the schema, or took longer than
                 `validation_time` (it is kept when it is done, so that asking again may succeed).
         """
+        key = self._by_text.get(text)
+        found = self._kept.get(key) if key is not None else None
+        if found is None or key is None:
+            found = await self._find(text)
+        else:
+            self._kept.move_to_end(key)
+        if isinstance(found, Refused):
+            raise Refused(found.code, found.errors)
+        return found
+
+    async def _find(self, text: str) -> Document | Refused:
         raw = text.encode("utf-8", "surrogatepass")
         key = hashlib.sha256(raw).hexdigest()
         found = self._kept.get(key)
@@ -127,8 +139,10 @@ class Documents:
             self._keep(key, found)
         else:
             found = await self._wait(self._flights.get(key) or self._fly(key, text))
-        if isinstance(found, Refused):
-            raise Refused(found.code, found.errors)
+        if key in self._kept and len(raw) <= THREAD_ABOVE:
+            if len(self._by_text) >= self._policy.document_cache:
+                self._by_text.clear()
+            self._by_text[text] = key
         return found
 
     def close(self) -> None:

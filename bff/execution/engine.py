@@ -41,7 +41,7 @@ def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG0
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class _Accepted:
     """A request whose document was found good."""
 

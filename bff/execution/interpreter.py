@@ -16,7 +16,7 @@ from bff.execution.documents import Document, Refused
 from bff.execution.flight import Flight
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Job:
     """One operation, ready to run.
 
@@ -39,7 +39,7 @@ class Job:
     middleware: MiddlewareManager | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Outcome:
     """What running an operation brought: data, possibly None, and the errors in the order they were found."""
 

@@ -8,7 +8,7 @@ from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class GraphQLRequest:
     """One GraphQL request as the client sent it, already of the right JSON types."""
 
@@ -53,7 +53,7 @@ class Denied(Exception):
         self.extensions = extensions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Ingress:
     """What the transport knows about a request besides its GraphQL content.
 

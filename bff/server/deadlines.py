@@ -85,7 +85,7 @@ class RejectionGuard:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Allotment:
     """A request's deadline, when it arrived, and the server's own deadline where the client asked for less.
 

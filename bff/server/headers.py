@@ -1,6 +1,7 @@
 """A request's header fields, decoded only where somebody looks."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from bff.codes import Code
 from bff.server.refusal import Refusal
@@ -24,6 +25,14 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self.raw[name.encode("latin-1")].decode("latin-1")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of *name*, *default* when it was not sent."""
+        value = self.raw.get(name.encode("latin-1"))
+        return default if value is None else value.decode("latin-1")
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.encode("latin-1") in self.raw
 
     def __iter__(self) -> Iterator[str]:
         return (name.decode("latin-1") for name in self.raw)

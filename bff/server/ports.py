@@ -31,7 +31,7 @@ class Engine(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class Arrival:
     """What is known of a request, or of a connection that will carry many, before its body.
 

@@ -79,10 +79,10 @@ class Shedding:
 
     def of(self, names: Iterable[str | None]) -> Priority:
         """Return the class of a request for the operations *names*: that of the most important."""
-        return min(
-            (self._names.get(name, Priority.DEFAULT) if name else Priority.DEFAULT for name in names),
-            default=Priority.DEFAULT,
-        )
+        known = self._names
+        if not known:
+            return Priority.DEFAULT
+        return min([known.get(name or "", Priority.DEFAULT) for name in names], default=Priority.DEFAULT)
 
     def judge(self, priority: Priority, in_flight: int, lag: float) -> Reason | None:
         """Return why a request of *priority* is refused, None when it is let in.
@@ -131,8 +131,8 @@ class Door:
         Raises:
             Refusal: There is no room for its class.
         """
-        requests = request if isinstance(request, list) else [request]
-        priority = self._shedding.of(one.operation_name for one in requests)
+        requests = request if isinstance(request, list) else (request,)
+        priority = self._shedding.of([one.operation_name for one in requests])
         self._admit(priority, in_flight, request_id, unread=False)
 
     def _admit(self, priority: Priority, in_flight: int, request_id: str, *, unread: bool) -> None:
