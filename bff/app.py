@@ -1,6 +1,5 @@
 """The one place that constructs and connects things."""
 
-import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +26,7 @@ from bff.policy.caching import StorePolicy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
 from bff.server.admin_cache import router as cache_routes
+from bff.server.colleagues import Colleagues
 from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
 from bff.server.health import Health
@@ -39,8 +39,8 @@ from bff.settings import Settings, load_schema
 from bff.store.address import Address
 from bff.store.memory import MemoryStore
 from bff.store.redis_store import RedisStore
-from bff.telemetry.fanout import fan_out
-from bff.telemetry.logs import JsonLogs, StandardLogs
+from bff.telemetry.compose import Telemetry
+from bff.telemetry.labels import names_in
 from bff.telemetry.spans import operation_spans, record_on_span
 from bff.telemetry.tracing import open_tracing
 from bff.upstream.assemble import Caching
@@ -66,10 +66,17 @@ def build(settings: Settings) -> Service:
     operations = operations_of(policies, development=settings.development)
     clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
     new_id = new_ids(rng)
-    logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
-    logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
-    notify = fan_out(logs, record_on_span)
     tracing = open_tracing(os.environ)
+    telemetry = Telemetry(
+        policies,
+        operations,
+        clock=clock,
+        stream=sys.stderr,
+        verbose=settings.verbose,
+        names=names_in(settings.operations) if settings.operations else (),
+        listeners=[record_on_span],
+    )
+    notify, colleagues = telemetry.notify, Colleagues()
 
     def transport(limits: Limits) -> Transport:
         return open_transport(limits, clock=clock, rng=rng)
@@ -103,6 +110,7 @@ def build(settings: Settings) -> Service:
         notify=notify,
         span=spans,
         run=runs(schema, hide_suggestions=operations.introspection == "deny"),
+        witness=telemetry.witness(development=settings.development),
     )
     lifecycle = Lifecycle(clock)
     endpoint = GraphQLEndpoint(
@@ -131,9 +139,12 @@ def build(settings: Settings) -> Service:
 
     return Service(
         app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
-        admin=admin_app(Health(lifecycle, clock=clock), tracing, cache_routes(entries, store)),
+        admin=admin_app(
+            Health(lifecycle, clock=clock), tracing, cache_routes(entries, store), *telemetry.routes(colleagues)
+        ),
         lifecycle=lifecycle,
         notify=notify,
+        colleagues=colleagues,
     )
 
 

@@ -251,7 +251,7 @@ class OperationStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class OperationAbandoned(Event):
-    """An operation that had begun brought no answer: nobody waited for it any more, or it was refused after all."""
+    """An operation that had begun brought no answer: nobody waited any more, or it was refused after all."""
 
     request_id: str
     name: str | None

@@ -31,3 +31,11 @@ class DrainAdvanced(Event):
 
     step: Step
     in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopTurned(Event):
+    """The event loop turned, as it does ten times a second; `lag` is how late it is, in seconds (PY-18)."""
+
+    lag: float
+    in_flight: int

@@ -44,7 +44,7 @@ class TraceWitness:
         return self._journals.of(request_id)
 
     def tell(self, story: object, request_id: str) -> Mapping[str, Any]:
-        """Return the trace in *story*; `executedBy` names the request that was executed, where not *request_id*."""
+        """Return the trace in *story*; `executedBy` names the executed request where that is not *request_id*."""
         assert isinstance(story, Journal)
         now = self._now()
         calls = Calls(story.began, now, alias=self._alias, host=self._host).of(story.entries)

@@ -92,9 +92,7 @@ class Coalesce:
             return await self._result(flight, call, until, leads=True)
         leader = flight.call
         self._notify(
-            Coalesced(
-                call.upstream, call.endpoint, call.request_id, call.number, leader.request_id, leader.number
-            )
+            Coalesced(call.upstream, call.endpoint, call.request_id, call.number, leader.request_id, leader.number)
         )
         try:
             return await self._result(flight, call, until - self._reserve, leads=False)
