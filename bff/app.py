@@ -77,6 +77,7 @@ def build(settings: Settings) -> Service:
         listeners=[record_on_span],
     )
     notify, colleagues = telemetry.notify, Colleagues()
+    witness = telemetry.witness(development=settings.development)
 
     def transport(limits: Limits) -> Transport:
         return open_transport(limits, clock=clock, rng=rng)
@@ -110,7 +111,7 @@ def build(settings: Settings) -> Service:
         notify=notify,
         span=spans,
         run=runs(schema, hide_suggestions=operations.introspection == "deny"),
-        witness=telemetry.witness(development=settings.development),
+        witness=witness,
     )
     lifecycle = Lifecycle(clock)
     endpoint = GraphQLEndpoint(
@@ -119,7 +120,7 @@ def build(settings: Settings) -> Service:
         clock=clock,
         lifecycle=lifecycle,
         new_request_id=new_id,
-        graphiql=graphiql_of(settings, operations),
+        graphiql=graphiql_of(settings, operations, trace_header=operations.trace.header if witness else None),
         path=GRAPHQL,
         door=Door(Shedding(operations, rng), lifecycle.lag, notify),
         notify=notify,
@@ -182,13 +183,13 @@ def operations_of(policies: PolicySet, *, development: bool) -> OperationsPolicy
     return operations.model_copy(update={"introspection": "allow", "graphiql": "allow", "drain": drain})
 
 
-def graphiql_of(settings: Settings, operations: OperationsPolicy) -> GraphiQL | None:
+def graphiql_of(settings: Settings, operations: OperationsPolicy, *, trace_header: str | None) -> GraphiQL | None:
     """Return the page for browsers, None when policy closes it."""
     if operations.graphiql == "deny":
         return None
     tabs = read_tabs(settings.operations) if settings.operations else []
     assets = Path(bff.web.__file__).parent / "dist"
-    return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets)
+    return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets, trace_header=trace_header)
 
 
 def shared_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notify: Notify) -> RedisStore:

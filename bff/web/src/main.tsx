@@ -3,18 +3,23 @@ import "./workers";
 import "graphiql/style.css";
 import "./page.css";
 import { ToolbarButton, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { GraphiQL } from "graphiql";
+import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
 import { createFetcher } from "./fetcher";
 import { forgetTabs, openStorage } from "./storage";
 import type { Summary, Verdict } from "./summary";
+import { Traces, withTrace } from "./trace";
+import { tracePlugin } from "./tracePanel";
 
 const root = document.getElementById("root") as HTMLElement; // the server writes it
 const config = readConfig();
 const storage = openStorage(config);
 const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
+
+const traces = new Traces();
+const plugins = [HISTORY_PLUGIN, ...(config.traceHeader ? [tracePlugin(traces)] : [])];
 
 const MARKS: Record<Verdict, string> = { whole: "✓", partial: "◐", failed: "✕" };
 
@@ -86,13 +91,17 @@ function Page() {
   const tab = useRef("");
   const [onTab] = useState(() => (id: string) => void (tab.current = id));
   const [summaries, setSummaries] = useState<Summaries>({});
-  const [fetcher] = useState(() =>
-    createFetcher(config.endpoint, (summary) => setSummaries((old) => ({ ...old, [tab.current]: summary }))),
-  );
+  const [fetcher] = useState(() => {
+    const send = createFetcher(config.endpoint, (summary) =>
+      setSummaries((old) => ({ ...old, [tab.current]: summary })),
+    );
+    return config.traceHeader ? withTrace(send, config.traceHeader, (told) => traces.set(tab.current, told)) : send;
+  });
   return (
     <GraphiQL
       fetcher={fetcher}
       storage={storage}
+      plugins={plugins}
       defaultHeaders={config.headers}
       defaultEditorToolsVisibility="headers"
       {...(tabs.length > 0 && { defaultTabs: tabs })}
