@@ -75,8 +75,8 @@ def _from_admin(error_id: str, admin: str | None) -> dict[str, Any]:
         return ask(admin, f"/admin/api/errors/{quote(error_id, safe='')}", otherwise="read a log with --log FILE")
     except NotThere as error:
         raise Unusable(
-            f"no error {error_id!r} among the last 1,000 of the process at {base}: look in its log with --log FILE, "
-            "or ask the replica that answered with --admin URL"
+            f"no error {error_id!r} among the last 1,000 of the process at {base}: look in its log with "
+            "--log FILE, or ask the replica that answered with --admin URL"
         ) from error
 
 

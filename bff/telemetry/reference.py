@@ -14,7 +14,7 @@ Printed from `bff/telemetry/catalog.py` by `make reference`; do not edit.
 With several workers each sample has a label `worker`, whichever of them answers, and `bff_worker_up` says who did.
 
 Labels have few values. `operation` is a name that policies or the application's own operations give, or one of the
-first {MOST_OPERATIONS} others that were seen; all further ones are `other`, counted in `bff_label_overflow_total`. An
+first {MOST_OPERATIONS} others that were seen; further ones are `other`, counted in `bff_label_overflow_total`. An
 operation without a name has an empty one. `class` is the outcome of an attempt. Histograms have a bucket that ends
 just below and one that ends just above each configured timeout.
 """

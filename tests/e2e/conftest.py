@@ -34,7 +34,8 @@ FORGIVING = "\nretry: {gate_max: 500ms}\nbreaker: {open_time: 500ms, max_open_ti
 class Bff:
     """One `bff serve` process, its log, and a client that asks it."""
 
-    def __init__(self, policies, *, arguments=(), schema="schema:schema", cwd=ROOT):
+    def __init__(self, policies, *, arguments=(), schema="schema:schema", cwd=ROOT, search=None):
+        self._search = search
         command = [sys.executable, "-m", "bff.cli", "serve", "--schema", schema, "--policies", str(policies)]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--admin-port", "0", "--development", *arguments],
@@ -77,6 +78,8 @@ class Bff:
             self.process.terminate()
         code = self.process.wait(30)
         self._reader.join(5)
+        if self._search:
+            self._search(self.errors)
         self.process.stdout.close()
         self.process.stderr.close()
         return code
@@ -115,20 +118,20 @@ def policies_for(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bff(services, policies_for):
-    started = Bff(policies_for(services.urls))
+def bff(services, policies_for, search_log):
+    started = Bff(policies_for(services.urls), search=search_log)
     started.run("home")
     yield started
     assert started.close() == 0
 
 
 @pytest.fixture
-def start_bff():
+def start_bff(search_log):
     """Return a function that starts a further process, stopped at the end of the test."""
     started = []
 
     def start(*args, **options):
-        started.append(Bff(*args, **options))
+        started.append(Bff(*args, **options, search=search_log))
         return started[-1]
 
     yield start
