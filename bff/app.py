@@ -12,8 +12,6 @@ from random import Random
 import strawberry
 from fastapi import FastAPI
 from graphql import GraphQLSchema, print_schema
-from opentelemetry import trace
-from opentelemetry.trace import ProxyTracerProvider
 
 import bff.web
 from bff.clock import Clock, SystemClock
@@ -41,7 +39,7 @@ from bff.store.memory import MemoryStore
 from bff.store.redis_store import RedisStore
 from bff.telemetry.compose import Telemetry
 from bff.telemetry.labels import names_in
-from bff.telemetry.spans import operation_spans, record_on_span
+from bff.telemetry.spans import current_trace, spans_of
 from bff.telemetry.tracing import open_tracing
 from bff.upstream.assemble import Caching
 from bff.upstream.cache.keys import FORMAT
@@ -67,6 +65,7 @@ def build(settings: Settings) -> Service:
     clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
     new_id = new_ids(rng)
     tracing = open_tracing(os.environ)
+    spans = spans_of(tracing)
     telemetry = Telemetry(
         policies,
         operations,
@@ -74,7 +73,8 @@ def build(settings: Settings) -> Service:
         stream=sys.stderr,
         verbose=settings.verbose,
         names=names_in(settings.operations) if settings.operations else (),
-        listeners=[record_on_span],
+        listeners=spans.listeners if spans else (),
+        exemplar=current_trace if spans else None,
     )
     notify, colleagues = telemetry.notify, Colleagues()
     witness = telemetry.witness(development=settings.development)
@@ -96,11 +96,9 @@ def build(settings: Settings) -> Service:
         rng=rng,
         notify=notify,
         caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
+        trace=spans.attempts if spans else None,
     )
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
-    # With nobody listening even an empty span costs a tenth of a small request.
-    listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
-    spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
     runs = {"compiled": compiled_run_of, "interpreted": run_of}[settings.executor]
     engine = Engine(
         schema,
@@ -109,7 +107,7 @@ def build(settings: Settings) -> Service:
         desk=desk,
         clock=clock,
         notify=notify,
-        span=spans,
+        span=spans.operation if spans else no_span,
         run=runs(schema, hide_suggestions=operations.introspection == "deny"),
         witness=witness,
     )
@@ -139,7 +137,9 @@ def build(settings: Settings) -> Service:
             tracing.shutdown()
 
     return Service(
-        app=Front(endpoint, instrumented(tracing, lifespan=lifespan)),
+        app=Front(
+            spans.around(endpoint, GRAPHQL) if spans else endpoint, instrumented(tracing, lifespan=lifespan)
+        ),
         admin=admin_app(
             Health(lifecycle, clock=clock), tracing, cache_routes(entries, store), *telemetry.routes(colleagues)
         ),

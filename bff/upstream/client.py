@@ -15,7 +15,7 @@ from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
-from bff.upstream.pipeline import Call
+from bff.upstream.pipeline import Call, Stage
 from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
@@ -160,13 +160,14 @@ def open_upstreams(
     rng: Random,
     notify: Notify,
     caching: Caching | None = None,
+    trace: Stage | None = None,
 ) -> Upstreams:
     """Return clients for all upstreams that *policies* describe; no connection is made before the first call.
 
-    Answers are kept by *caching*; in the process alone where none is given.
+    Answers are kept by *caching*; in the process alone where none is given. *trace* goes around each attempt.
     """
     caching = caching or Caching(EntryCache(MemoryStore(clock), StorePolicy(), clock=clock))
-    world = World(clock, rng, notify, caching)
+    world = World(clock, rng, notify, caching, trace)
     clients = {}
     for name, policy in policies.items():
         transport = open_transport(limits_of(policy))

@@ -20,6 +20,7 @@ ORDER = (
     "gate",  # a host that asked for silence costs no permission and no permit
     "breaker",  # an open breaker ends the attempt before it waits for a permit
     "bulkhead",  # inside retry, so that a pause between attempts holds no permit
+    "trace",  # innermost: one span for each request that is sent, which the service is told of
 )
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
 

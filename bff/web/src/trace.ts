@@ -1,6 +1,6 @@
 /** What the server says became of each call: asked for with every operation, kept for each tab, drawn by the panel. */
 import { isAsyncIterable, type Fetcher } from "@graphiql/toolkit";
-import type { ExecutionResult } from "graphql";
+import { Kind as Node, parse, type ExecutionResult } from "graphql";
 
 export interface Attempt {
   readonly host: string;
@@ -66,12 +66,25 @@ export class Traces {
 export function withTrace(fetcher: Fetcher, header: string, tell: (told: Told) => void): Fetcher {
   return async (params, options) => {
     const own = Object.keys(options?.headers ?? {}).some((name) => name.toLowerCase() === header);
-    if (params.operationName === "IntrospectionQuery" || own) return fetcher(params, options);
+    if (params.operationName === "IntrospectionQuery" || own || isSubscription(params.query)) {
+      return fetcher(params, options);
+    }
     tell(undefined);
     const answer = await fetcher(params, { ...options, headers: { ...options?.headers, [header]: "1" } });
     if (isAsyncIterable(answer)) return answer;
     return taken(answer as ExecutionResult, tell);
   };
+}
+
+/** Whether `query` holds a subscription, which has no trace; what is no GraphQL is the server's to refuse. */
+function isSubscription(query: string): boolean {
+  try {
+    return parse(query).definitions.some(
+      (node) => node.kind === Node.OPERATION_DEFINITION && node.operation === "subscription",
+    );
+  } catch {
+    return false;
+  }
 }
 
 function taken(answer: ExecutionResult, tell: (told: Told) => void): ExecutionResult {
