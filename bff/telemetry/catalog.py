@@ -79,7 +79,7 @@ OPERATIONS = [
         "bff_errors_total",
         "counter",
         "Errors that clients read, by code, and by service where one caused it.",
-        {ErrorTold: lambda event: (1, event.code.value, event.upstream or "")},
+        {ErrorTold: lambda event: (1, event.code, event.upstream or "")},
         ("code", "upstream"),
     ),
     Metric(
@@ -100,7 +100,7 @@ UPSTREAMS = [
         "bff_upstream_calls_total",
         "counter",
         "Calls to endpoints that ended, by outcome, however they were answered.",
-        {CallFinished: lambda event: (1, event.upstream, event.endpoint, event.outcome.value)},
+        {CallFinished: lambda event: (1, event.upstream, event.endpoint, event.outcome)},
         (*_CALL, "class"),
     ),
     Metric(
@@ -121,7 +121,7 @@ UPSTREAMS = [
         "bff_upstream_attempts_total",
         "counter",
         "Requests to services that ended, by outcome.",
-        {AttemptFinished: lambda event: (1, event.upstream, event.group, event.outcome.value)},
+        {AttemptFinished: lambda event: (1, event.upstream, event.group, event.outcome)},
         (*_GROUP, "class"),
     ),
     Metric(
@@ -136,7 +136,7 @@ UPSTREAMS = [
         "bff_retries_total",
         "counter",
         "Calls that were sent again, by the outcome that was the reason.",
-        {Retrying: lambda event: (1, event.upstream, event.reason.value)},
+        {Retrying: lambda event: (1, event.upstream, event.reason)},
         ("upstream", "reason"),
     ),
     Metric(
@@ -350,10 +350,17 @@ PROCESS = [
         {DrainAdvanced: lambda event: (event.in_flight,) if event.step == "cancelled" else None},
     ),
 ]
+OVERFLOW = Metric(
+    "bff_label_overflow_total",
+    "counter",
+    "Events that were counted under `other`, because a label has as many values as it may.",
+    {},
+    ("label",),
+)
 METRICS: tuple[Metric, ...] = (*OPERATIONS, *UPSTREAMS, *PROTECTION, *PROCESS)
 SECTIONS = {
     "Operations": OPERATIONS,
     "Services": UPSTREAMS,
     "Protection of services": PROTECTION,
-    "This process": PROCESS,
+    "This process": [*PROCESS, OVERFLOW],
 }

@@ -12,11 +12,12 @@ from bff.policy.load import PolicySet
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.server.colleagues import Colleagues
 from bff.telemetry.admin import errors_route, metrics_route
+from bff.telemetry.cells import Exemplar
 from bff.telemetry.error_ring import ErrorRing
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.journal import Journals
 from bff.telemetry.logs import JsonLogs, StandardLogs
-from bff.telemetry.metrics import Exemplar, Metrics
+from bff.telemetry.metrics import Metrics
 from bff.telemetry.story import HostAlias, sentences
 from bff.telemetry.witness import TraceWitness
 from bff.upstream.message import Origin

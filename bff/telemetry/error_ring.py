@@ -1,7 +1,7 @@
 """The last errors that clients read, each with what happened to its request; `bff why` asks for them."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -71,10 +71,12 @@ class ErrorRing:
         self._most = most
         self._kept: OrderedDict[str, Kept] = OrderedDict()
 
-    def __call__(self, event: Event) -> None:
+    def handlers(self, kind: type[Event]) -> Sequence[Callable[[Any], None]]:
+        """Return what takes events of *kind*."""
+        return (self,) if kind is ErrorsTold else ()
+
+    def __call__(self, event: ErrorsTold) -> None:
         """Keep the errors of one answer."""
-        if not isinstance(event, ErrorsTold):
-            return
         journal = self._journals.of(event.request_id)
         codes = dict(Counter(error.code.value for error in event.errors))
         about: dict[str | None, tuple[Entry, ...]] = {}

@@ -1,7 +1,7 @@
 """What events said about each request while it ran, for `extensions.trace` and for whoever asks why it failed."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from bff.clock import Clock
 from bff.events import (
@@ -100,17 +100,18 @@ class Journals:
 
     def __call__(self, event: Event) -> None:
         """Write *event* down where it belongs."""
-        kind = type(event)
+        for handle in self.handlers(type(event)):
+            handle(event)
+
+    def handlers(self, kind: type[Event]) -> Sequence[Callable[[Any], None]]:
+        """Return what takes events of *kind*."""
         if kind in _ABOUT_CALLS:
-            journal = self._open.get(event.request_id)  # type: ignore[attr-defined]  # all of these have one
-            if journal is not None and len(journal.entries) < _MOST_ENTRIES:
-                journal.entries.append(Entry(self._now(), event, self._breaker(event)))
-        elif isinstance(event, OperationStarted):
-            self._begin(event)
-        elif isinstance(event, OperationFinished | OperationAbandoned):
-            self._end(event.request_id)
-        elif isinstance(event, BreakerChanged):
-            self._note(event)
+            return (self._write_attempt if kind is AttemptFinished else self._write,)
+        if kind is OperationStarted:
+            return (self._begin,)
+        if kind in {OperationFinished, OperationAbandoned}:
+            return (self._end,)
+        return (self._note,) if kind is BreakerChanged else ()
 
     def of(self, request_id: str) -> Journal | None:
         """Return the journal of a request under way, None where there is none."""
@@ -125,18 +126,24 @@ class Journals:
             del self._open[next(iter(self._open))]
         self._open[event.request_id] = Journal(event.request_id, event.name, event.began)
 
-    def _end(self, request_id: str) -> None:
-        journal = self._open.get(request_id)
+    def _end(self, event: OperationFinished | OperationAbandoned) -> None:
+        journal = self._open.get(event.request_id)
         if journal is None:
             return
         journal.running -= 1
         if not journal.running:
-            del self._open[request_id]
+            del self._open[event.request_id]
 
-    def _breaker(self, event: Event) -> BreakerState:
-        if not self._breakers or not isinstance(event, AttemptFinished):
-            return "closed"
-        return self._breakers.get((event.upstream, event.group), "closed")
+    def _write(self, event: Any) -> None:
+        journal = self._open.get(event.request_id)
+        if journal is not None and len(journal.entries) < _MOST_ENTRIES:
+            journal.entries.append(Entry(self._now(), event))
+
+    def _write_attempt(self, event: AttemptFinished) -> None:
+        journal = self._open.get(event.request_id)
+        if journal is not None and len(journal.entries) < _MOST_ENTRIES:
+            breaker = self._breakers.get((event.upstream, event.group), "closed")
+            journal.entries.append(Entry(self._now(), event, breaker))
 
     def _note(self, event: BreakerChanged) -> None:
         place = (event.upstream, event.group)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -48,16 +48,20 @@ class JsonLogs:
         self._level = level
         self._story = story
 
+    def handlers(self, kind: type[Event]) -> Sequence[Callable[[Any], None]]:
+        """Return what takes events of *kind*; most come with every call and have no line unless debugging."""
+        if kind is ErrorsTold:
+            return (self._write_errors,)
+        if kind in _COUNTED_ONLY or (self._level > logging.DEBUG and not is_loud(kind)):
+            return ()
+        return (self._write_line,)
+
     def __call__(self, event: Event) -> None:
         """Write the line for *event*, if it deserves one."""
-        if isinstance(event, ErrorsTold):
-            self._write_errors(event)
-            return
-        if isinstance(event, _COUNTED_ONLY):
-            return
-        # Most events come with every call: their words are not even looked for.
-        if self._level > logging.DEBUG and not is_loud(event):
-            return
+        for handle in self.handlers(type(event)):
+            handle(event)
+
+    def _write_line(self, event: Event) -> None:
         level, fields = line_of(event)
         if level >= self._level:
             self.write(level, fields)

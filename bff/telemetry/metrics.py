@@ -1,28 +1,28 @@
 """Events -> Prometheus: RED of operations and services, and all that resilience asks to be counted."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
 
 from bff.events import Event
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.telemetry.buckets import buckets
-from bff.telemetry.catalog import METRICS
+from bff.telemetry.catalog import METRICS, OVERFLOW
+from bff.telemetry.cells import Exemplar, Histogram, Labels, Numbers, all_labels
 from bff.telemetry.labels import Capped
-from bff.telemetry.metric import Metric, Reading
+from bff.telemetry.metric import Sample
 
 MOST_OPERATIONS: Final = 100
 """Names of operations that are told apart, beyond those that policies and the application's own files name."""
 
 _OPERATION: Final = "operation"
 
-Exemplar = Callable[[], dict[str, str] | None]
-"""Names the trace that is current; None where there is none that anybody keeps."""
 
-
-class Metrics:
-    """A listener that counts.
+class Metrics(Collector):
+    """A listener that counts, and what Prometheus reads.
 
     Args:
         upstreams: Policies of the services, for buckets and for what is known before the first event.
@@ -39,70 +39,59 @@ class Metrics:
         names: Iterable[str] = (),
         exemplar: Exemplar | None = None,
     ) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, of no use
-        self.registry = CollectorRegistry()
-        self._exemplar = exemplar
-        overflow = Counter(
-            "bff_label_overflow", "Events counted under `other`.", ["label"], registry=self.registry
-        )
+        overflow = Numbers(OVERFLOW)
+        overflow.set(0.0, _OPERATION)
+        count_overflow = overflow.handler(lambda _: (1, _OPERATION))
         known = {*names, *operations.deadlines, *operations.priorities, *operations.sharing.operations}
-        self._operations = Capped(known, MOST_OPERATIONS, overflow.labels(_OPERATION).inc)
+        self._operations = Capped(known, MOST_OPERATIONS, lambda: count_overflow(None))
+        self._made: dict[str, Numbers | Histogram] = {OVERFLOW.name: overflow}
         self._handlers: dict[type[Event], list[Callable[[Any], None]]] = {}
-        gauges: dict[str, Gauge] = {}
         for metric in METRICS:
-            made = self._make(metric, buckets(metric.times, upstreams, operations))
-            if isinstance(made, Gauge):
-                gauges[metric.name] = made
+            labels = self._capped if _OPERATION in metric.labels else all_labels
+            made: Numbers | Histogram = Numbers(metric, labels)
+            if metric.kind == "histogram":
+                bounds = buckets(metric.times, upstreams, operations)
+                made = Histogram(metric, bounds, exemplar=exemplar, labels=labels)
+            self._made[metric.name] = made
             for event, reading in metric.of.items():
-                self._handlers.setdefault(event, []).append(self._handler(metric, made, reading))
-        _set_what_is_known(gauges, upstreams)
+                self._handlers.setdefault(event, []).append(made.handler(reading))
+        for name, policy in upstreams.items():
+            self._set_what_is_known(name, policy)
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
 
     def __call__(self, event: Event) -> None:
         """Count *event*."""
-        for handle in self._handlers.get(type(event), ()):
+        for handle in self.handlers(type(event)):
             handle(event)
 
-    def _make(self, metric: Metric, bounds: tuple[float, ...]) -> Counter | Gauge | Histogram:
-        if metric.kind == "counter":
-            return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
-        if metric.kind == "histogram":
-            return Histogram(metric.name, metric.help, metric.labels, registry=self.registry, buckets=bounds)
-        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
+    def handlers(self, kind: type[Event]) -> Sequence[Callable[[Any], None]]:
+        """Return what counts events of *kind*."""
+        return self._handlers.get(kind, ())
 
-    def _handler(self, metric: Metric, made: Any, reading: Reading) -> Callable[[Any], None]:
-        """Return what adds an event to *made*; the child of each set of label values is looked up only once."""
-        children: dict[tuple[Any, ...], Callable[[float], None]] = {}
-        capped = self._operations.of if _OPERATION in metric.labels else None
-        apply = _APPLIES[metric.kind]
-        exemplar = self._exemplar if metric.kind == "histogram" else None
+    def collect(self) -> Iterator[Family]:
+        """Return all metrics as they are now."""
+        for made in self._made.values():
+            yield made.family()
 
-        def handle(event: Any) -> None:
-            sample = reading(event)
-            if sample is None:
-                return
-            values = sample[1:] if capped is None else (capped(sample[1]), *sample[2:])
-            child = children.get(values)
-            if child is None:
-                child = children[values] = getattr(made.labels(*values) if values else made, apply)
-            if exemplar is None:
-                child(sample[0])
-            else:
-                child(sample[0], exemplar())  # type: ignore[call-arg]  # `observe` takes it
+    def describe(self) -> Iterator[Family]:
+        """Return nothing: names are unique, for a test holds them so."""
+        yield from ()
 
-        return handle
+    def _capped(self, sample: Sample) -> Labels:
+        return (self._operations.of(sample[1]), *sample[2:])
 
-
-_APPLIES: Final = {"counter": "inc", "level": "inc", "gauge": "set", "histogram": "observe"}
-
-
-def _set_what_is_known(gauges: Mapping[str, Gauge], upstreams: Mapping[str, UpstreamPolicy]) -> None:
-    """Show from the start what events tell only when it changes."""
-    for name, policy in upstreams.items():
-        groups = {policy.chain(None).group, *policy.groups}
-        for group in groups:
-            gauges["bff_breaker_state"].labels(name, group).set(0)
-        for gauge in ("bff_hosts", "bff_available_hosts"):
-            gauges[gauge].labels(name).set(len(policy.places))
-        gauges["bff_ejected_hosts"].labels(name).set(0)
+    def _set_what_is_known(self, name: str, policy: UpstreamPolicy) -> None:
+        """Show from the start what events tell only when it changes."""
         limit = policy.adaptive.initial if policy.adaptive.enabled else policy.concurrency
-        gauges["bff_concurrency_limit"].labels(name).set(min(limit, policy.concurrency))
+        for group in {policy.chain(None).group, *policy.groups}:
+            self._set("bff_breaker_state", 0, name, group)
+        self._set("bff_hosts", len(policy.places), name)
+        self._set("bff_available_hosts", len(policy.places), name)
+        self._set("bff_ejected_hosts", 0, name)
+        self._set("bff_concurrency_limit", min(limit, policy.concurrency), name)
+
+    def _set(self, metric: str, value: float, *labels: str) -> None:
+        made = self._made[metric]
+        assert isinstance(made, Numbers)
+        made.set(value, *labels)

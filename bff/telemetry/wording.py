@@ -34,9 +34,9 @@ def line_of(event: Event) -> Line:
     return word(event) if word else (logging.DEBUG, {"event": type(event).__name__, "detail": repr(event)})
 
 
-def is_loud(event: Event) -> bool:
-    """Return whether *event* may stand above DEBUG; the others happen with every call."""
-    return type(event) in _LOUD
+def is_loud(kind: type[Event]) -> bool:
+    """Return whether events of *kind* may stand above DEBUG; the others happen with every call."""
+    return kind in _LOUD
 
 
 def text_of(exception: BaseException) -> str:
