@@ -125,6 +125,15 @@ def bff(services, policies_for, search_log):
     assert started.close() == 0
 
 
+@pytest.fixture(scope="module")
+def keeping_bff(services, policies_for, search_log):
+    """Two workers under the application's own policies, which keep answers and fall back on them."""
+    started = Bff(policies_for(services.urls, keeping=True), arguments=["--workers", "2"], search=search_log)
+    yield started
+    services.heal()
+    started.close()
+
+
 @pytest.fixture
 def start_bff(search_log):
     """Return a function that starts a further process, stopped at the end of the test."""
