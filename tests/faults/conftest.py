@@ -48,7 +48,7 @@ def start_service(running):
 
 
 @pytest.fixture(scope="module")
-def start_bff(running, tmp_path_factory):
+def start_bff(running, tmp_path_factory, search_log):
     """Return a function that starts a bff: `start({name: policy}, *arguments, defaults=..., operations=...)`."""
 
     def start(upstreams, *arguments, defaults=None, operations=None, store=None, **options):
@@ -60,6 +60,7 @@ def start_bff(running, tmp_path_factory):
         for name, policy in files.items():
             (folder / f"{name}.yaml").write_text(json.dumps(policy), encoding="utf-8")
         bff = Bff(folder, *arguments, **options)
+        running.callback(lambda: search_log(bff.lines))  # after it is closed
         running.callback(bff.close)
         return bff
 
