@@ -10,7 +10,7 @@ from bff.codes import Code
 from bff.context import Operation
 from bff.events import ErrorTold, Event, Notify, OperationFinished, OperationShared
 from bff.server.ports import ASGIApp
-from bff.telemetry.attempt_spans import AttemptSpans
+from bff.telemetry.attempt_spans import AttemptSpans, is_left_out
 from bff.telemetry.redaction import redact
 from bff.telemetry.server_spans import ServerSpans
 
@@ -58,6 +58,9 @@ def operation_spans(tracer: Tracer) -> Callable[[Operation], AbstractContextMana
 
     @contextmanager
     def span(operation: Operation) -> Iterator[None]:
+        if is_left_out():
+            yield
+            return
         attributes = {"graphql.operation.type": operation.kind, "bff.request_id": operation.request_id}
         if operation.name:
             attributes["graphql.operation.name"] = operation.name

@@ -1,6 +1,6 @@
 """What telemetry costs: processor time of a request with and without it, in one run, as ratios.
 
-Run by hand: `python tests/bench/telemetry.py [--requests 2000]`. Requests go through the ASGI app without a web
+Run by hand: `python tests/bench/telemetry.py [--requests 100]`. Requests go through the ASGI app without a web
 server, and services answer without a network, so the share of telemetry is larger here than it is behind sockets.
 The goal is at most 10 % of throughput; rounds alternate, and the best round of each counts. Use a quiet machine.
 """
@@ -39,7 +39,7 @@ from bff.upstream.client import open_upstreams
 from bff.upstream.message import Request, Response
 from tests.bench.application import schema
 
-ROUNDS = 9
+ROUNDS = 30
 QUERIES = {
     "no service": "{ greet }",
     "2 calls, list of 100": "{ posts { id title user { name } } }",
@@ -171,7 +171,7 @@ async def main(requests: int) -> None:
         for endpoint in apps.values():
             answer = json.loads(await ask(endpoint, body))
             assert "errors" not in answer, answer
-            await seconds(endpoint, body, requests // 10)
+            await seconds(endpoint, body, requests)
         rounds = [[await seconds(apps[kind], body, requests) for kind in kinds] for _ in range(ROUNDS)]
         times = [min(column) * 1e6 for column in zip(*rounds, strict=True)]
         ratios = "".join(f"{one / times[0]:8.3f}" for one in times[1:])
@@ -181,5 +181,5 @@ async def main(requests: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--requests", type=int, default=100)
     asyncio.run(main(parser.parse_args().requests))

@@ -6,12 +6,21 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    format_span_id,
+    format_trace_id,
+    use_span,
+)
 
+from bff.context import Operation
 from bff.events import CallFinished, Coalesced
 from bff.telemetry.attempt_spans import AttemptSpans
 from bff.telemetry.server_spans import ServerSpans
-from bff.telemetry.spans import current_trace, spans_of
+from bff.telemetry.spans import Spans, current_trace, spans_of
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Origin, Response
 from bff.upstream.outcome import Outcome
@@ -156,6 +165,17 @@ async def test_assets_have_no_span(spans):
     await serve(spans, [], path="/graphql/assets/bff.js")
 
     assert list(spans.read()) == ["inside"]
+
+
+async def test_below_a_span_that_nobody_keeps_none_is_made_and_services_learn_of_that(spans):
+    """Sampling is decided once, at the edge."""
+    left_out = NonRecordingSpan(SpanContext(int(TRACE, 16), int(PARENT, 16), is_remote=False))
+    sent = call()
+    with use_span(left_out), Spans(spans.tracer).operation(Operation("r1", None, None)):
+        await AttemptSpans(spans.tracer)(sent, answers())
+
+    assert spans.read() == {}
+    assert sent.headers["traceparent"] == f"00-{TRACE}-{PARENT}-00"
 
 
 def test_an_exemplar_names_only_a_trace_that_somebody_keeps(spans):
