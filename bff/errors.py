@@ -137,6 +137,7 @@ class ErrorDesk:
             detail: For the log.
             extensions: Further members of the error's `extensions`, such as `retryAfterMs`.
         """
+        self._told = []
         worded = [self._refusal(code, message, request_id, detail=detail, **extensions)]
         self._close(request_id)
         return worded
@@ -169,6 +170,7 @@ class ErrorDesk:
         word: Callable[[GraphQLError], dict[str, Any]],
         request_id: str,
     ) -> list[dict[str, Any]]:
+        self._told = []
         worded = [word(error) for error in errors[: self._max_errors]]
         suppressed = len(errors) - len(worded)
         if suppressed:
@@ -233,8 +235,7 @@ class ErrorDesk:
 
     def _close(self, request_id: str) -> None:
         """Say that the errors of one answer are all told; nothing is awaited between the first and this."""
-        told, self._told = tuple(self._told), []
-        self._notify(ErrorsTold(request_id, told))
+        self._notify(ErrorsTold(request_id, tuple(self._told)))
 
 
 def _cause(error: GraphQLError) -> BaseException:

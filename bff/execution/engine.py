@@ -196,21 +196,15 @@ class Engine:
             self._notify(OperationStarted(*names, started))
             story = self._witness.story(operation.request_id) if self._witness is not None else None
             try:
-                outcome = await self._whatever_happens(accepted)
+                body, errors = await self._body(accepted)
             except BaseException as error:
-                reason: Literal["cancelled", "refused"] = "cancelled"
-                if isinstance(error, Refused | Denied):
-                    reason = "refused"
+                reason: Literal["cancelled", "refused"] = (
+                    "refused" if isinstance(error, Refused | Denied) else "cancelled"
+                )
                 self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
                 raise
-            body: dict[str, Any] = {"data": outcome.data}
-            errors = one_error_for_each_null(outcome.data, outcome.errors)
-            if errors:
-                body["errors"] = self._desk.execution(errors, operation)
-            if operation.degraded:
-                body["extensions"] = {"degraded": degradations(operation.degraded)}
             seconds = self._clock.now() - started
-            self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded)))
+            self._notify(OperationFinished(*names, seconds, errors, len(operation.degraded)))
         max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
         return Answer(
             body,
@@ -220,6 +214,18 @@ class Engine:
             private=private,
             story=story,
         )
+
+    async def _body(self, accepted: _Accepted) -> tuple[dict[str, Any], int]:
+        """Return the body of the answer and how many errors there are."""
+        operation = accepted.operation
+        outcome = await self._whatever_happens(accepted)
+        body: dict[str, Any] = {"data": outcome.data}
+        errors = one_error_for_each_null(outcome.data, outcome.errors)
+        if errors:
+            body["errors"] = self._desk.execution(errors, operation)
+        if operation.degraded:
+            body["extensions"] = {"degraded": degradations(operation.degraded)}
+        return body, len(errors)
 
     def _keepable(self, accepted: _Accepted) -> bool:
         """Return whether it is known of every part how long it may be kept."""

@@ -25,7 +25,7 @@ from bff.events import (
     RetrySuppressed,
 )
 
-_MOST_ENTRIES = 2000
+MOST_ENTRIES = 2000
 """Events of one request that are kept: more than its attempts can cause by default."""
 
 _MOST_JOURNALS = 20_000
@@ -136,12 +136,12 @@ class Journals:
 
     def _write(self, event: Any) -> None:
         journal = self._open.get(event.request_id)
-        if journal is not None and len(journal.entries) < _MOST_ENTRIES:
+        if journal is not None and len(journal.entries) < MOST_ENTRIES:
             journal.entries.append(Entry(self._now(), event))
 
     def _write_attempt(self, event: AttemptFinished) -> None:
         journal = self._open.get(event.request_id)
-        if journal is not None and len(journal.entries) < _MOST_ENTRIES:
+        if journal is not None and len(journal.entries) < MOST_ENTRIES:
             breaker = self._breakers.get((event.upstream, event.group), "closed")
             journal.entries.append(Entry(self._now(), event, breaker))
 

@@ -6,7 +6,7 @@ from typing import Any
 from bff.clock import Clock
 from bff.execution.messages import Ingress
 from bff.policy.tracing import Trace
-from bff.telemetry.journal import Journal, Journals
+from bff.telemetry.journal import MOST_ENTRIES, Journal, Journals
 from bff.telemetry.story import Alias, Calls, HostAlias
 
 
@@ -53,4 +53,6 @@ class TraceWitness:
             "ms": round((now - story.began) * 1000, 1),
             "calls": calls,
         }
+        if len(story.entries) >= MOST_ENTRIES:
+            told["incomplete"] = True
         return told if story.request_id == request_id else {**told, "executedBy": story.request_id}

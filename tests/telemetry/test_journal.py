@@ -49,10 +49,10 @@ def test_requests_whose_end_was_never_told_do_not_fill_the_memory(told):
 def test_one_request_cannot_fill_the_memory_either(told):
     journal = told.begin()
 
-    for _ in range(limits._MOST_ENTRIES):
+    for _ in range(limits.MOST_ENTRIES):
         told.start("catalog")()
 
-    assert len(journal.entries) == limits._MOST_ENTRIES
+    assert len(journal.entries) == limits.MOST_ENTRIES
 
 
 def test_an_attempt_knows_the_state_of_its_breaker(told):
