@@ -52,6 +52,7 @@ newer: $(VENV)/.ready ## Run the tests on the newest Python of this machine too
 	@sh tests/house/newer-python.sh $(BIN)/python
 
 bench: $(VENV)/.ready ## Measure side by side with other gateways
+	@$(BIN)/python tests/bench/auth.py
 	@$(BIN)/python tests/bench/run.py
 
 reference: $(VENV)/.ready ## Print the reference pages from the code

@@ -46,7 +46,7 @@ class Code(StrEnum):
     OPERATION_TOO_LARGE = (
         "OPERATION_TOO_LARGE",
         False,
-        "The document exceeds a limit of `policies/operations.yaml`; the message names it.",
+        "Document or variables exceed a limit of `policies/operations.yaml`; the message names it.",
     )
     METHOD_NOT_ALLOWED = (
         "METHOD_NOT_ALLOWED",

@@ -186,7 +186,7 @@ class ErrorDesk:
         return {"message": message, "extensions": _extensions(code, told, **extensions)}
 
     def _field(self, error: GraphQLError, operation: Operation) -> dict[str, Any]:
-        cause = _cause(error)
+        cause = cause_of(error)
         unknown = _outcome_unknown(error, cause, operation)
         if isinstance(cause, UpstreamError):
             return self._upstream(error, cause, operation, unknown=unknown)
@@ -238,7 +238,7 @@ class ErrorDesk:
         self._notify(ErrorsTold(request_id, tuple(self._told)))
 
 
-def _cause(error: GraphQLError) -> BaseException:
+def cause_of(error: GraphQLError) -> BaseException:
     """Return what was raised, under however many layers of GraphQL errors."""
     cause: BaseException = error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:

@@ -133,7 +133,15 @@ BreakerState = Literal["closed", "open", "half_open", "forced_open", "disabled",
 """States of a circuit breaker (CB-1)."""
 
 BreakerCause = Literal[
-    "failure_rate", "slow_rate", "consecutive_failures", "open_time_over", "probes", "forced", "reset", "settings"
+    "failure_rate",
+    "slow_rate",
+    "consecutive_failures",
+    "open_time_over",
+    "probes",
+    "forced",
+    "reset",
+    "settings",
+    "hint",
 ]
 """Why a circuit breaker changed its state."""
 
@@ -220,6 +228,16 @@ class FellBack(Event):
     items: int = 1
     request_id: str = ""
     call: int = 0
+
+
+@event
+class TokenFetched(Event):
+    """A token endpoint was asked on behalf of an upstream; `detail` says why there is no token (UC-4)."""
+
+    upstream: str
+    result: Literal["refreshed", "failed"]
+    seconds: float
+    detail: str
 
 
 @event
@@ -365,9 +383,10 @@ class PermitWaited(Event):
 
 @event
 class LimitChanged(Event):
-    """How many attempts may run at once at a service changed to *limit* (AC-4)."""
+    """How many attempts of an endpoint group may run at once at a service changed to *limit* (AC-4)."""
 
     upstream: str
+    group: str
     limit: int
 
 
@@ -378,3 +397,182 @@ class Shed(Event):
     request_id: str
     priority: str
     reason: Literal["in flight", "loop lag"]
+
+
+@event
+class SessionOpened(Event):
+    """Somebody logged in."""
+
+
+@event
+class SessionEnded(Event):
+    """Sessions ended before their time: by `logout`, by the issuer's `back-channel` logout, or `refused` by it."""
+
+    reason: Literal["logout", "back-channel", "refused"]
+    sessions: int
+
+
+@event
+class SessionRenewed(Event):
+    """The access token of a session was renewed, or could not be now, for *reason* (SE-4)."""
+
+    ok: bool
+    reason: str
+
+
+@event
+class LoginRefused(Event):
+    """A login or a use of a session was refused; *detail* names no token."""
+
+    step: Literal["login", "callback", "logout", "session"]
+    detail: str
+
+
+@event
+class AuthenticationRefused(Event):
+    """A caller was not let in.
+
+    `reason` is of the closed set of `bff.auth.verdicts`, or `unavailable`, `missing`, `request`. `issuer` is one
+    that policy names, or empty.
+    """
+
+    request_id: str
+    means: Literal["none", "token", "api key", "session"]
+    reason: str
+    issuer: str
+    detail: str
+
+
+@event
+class LimiterDegraded(Event):
+    """Limits are counted in each process instead of in the store (RL-18), or together again."""
+
+    degraded: bool
+
+
+@event
+class LimitExceeded(Event):
+    """A request did not fit a limit; it went through all the same where that is only measured.
+
+    Attributes:
+        request_id: The request.
+        policy: Whose limit: the name of a client's file, or `default`.
+        limit: Which limit.
+        enforced: Whether the request was refused.
+        counted: Where that was decided.
+    """
+
+    request_id: str
+    policy: str
+    limit: str
+    enforced: bool
+    counted: str
+
+
+@event
+class ClientRefused(Event):
+    """A request was refused because of its address or its app's version."""
+
+    request_id: str
+    reason: Literal["address", "version"]
+    detail: str
+
+
+@event
+class KeysFetched(Event):
+    """An issuer's public keys were fetched: so many can be used, so many are new, so many are gone (JK-2)."""
+
+    issuer: str
+    keys: int
+    added: int
+    removed: int
+
+
+@event
+class KeysFailed(Event):
+    """An issuer's public keys could not be fetched; the next try is after `pause` seconds.
+
+    `age` is how old the keys are that stay in use, in seconds; None where there are none.
+    """
+
+    issuer: str
+    detail: str
+    pause: float
+    age: float | None
+
+
+@event
+class KeyUnknown(Event):
+    """A token names a key that nobody knows, so that the issuer's keys are fetched out of turn (JK-3)."""
+
+    issuer: str
+    kid: str
+
+
+@event
+class IntrospectionFailed(Event):
+    """The issuer of opaque tokens could not be asked; `stale` when an older answer was used instead (IN-1)."""
+
+    issuer: str
+    detail: str
+    stale: bool
+
+
+@event
+class ApiKeysRead(Event):
+    """The file of API keys was read again; `detail` says why those read before stay in use, else it is empty."""
+
+    keys: int
+    detail: str
+
+
+@event
+class DeprecatedFieldsUsed(Event):
+    """An operation asked for what the schema calls deprecated; coordinates such as `Dish.price`."""
+
+    request_id: str
+    client: str
+    version: str
+    fields: tuple[str, ...]
+
+
+@event
+class CostExceeded(Event):
+    """An operation costs more than any one may, by estimate; `requested` is None for a list that is too long.
+
+    `enforced` tells whether it was refused (RL-11).
+    """
+
+    request_id: str
+    name: str | None
+    requested: float | None
+    allowed: float
+    enforced: bool
+
+
+@event
+class UntrustedDocument(Event):
+    """A text was sent that nobody has registered; `allowed` tells whether it ran."""
+
+    request_id: str
+    hash: str
+    allowed: bool
+
+
+@event
+class DocumentsPrepared(Event):
+    """So many of the registered documents are parsed, validated and compiled; `failed` of them cannot be."""
+
+    done: int
+    total: int
+    failed: int
+    seconds: float
+
+
+@event
+class DocumentUnusable(Event):
+    """A registered document does not fit the schema (any more), or is over a limit."""
+
+    id: str
+    name: str
+    detail: str

@@ -45,7 +45,7 @@ async def search(
     return window.connection(Page(found, page.next_cursor, page.total))
 
 
-@resolver(calls=[catalog.menu])
+@resolver(calls=[catalog.menu], per_parent="the service answers one menu at a time, and screens show one")
 async def menu(restaurant: Restaurant, context: Context) -> Menu | None:
     """Return what *restaurant* offers."""
     return await catalog.menu(context, id=restaurant.id)

@@ -2,6 +2,8 @@
 
 import strawberry
 
+from bff import with_policies
+from resolvers.access import people_only
 from schema import accounts, catalog, node, notifications, orders, payments, promotions, reviews
 from schema.scalars import CONFIG
 
@@ -16,6 +18,6 @@ class Mutation(orders.Mutation, payments.Mutation, reviews.Mutation, notificatio
     """What can be changed."""
 
 
-schema = strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+schema = with_policies(strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG), people_only)
 
 __all__ = ["schema"]

@@ -10,7 +10,7 @@ import resolvers.notifications
 import resolvers.orders
 import resolvers.payments
 import resolvers.promotions
-from bff import serves
+from bff import authenticated, serves
 from schema.connection import PAGE, Connection
 from schema.describe import describe_enum, fed
 from schema.node import Node
@@ -56,7 +56,7 @@ class Address:
     longitude: float = strawberry.field(description="Degrees east, WGS 84.")
 
 
-@strawberry.type(description="The customer who asks, with what only they may see.")
+@strawberry.type(description="The customer who asks, with what only they may see.", directives=[authenticated()])
 class Viewer:
     """The customer who asks."""
 

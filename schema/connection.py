@@ -4,6 +4,7 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
+from bff import Cost
 from resolvers.paging import MAX_PAGE, Cursor
 
 Item = TypeVar("Item")
@@ -20,7 +21,7 @@ PAGE = {"first": First, "after": After}
 """The arguments of every connection."""
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="Where a page lies in its list.", directives=[Cost(weight=0)])
 class PageInfo:
     """Where a page lies in its list."""
 
@@ -32,7 +33,7 @@ class PageInfo:
     )
 
 
-@strawberry.type(description="One item of a connection.")
+@strawberry.type(description="One item of a connection.", directives=[Cost(weight=0)])
 class Edge(Generic[Item]):
     """One item of a connection."""
 

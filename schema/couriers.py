@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from bff import serves
+from bff import requires_policy, serves
 from schema.describe import describe_enum
 from schema.node import Node
 from upstreams import couriers
@@ -33,7 +33,10 @@ class Courier(Node):
     name: str = strawberry.field(description="First name.")
     vehicle: couriers.Vehicle = strawberry.field(description="What the courier travels with.")
     rating: float = strawberry.field(description="Average of customers' ratings, 1 to 5.")
-    phone: str = strawberry.field(description="Where the courier can be called.")
+    phone: str = strawberry.field(
+        description="Where the courier can be called; for people, not for programs.",
+        directives=[requires_policy("people_only")],
+    )
 
 
 @strawberry.type(description="An order's way to the door.")

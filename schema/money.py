@@ -2,6 +2,7 @@
 
 import strawberry
 
+from bff import Cost
 from upstreams import wire
 
 _SIGNS = {"EUR": "€", "GBP": "£", "USD": "$"}
@@ -14,7 +15,7 @@ def formatted(money: strawberry.Parent[wire.Money]) -> str:
     return f"{sign}{_SIGNS.get(money.currency, f'{money.currency} ')}{units:,}.{cents:02d}"
 
 
-@strawberry.type(description="An amount of money.")
+@strawberry.type(description="An amount of money.", directives=[Cost(weight=0)])
 class Money:
     """An amount of money."""
 

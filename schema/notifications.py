@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 import resolvers.notifications
+from bff import requires_scopes
 from schema.changes import UserError
 from schema.describe import describe_enum, fed
 from upstreams import notifications
@@ -60,4 +61,5 @@ class Mutation:
         resolvers.notifications.register_device,
         "Send the customer's push messages to a device, too; registering it again changes nothing.",
         arguments={"input": Annotated[RegisterDeviceInput, strawberry.argument(description="The device.")]},
+        directives=[requires_scopes([["devices:write"]])],
     )

@@ -10,7 +10,7 @@ import resolvers.catalog
 import resolvers.couriers
 import resolvers.orders
 import resolvers.payments
-from bff import serves
+from bff import ListSize, authenticated, requires_scopes, serves
 from schema.accounts import User
 from schema.catalog import Dish, Restaurant
 from schema.changes import IdempotencyKey, UserError
@@ -47,14 +47,16 @@ class OrderLine:
     )
 
 
-@strawberry.type(description="What one customer bought at once from one restaurant.")
+@strawberry.type(description="What one customer bought at once from one restaurant.", directives=[authenticated()])
 class Order(Node):
     """What one customer bought at once from one restaurant."""
 
     is_type_of = serves(orders.Order)
     status: orders.OrderStatus = strawberry.field(description="How far it is.")
     placed_at: datetime = strawberry.field(description="When it was placed.")
-    lines: list[OrderLine | None] = strawberry.field(description="What was ordered.")
+    lines: list[OrderLine | None] = strawberry.field(
+        description="What was ordered.", directives=[ListSize(assumed_size=4)]
+    )
     total: Money = strawberry.field(description="What it costs, everything included.")
     note: str | None = strawberry.field(description="What the customer asked the restaurant or the courier for.")
     restaurant: Restaurant | None = fed(resolvers.catalog.restaurant_of_order, "Who cooks it.")
@@ -119,7 +121,11 @@ class Mutation:
             "input": Annotated[PlaceOrderInput, strawberry.argument(description="What to order.")],
             "idempotency_key": IdempotencyKey,
         },
+        directives=[requires_scopes([["orders:write"]])],
     )
     cancel_order: CancelOrderPayload | None = fed(
-        resolvers.orders.cancel_order, "Cancel an order that is not on its way yet.", arguments={"id": ID}
+        resolvers.orders.cancel_order,
+        "Cancel an order that is not on its way yet.",
+        arguments={"id": ID},
+        directives=[requires_scopes([["orders:write"]])],
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 import resolvers.payments
+from bff import requires_auth, requires_scopes
 from schema.changes import IdempotencyKey, UserError
 from schema.describe import ID, describe_enum, fed
 from schema.money import Money
@@ -70,4 +71,6 @@ class Mutation:
             ],
             "idempotency_key": IdempotencyKey,
         },
+        # Whoever finds a phone that is still logged in may look at orders, and not pay with it.
+        directives=[requires_scopes([["payments:write"]]), requires_auth(max_age=3600)],
     )

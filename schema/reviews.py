@@ -7,6 +7,7 @@ import strawberry
 
 import resolvers.accounts
 import resolvers.reviews
+from bff import requires_scopes
 from schema.accounts import User
 from schema.changes import UserError
 from schema.describe import fed
@@ -57,4 +58,5 @@ class Mutation:
         resolvers.reviews.write_review,
         "Publish a review of a restaurant.",
         arguments={"input": Annotated[WriteReviewInput, strawberry.argument(description="What to publish.")]},
+        directives=[requires_scopes([["reviews:write"]])],
     )

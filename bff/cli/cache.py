@@ -1,5 +1,6 @@
 """`bff cache`: what is kept of services' answers, and forgetting it."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ AdminOption = Annotated[
     typer.Option("--admin", metavar="URL", help=f"Admin port of a process without Redis, {DEFAULT}."),
 ]
 _OTHERWISE = "name the Redis with --redis-url"
+_PATIENCE = timedelta(seconds=5)
 
 
 @app.command("purge", epilog=example("bff cache purge --tag catalog"))
@@ -85,13 +87,17 @@ def _redis(url: str | None, admin: str | None, policies: Any) -> "RedisStore | N
     settings = gather({"redis_url": url, "policies": policies})
     if admin or settings.redis_url is None:
         return None
-    return shared_store(settings, policies_of(settings).store, clock=SystemClock(), notify=ignore)
+    # A person waits: the first command has to connect, which no request of a client would wait for.
+    patient = policies_of(settings).store.model_copy(
+        update={"connect_timeout": _PATIENCE, "command_timeout": _PATIENCE}
+    )
+    return shared_store(settings, patient, clock=SystemClock(), notify=ignore)
 
 
 async def _purge(store: "RedisStore", given: dict[str, str]) -> dict[str, str]:
     from bff.store import StoreUnavailable  # noqa: PLC0415 - slow to import
+    from bff.upstream.cache.generations import EPOCH  # noqa: PLC0415
     from bff.upstream.cache.keys import upstream_tag  # noqa: PLC0415
-    from bff.upstream.cache.tiers import EPOCH  # noqa: PLC0415
 
     ((kind, value),) = given.items()
     try:

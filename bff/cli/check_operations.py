@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,20 +84,44 @@ def operations(schema: GraphQLSchema, documents: Sequence[Document]) -> Iterator
             yield from _variables(schema, document)
 
 
-def named_deadlines(policies: PolicySet | None, documents: Sequence[Document]) -> Iterator[Finding]:
-    """Find deadlines in `operations.yaml` for operations that no file has."""
+def named_operations(policies: PolicySet | None, documents: Sequence[Document]) -> Iterator[Finding]:
+    """Find what `operations.yaml` says of operations that no file has."""
     names = sorted({node.name.value for document in documents for node in document.operations if node.name})
     if policies is None or not names:
         return
-    for name in policies.operations.deadlines:
-        if name in names:
-            continue
-        stated = policies.documents["operations"].find(("deadlines", name))
-        at = (stated.key_at if stated else None) or Mark("operations.yaml")
-        close = difflib.get_close_matches(name, names, n=1)
-        fix = f"write {close[0]}" if close else "remove it, or add the operation"
-        message = f"no operation is called {name!r}, so this deadline is never used"
-        yield Finding("warning", "unknown-operation", at.file, at.line, at.column, message, fix)
+    said = policies.operations
+    sections: list[tuple[tuple[str, ...], Iterable[str], str]] = [
+        (("deadlines",), said.deadlines, "deadline"),
+        (("priorities",), said.priorities, "priority"),
+        (("sharing", "operations"), said.sharing.operations, "rule of sharing"),
+    ]
+    for section, named, what in sections:
+        for name in named:
+            if name in names:
+                continue
+            stated = policies.documents["operations"].find((*section, name))
+            at = (stated.key_at if stated else None) or Mark("operations.yaml")
+            close = difflib.get_close_matches(name, names, n=1)
+            fix = f"write {close[0]}" if close else "remove it, or add the operation"
+            message = f"no operation is called {name!r}, so this {what} is never used"
+            yield Finding("warning", "unknown-operation", at.file, at.line, at.column, message, fix)
+
+
+def named_limits(policies: PolicySet | None, documents: Sequence[Document]) -> Iterator[Finding]:
+    """Find limits in `clients/*.yaml` for operations that no file has."""
+    names = sorted({node.name.value for document in documents for node in document.operations if node.name})
+    if policies is None or not names:
+        return
+    for file, document in policies.documents.items():
+        stated = document.find(("limits", "operations")) if file.startswith("clients/") else None
+        for name, entry in stated.value.items() if stated and isinstance(stated.value, dict) else ():
+            at = entry.key_at or entry.at
+            if name in names or not at.file.endswith(f"{file}.yaml"):
+                continue
+            close = difflib.get_close_matches(name, names, n=1)
+            fix = f"write {close[0]}" if close else "remove it, or add the operation"
+            message = f"no operation is called {name!r}, so this limit is never used"
+            yield Finding("warning", "unknown-operation", at.file, at.line, at.column, message, fix)
 
 
 def _read_document(path: Path) -> Document:
@@ -128,7 +152,7 @@ def _variables(schema: GraphQLSchema, document: Document) -> Iterator[Finding]:
                 "note", "variables", document.file, line, column, message, "add it, so that tools can try it"
             )
         return
-    given, findings = _read_variables(document.variables_file, document.variables)
+    given, findings = read_variables(document.variables_file, document.variables)
     yield from findings
     if given is None:
         return
@@ -164,8 +188,8 @@ def _misfits(file: str, given: Located, name: str, value: Located, kind: GraphQL
     yield from misfits
 
 
-def _read_variables(file: str, content: bytes) -> tuple[Located | None, list[Finding]]:
-    """Return the variables with their places: JSON is YAML 1.2, whose reader keeps them."""
+def read_variables(file: str, content: bytes) -> tuple[Located | None, list[Finding]]:
+    """Return the variables in *content* with their places: JSON is YAML 1.2, whose reader keeps them."""
     try:
         json.loads(content)
     except json.JSONDecodeError as error:

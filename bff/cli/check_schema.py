@@ -112,7 +112,7 @@ def unknown_endpoints(fields: Sequence[UpstreamField], policies: PolicySet | Non
         names = known.setdefault(endpoint.upstream.name, set(endpoint.upstream.endpoints()))
         names.add(endpoint.name)
     for upstream, policy in (policies.upstreams if policies else {}).items():
-        for path, name in _named_endpoints(policy):
+        for path, name in named_endpoints(policy):
             if policies is None or name in known.get(upstream, {name}):
                 continue
             found = policies.documents[f"upstreams/{upstream}"].find(path)
@@ -124,7 +124,8 @@ def unknown_endpoints(fields: Sequence[UpstreamField], policies: PolicySet | Non
             yield Finding("error", "unknown-endpoint", at.file, at.line, at.column, message, fix)
 
 
-def _named_endpoints(policy: UpstreamPolicy) -> Iterator[tuple[Keys, str]]:
+def named_endpoints(policy: UpstreamPolicy) -> Iterator[tuple[Keys, str]]:
+    """Return every endpoint that *policy* names, with the key that does."""
     for group, settings in policy.groups.items():
         for place, name in enumerate(settings.endpoints):
             yield ("groups", group, "endpoints", place), name
@@ -160,7 +161,7 @@ def missing_descriptions(schema: GraphQLSchema) -> Iterator[Finding]:
     for owner in schema.type_map.values():
         if is_introspection_type(owner) or is_specified_scalar_type(owner):
             continue
-        file, line = _place_of_type(owner)
+        file, line = place_of_type(owner)
         if not owner.description:
             message = f"type {owner.name} has no description"
             yield Finding("note", "description", file, line, 1, message, "write a docstring or description=")
@@ -201,7 +202,8 @@ def _python(kind: str) -> str:
     return f"{_PYTHON_NAMES.get(kind, kind)} | None"
 
 
-def _place_of_type(owner: GraphQLNamedType) -> tuple[str, int]:
+def place_of_type(owner: GraphQLNamedType) -> tuple[str, int]:
+    """Return file and line of the class that *owner* was made from."""
     definition = (owner.extensions or {}).get("strawberry-definition")
     origin = getattr(definition, "origin", None) or getattr(definition, "wrapped_cls", None)
     try:

@@ -1,25 +1,38 @@
 """`bff demo`: an application with its simulated services, GraphiQL open, ready to be broken."""
 
+import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from secrets import token_urlsafe
+from shutil import which
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bff.auth.development.model import IssuerConfig
 from bff.cli.output import Format, FormatOption, Unusable
+from bff.cli.project import relative
 from bff.cli.serve import AdminPortOption, PortOption, gather, run, valid_policies
 from bff.cli.services import listens, running, wait_until_listening
 from bff.settings import SettingsError, tool_table
 
 _START_LIMIT = 30.0
+_ISSUER = "python -m bff.auth.development"
 
 
 class Demo(BaseModel):
     """`[tool.bff.demo]` in pyproject.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    secrets: list[str] = []
+    """Environment variables that get a random value for the time of the demo, where they have none."""
+
+    issuer: IssuerConfig | None = None
+    """The development issuer that is started with the services; none where this is left out."""
 
     services: list[str]
     """Commands that start the simulated services; `python` stands for the running interpreter."""
@@ -28,7 +41,7 @@ class Demo(BaseModel):
     """Headers that GraphiQL starts with."""
 
     hints: list[str] = []
-    """What to try; shown when all is up."""
+    """What to try; shown when all is up. `{bff}` stands for this command as one can type it."""
 
 
 def read_demo(directory: Path) -> Demo:
@@ -74,15 +87,26 @@ def demo(
     places = {
         name: [Host.parse(place.url) for place in policy.places] for name, policy in policies.upstreams.items()
     }
+    if described.issuer:
+        places["issuer"] = [Host.parse(f"http://127.0.0.1:{described.issuer.port}")]
     taken = sorted({name for name, hosts in places.items() if any(map(listens, hosts))})
     if taken:
         raise Unusable(f"something listens already where {', '.join(taken)} would: is another demo running?")
-    with running(described.services) as processes:
+    for name in described.secrets:
+        os.environ.setdefault(name, token_urlsafe(32))
+    commands = [*([_ISSUER] if described.issuer else []), *described.services]
+    with running(commands, environ={"BFF_DEVELOPMENT": "1"}) as processes:
         absent = with_progress(partial(wait_until_listening, places, processes, seconds=_START_LIMIT))
         if absent:
             raise Unusable(f"no sign of {', '.join(absent)}: run the commands under [tool.bff.demo] to see why")
-        code = run(settings, format_, hints="\n".join(described.hints))
+        code = run(settings, format_, hints="\n".join(described.hints).replace("{bff}", own_name()))
     raise typer.Exit(code)
+
+
+def own_name() -> str:
+    """Return how this command is called from the current directory."""
+    beside = Path(sys.executable).with_name("bff")
+    return "bff" if which("bff") or not beside.exists() else relative(beside)
 
 
 def with_progress(wait: Callable[..., list[str]]) -> list[str]:

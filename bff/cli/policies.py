@@ -29,7 +29,10 @@ def check(policies: PoliciesOption = None, output: FormatOption = Format.HUMAN) 
 
 @app.command("show", epilog=example("bff policies show catalog --endpoint dishes"))
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An upstream, or `operations`, or `defaults`.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="An upstream, `clients/NAME`, `auth`, `network`, `operations`, ..."),
+    ],
     endpoint: Annotated[
         str | None,
         typer.Option(
@@ -42,14 +45,14 @@ def show(
     """Show each value that is in force and where it comes from: a file and line, or the default."""
     from bff.policy.resolve import effective  # noqa: PLC0415 - slow to import
 
-    found = _load(directory("policies", policies))
+    found = load_policies(directory("policies", policies))
     if endpoint is not None:
         _show_chain(found, name.removeprefix("upstreams/"), endpoint, output)
         return
     try:
         values = effective(found, name)
     except KeyError:
-        raise Unusable(_no_such_policy(name, sorted(found.upstreams))) from None
+        raise Unusable(_no_such_policy(name, found)) from None
     if output is Format.JSON:
         rows = [{"key": one.key, "value": one.value, "origin": one.origin} for one in values]
         say_json({"policy": name, "values": rows})
@@ -62,7 +65,7 @@ def _show_chain(policies: "PolicySet", upstream: str, endpoint: str, output: For
     from bff.upstream.pipeline import STAGES, stage_of  # noqa: PLC0415 - slow to import
 
     if upstream not in policies.upstreams:
-        raise Unusable(_no_such_policy(upstream, sorted(policies.upstreams)))
+        raise Unusable(_no_such_policy(upstream, policies))
     found = [(stage_of(one.key), one) for one in effective_for(policies, upstream, endpoint)]
     ordered = [(stage, one) for wanted in STAGES for stage, one in found if stage == wanted]
     group = policies.upstreams[upstream].chain(endpoint).group
@@ -80,7 +83,8 @@ def _show_chain(policies: "PolicySet", upstream: str, endpoint: str, output: For
 @app.command("schema", epilog=example("bff policies schema upstream > policies/schema/upstream.json"))
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="operations, defaults or upstream; all when left out.")
+        str | None,
+        typer.Argument(metavar="[KIND]", help="operations, defaults, upstream, client, ...; all when left out."),
     ] = None,
     write: Annotated[
         Path | None,
@@ -105,6 +109,21 @@ def schema(
         say_json({one: schema_of(one) for one in kinds})
 
 
+@app.command("diff", epilog=example("bff policies diff policies ../staging/policies"))
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A folder of policies, or one policy file.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same to compare it with.")],
+    output: FormatOption = Format.HUMAN,
+) -> None:
+    """Tell what would be in force differently with B instead of A, for each upstream and endpoint.
+
+    Values count, not lines: one that only moves to another file is no change. Exits with 1 where anything changes.
+    """
+    from bff.cli.policies_diff import compared, say_differences  # noqa: PLC0415 - slow to import
+
+    raise typer.Exit(say_differences(compared(before, after), output))
+
+
 def _write(folder: Path, files: dict[str, str]) -> list[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +134,12 @@ def _write(folder: Path, files: dict[str, str]) -> list[str]:
     return [(folder / name).as_posix() for name in files]
 
 
-def _load(folder: Path) -> "PolicySet":
+def load_policies(folder: Path) -> "PolicySet":
+    """Return the policies in *folder*.
+
+    Raises:
+        Unusable: They are not valid; the message says everything that is wrong.
+    """
     from bff.policy.load import load  # noqa: PLC0415 - slow to import
     from bff.policy.problem import PolicyError  # noqa: PLC0415 - slow to import
 
@@ -125,6 +149,12 @@ def _load(folder: Path) -> "PolicySet":
         raise Unusable(f"the policies cannot be used:\n{error}") from error
 
 
-def _no_such_policy(name: str, upstreams: list[str]) -> str:
-    known = ", ".join(["operations", "defaults", "store", *upstreams])
+def _clients(policies: "PolicySet") -> list[str]:
+    return [f"clients/{name}" for name in ("default", *sorted(policies.clients))]
+
+
+def _no_such_policy(name: str, policies: "PolicySet") -> str:
+    first = ["auth"] if policies.auth is not None else []
+    single = ["operations", "defaults", "store", "network"]
+    known = ", ".join([*first, *single, *sorted(policies.upstreams), *_clients(policies)])
     return f"there is no policy {name!r}; there are {known}"

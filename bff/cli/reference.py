@@ -90,9 +90,15 @@ def _commands(command: Any, name: str) -> Iterator[str]:
     """Describe the commands below *command*, or itself; duck-typed, for typer keeps its own copy of click."""
     below = getattr(command, "commands", None)
     if below:
+        if command.invoke_without_command and name != "bff":
+            yield from _command(command, name)
         for part in below.values():
             yield from _commands(part, f"{name} {part.name}")
         return
+    yield from _command(command, name)
+
+
+def _command(command: Any, name: str) -> Iterator[str]:
     yield f"## `{name}`\n"
     yield from (f"{_one_line(paragraph)}\n" for paragraph in (command.help or "").split("\n\n"))
     yield "| option | value | default | what it says |"

@@ -86,12 +86,15 @@ def valid_policies(settings: "Settings") -> "PolicySet":
         Unusable: They are not valid; the message says everything that is wrong.
     """
     from bff.app import policies_of  # noqa: PLC0415 - slow to import
+    from bff.auth.assemble import require_usable  # noqa: PLC0415
     from bff.policy.problem import PolicyError  # noqa: PLC0415
 
     try:
-        return policies_of(settings)
+        policies = policies_of(settings)
+        require_usable(policies.auth, policies.documents.get("auth"))
     except PolicyError as error:
         raise Unusable(f"the policies are not valid, nothing was started:\n{error}") from error
+    return policies
 
 
 def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
@@ -100,9 +103,11 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
     Raises:
         Unusable: The schema cannot be imported or the policies are not valid; nothing was started.
     """
-    from bff.app import build, operations_of  # noqa: PLC0415 - slow to import
+    from bff.app import build, operations_of, seal_of  # noqa: PLC0415 - slow to import
     from bff.cli.project import import_schema  # noqa: PLC0415
+    from bff.clock import SystemClock  # noqa: PLC0415
     from bff.server.run import Address, serve  # noqa: PLC0415
+    from bff.settings import SettingsError  # noqa: PLC0415
     from bff.telemetry.tracing import UnknownExporter, require_known_exporter  # noqa: PLC0415
 
     try:
@@ -111,6 +116,10 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
         raise Unusable(str(error)) from error
     import_schema(settings.schema_name)
     policies = valid_policies(settings)
+    try:
+        seal_of(policies.store, clock=SystemClock())
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
 
     def announce(line: str) -> None:
         if format_ is Format.JSON:

@@ -1,5 +1,6 @@
 """Starts, awaits and ends the simulated services of an application."""
 
+import os
 import shlex
 import socket
 import subprocess
@@ -19,11 +20,12 @@ _LOOK_AGAIN = 0.05
 
 
 @contextmanager
-def running(commands: Sequence[str]) -> Iterator[list[Process]]:
+def running(commands: Sequence[str], *, environ: Mapping[str, str] | None = None) -> Iterator[list[Process]]:
     """Start *commands*, and end them on the way out: by SIGTERM, after five seconds by force.
 
     Args:
         commands: As a shell would read them; `python` stands for the running interpreter.
+        environ: What their environment has besides ours.
     """
     processes: list[Process] = []
     try:
@@ -31,7 +33,9 @@ def running(commands: Sequence[str]) -> Iterator[list[Process]]:
             words = [sys.executable if word == "python" else word for word in shlex.split(command)]
             # A session of its own, so that Ctrl+C reaches us first and we end them in order.
             processes.append(
-                subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL)  # noqa: S603 - own project
+                subprocess.Popen(  # noqa: S603 - own project
+                    words, start_new_session=True, stdout=subprocess.DEVNULL, env={**os.environ, **(environ or {})}
+                )
             )
         yield processes
     finally:

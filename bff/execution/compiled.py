@@ -1,12 +1,14 @@
 """Runs operations compiled; fits behind `interpreter.Run`."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import strawberry
-from graphql import GraphQLField, GraphQLSchema
+from graphql import FragmentDefinitionNode, GraphQLError, GraphQLField, GraphQLSchema
 from graphql.execution import Executor
+from graphql.execution.values import VariableValues
 from strawberry.schema.base import BaseSchema
 from strawberry.types.arguments import convert_arguments
 
@@ -14,11 +16,13 @@ from bff.codes import Code
 from bff.context import Context
 from bff.errors import OperationStopped, ResolverCancelled
 from bff.execution.compiler import BatchOf, BatchResolve, Operations, PathOf, compiled_executor
+from bff.execution.compiler.cache import KEPT
 from bff.execution.compiler.execute import begin, no_batch
+from bff.execution.compiler.plan import Options, Unsupported
 from bff.execution.compiler.runtime import Run as Running
 from bff.execution.compiler.waiting import Work
 from bff.execution.degraded import Degraded, with_notes
-from bff.execution.documents import Refused
+from bff.execution.documents import Document, Refused
 from bff.execution.executors import Executors
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run, interpreter
@@ -78,6 +82,22 @@ class FlightWork(Work):
         """Leave what was given up to the flight, which knows how long to wait for it (DL-9)."""
 
 
+class CompiledRun:
+    """Runs jobs compiled.
+
+    Attributes:
+        warm: Compiles the operations of a document now, except those whose shape depends on variables.
+    """
+
+    def __init__(self, run: Run, warm: Callable[[Document], None]) -> None:
+        self._run = run
+        self.warm = warm
+
+    def __call__(self, job: Job) -> Outcome | Awaitable[Outcome]:
+        """Run *job*."""
+        return self._run(job)
+
+
 def compiled(
     schema: GraphQLSchema,
     base: type[Executor[Any]] = Executor,
@@ -86,8 +106,8 @@ def compiled(
     for_strawberry: bool = False,
     batch_of: BatchOf = no_batch,
     operations: Operations | None = None,
-) -> Run:
-    """Return the function that runs jobs on *schema* compiled; as `interpreter` in everything else.
+) -> CompiledRun:
+    """Return what runs jobs on *schema* compiled; as `interpreter` in everything else.
 
     Args:
         schema: What is executed.
@@ -102,12 +122,14 @@ def compiled(
     executors = Executors(
         schema, executor_class, base, hide_suggestions=hide_suggestions, for_strawberry=for_strawberry
     )
+    options = Options(batch_of, hide_suggestions=hide_suggestions)
     interpret = interpreter(schema, base, hide_suggestions=hide_suggestions, strawberry=for_strawberry)
 
     def run(job: Job) -> Outcome | Awaitable[Outcome]:
         executor = executors.get(job)
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
+        executor.denied = job.denied
         program = executor.program()
         if program is None:
             return interpret(job)
@@ -115,7 +137,17 @@ def compiled(
         begin(running)
         return _finished(running) if running.work.waiting else Outcome(running.data, running.errors)
 
-    return run
+    def warm(document: Document) -> None:
+        fragments = {
+            one.name.value: one for one in document.node.definitions if isinstance(one, FragmentDefinitionNode)
+        }
+        for operation in document.operations.values():
+            found = kept.get(schema, operation, fragments, options)
+            if found is not None and not found.conditions:
+                with suppress(Unsupported, GraphQLError):
+                    found.program(VariableValues({}, {}))
+
+    return CompiledRun(run, warm)
 
 
 async def _finished(running: Running) -> Outcome:
@@ -183,15 +215,25 @@ def _raise_if_we_are_cancelled() -> None:
         raise  # noqa: PLE0704 - called while handling the cancellation
 
 
-def compiled_run_of(schema: BaseSchema | GraphQLSchema, *, hide_suggestions: bool) -> Run:
-    """Return the function that runs jobs on *schema* compiled; the counterpart of `strawberry_schema.run_of`."""
+def compiled_run_of(
+    schema: BaseSchema | GraphQLSchema, *, hide_suggestions: bool, registered: int = 0
+) -> CompiledRun:
+    """Return what runs jobs on *schema* compiled; the counterpart of `strawberry_schema.run_of`.
+
+    Args:
+        schema: What is executed.
+        hide_suggestions: Whether errors name no similar names.
+        registered: How many operations are kept besides those that are kept anyway.
+    """
     executable = graphql_schema_of(schema)
+    operations = Operations(KEPT + registered)
     if not isinstance(schema, strawberry.Schema):
-        return compiled(executable, hide_suggestions=hide_suggestions)
+        return compiled(executable, hide_suggestions=hide_suggestions, operations=operations)
     return compiled(
         executable,
         schema.execution_context_class,
         hide_suggestions=hide_suggestions,
         for_strawberry=True,
         batch_of=batches(schema),
+        operations=operations,
     )

@@ -226,7 +226,7 @@ def _suits(flight: _Flight, operation: Operation) -> bool:
 def _is_same(flight: _Flight, operation: Operation) -> bool:
     """Return whether *operation* is equal to the one that was executed, in all that was looked at."""
     leader, read = flight.leader, flight.seen.read - flight.equal
-    if leader.personal and _identity(leader.principal) != _identity(operation.principal):
+    if leader.personal and not _is_same_caller(leader.principal, operation.principal):
         return False
     if not read:
         return True
@@ -234,6 +234,11 @@ def _is_same(flight: _Flight, operation: Operation) -> bool:
         return False
     asked, given = operation.headers, leader.headers
     return all(asked.get(name) == given.get(name) for name in read)
+
+
+def _is_same_caller(one: Principal, other: Principal) -> bool:
+    """Return whether nothing that the issuers say tells the two apart, how and when they logged in included."""
+    return _identity(one) == _identity(other) and one.claims == other.claims
 
 
 def _identity(principal: Principal) -> object:

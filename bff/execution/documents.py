@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
@@ -23,11 +24,13 @@ from graphql.validation.validate import ValidationAbortedError
 
 from bff.clock import Clock
 from bff.codes import Code
+from bff.execution.cost.charge import Costs, OperationCost
+from bff.execution.cost.collect import TooComplex
 from bff.execution.limits import LimitExceeded, Measures, measure
 from bff.policy.model import OperationsPolicy
 
 THREAD_ABOVE = 16 * 1024
-"""Bytes of text above which a document is worked on in a thread, so that it does not hold up the loop (F12)."""
+"""Characters above which a document is worked on in a thread, so that it does not hold up the loop (F12)."""
 
 _UNITS_PER_PAIR = 4
 """What comparing two fields costs at most in graphql-core's own count: names, arguments and types."""
@@ -56,12 +59,14 @@ class Document:
         node: Its syntax tree.
         operations: Its operations; the name is None for one without.
         measures: What was counted.
+        costs: What its operations cost, by name; empty where nothing is estimated.
     """
 
     hash: str
     node: DocumentNode
     operations: dict[str | None, OperationDefinitionNode]
     measures: Measures
+    costs: Mapping[str | None, OperationCost] = field(default_factory=dict)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation that *name* means, or the only one when there is no name.
@@ -98,11 +103,15 @@ class Documents:
         *,
         clock: Clock,
         rules: Collection[type[ASTValidationRule]] = specified_rules,
+        costs: Costs | None = None,
+        registered: int = 0,
     ) -> None:
         self._schema = schema
         self._policy = policy
         self._clock = clock
         self._rules = bounded(rules, policy.limits.merge_pairs * _UNITS_PER_PAIR)
+        self._costs = costs
+        self._room = policy.document_cache + registered
         self._kept: OrderedDict[str, Document | Refused] = OrderedDict()
         self._by_text: dict[str, str] = {}
         self._flights: dict[str, asyncio.Future[Document | Refused]] = {}
@@ -111,14 +120,14 @@ class Documents:
     def __len__(self) -> int:
         return len(self._kept)
 
-    async def get(self, text: str) -> Document:
-        """Return the document with this *text*.
+    async def get(self, text: str, key: str | None = None) -> Document:
+        """Return the document with this *text*; *key* is its SHA-256 in hexadecimal, where that is known.
 
         Raises:
             Refused: It does not parse, is over a limit, does not fit the schema, or took longer than
                 `validation_time` (it is kept when it is done, so that asking again may succeed).
         """
-        key = self._by_text.get(text)
+        key = key or self._by_text.get(text)
         found = self._kept.get(key) if key is not None else None
         if found is None or key is None:
             found = await self._find(text)
@@ -129,20 +138,37 @@ class Documents:
         return found
 
     async def _find(self, text: str) -> Document | Refused:
-        raw = text.encode("utf-8", "surrogatepass")
-        key = hashlib.sha256(raw).hexdigest()
+        key = _key(text)
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
-        elif len(raw) <= THREAD_ABOVE:
+        elif len(text) <= THREAD_ABOVE or len(text) > self._policy.limits.document:
             found = self._prepare(key, text)
             self._keep(key, found)
         else:
             found = await self._wait(self._flights.get(key) or self._fly(key, text))
-        if key in self._kept and len(raw) <= THREAD_ABOVE:
+        if key in self._kept and len(text) <= THREAD_ABOVE:
             if len(self._by_text) >= self._policy.document_cache:
                 self._by_text.clear()
             self._by_text[text] = key
+        return found
+
+    def judge(self, text: str) -> Document | Refused:
+        """Return the document with this *text*, or why it cannot be run, at once and without keeping it."""
+        return self._prepare(_key(text), text)
+
+    async def prepare(self, text: str) -> Document:
+        """Return the document with this *text*, got ready in the thread however long that takes.
+
+        Raises:
+            Refused: It cannot be run.
+        """
+        key = _key(text)
+        found = self._kept.get(key)
+        if found is None:
+            found = await asyncio.shield(self._flights.get(key) or self._fly(key, text))
+        if isinstance(found, Refused):
+            raise Refused(found.code, found.errors)
         return found
 
     def close(self) -> None:
@@ -180,7 +206,7 @@ class Documents:
     def _keep(self, key: str, found: Document | Refused) -> None:
         self._kept[key] = found
         self._kept.move_to_end(key)
-        while len(self._kept) > self._policy.document_cache:
+        while len(self._kept) > self._room:
             self._kept.popitem(last=False)
 
     def _prepare(self, key: str, text: str) -> Document | Refused:
@@ -191,6 +217,8 @@ class Documents:
 
     def _document(self, key: str, text: str) -> Document:
         limits = self._policy.limits
+        if len(text) > limits.document or len(text.encode("utf-8", "surrogatepass")) > limits.document:
+            raise refused(Code.OPERATION_TOO_LARGE, str(LimitExceeded("document", limits.document)))
         node = self._parse(text)
         try:
             measures = measure(node, limits)
@@ -210,7 +238,19 @@ class Documents:
             for definition in node.definitions
             if isinstance(definition, OperationDefinitionNode)
         }
-        return Document(key, node, operations, measures)
+        return Document(key, node, operations, measures, self._estimates(node, operations))
+
+    def _estimates(
+        self, node: DocumentNode, operations: Mapping[str | None, OperationDefinitionNode]
+    ) -> dict[str | None, OperationCost]:
+        if self._costs is None:
+            return {}
+        fragments = {one.name.value: one for one in node.definitions if isinstance(one, FragmentDefinitionNode)}
+        try:
+            made = {name: self._costs.compile(one, fragments) for name, one in operations.items()}
+        except TooComplex:
+            raise refused(Code.OPERATION_TOO_LARGE, "The document is too complex to estimate its cost.") from None
+        return {name: cost for name, cost in made.items() if cost is not None}
 
     def _parse(self, text: str) -> DocumentNode:
         allowed = self._policy.limits.tokens
@@ -220,6 +260,10 @@ class Documents:
             if f"contains more than {allowed} tokens" in error.message:
                 raise refused(Code.OPERATION_TOO_LARGE, str(LimitExceeded("tokens", allowed))) from None
             raise Refused(Code.GRAPHQL_PARSE_FAILED, [error.with_traceback(None)]) from None
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _ran_out(errors: Sequence[GraphQLError]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
@@ -15,25 +15,36 @@ from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationAbandoned, OperationFinished, OperationStarted
-from bff.execution.client_cache import fed_fields, is_known, keeping
+from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
+from bff.execution.access.demands import Survey
+from bff.execution.cache_control import CacheHints
+from bff.execution.client_cache import keeping
 from bff.execution.compiled import compiled_run_of
+from bff.execution.cost.charge import Bill, Costs
+from bff.execution.cost.weights import WeightOf, one_each
 from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
+from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
 
 if TYPE_CHECKING:
     from bff.upstream.client import Upstreams
 
+T = TypeVar("T")
+
 PATIENCE = 0.25
 """Seconds that stopped resolvers get to end before they are no longer waited for (DL-9)."""
 
 Span = Callable[[Operation], AbstractContextManager[Any]]
 """Opens the span of an operation."""
+
+Observe = Callable[[Document, str | None, Ingress], None]
+"""Looks at an operation of a document, by its name, before it runs."""
 
 
 def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG001 - the shape of `Span`
@@ -49,6 +60,8 @@ class _Accepted:
     document: Document
     node: OperationDefinitionNode
     operation: Operation
+    keepable: bool
+    bill: Bill | None
 
 
 class Engine:
@@ -64,6 +77,10 @@ class Engine:
         span: Opens the span of an operation.
         run: Runs operations; compiled when absent.
         witness: Tells callers who may know what happened to their operation; None tells nobody.
+        observe: Looks at each operation that will run, and never fails; None where nobody does.
+        source: Finds the texts of documents; only those that requests bring when absent.
+        weight_of: What a call of an endpoint costs.
+        registered: How many registered documents are kept besides those that policy wants kept.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -81,6 +98,10 @@ class Engine:
         span: Span = no_span,
         run: Run | None = None,
         witness: Witness | None = None,
+        observe: Observe | None = None,
+        source: DocumentSource | None = None,
+        weight_of: WeightOf = one_each,
+        registered: int = 0,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -92,10 +113,17 @@ class Engine:
         self._hints = policy.introspection == "allow"
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema) or nothing_around
-        self.documents = Documents(graphql_schema_of(schema), policy, clock=clock, rules=rules_of(schema))
-        self._fed = fed_fields(graphql_schema_of(schema))
+        executable = graphql_schema_of(schema)
+        self._access = Access(executable, wall=clock.wall, kept=policy.document_cache)
+        self._source = source or TextSource()
+        self._costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
+        self.documents = Documents(
+            executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
+        )
+        self._cache_hints = CacheHints(executable)
         self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
+        self._observe = observe
 
     async def execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
         """Return the answer to *request*: whole, partial, or why it is refused.
@@ -107,7 +135,8 @@ class Engine:
         try:
             accepted = await self._accept(request, ingress)
             kind = accepted.operation.kind
-            answer = await self._executed(accepted)
+            bill = accepted.bill
+            answer = await (self._run_it(accepted) if bill is None else self._settled(accepted, bill))
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
             return Answer({"errors": told}, refused=error.code, kind=kind)
@@ -137,7 +166,7 @@ class Engine:
 
     async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
         _in_time(ingress.deadline)
-        document = await self.documents.get(_text(request))
+        document, keepable = await self._document(request, ingress)
         node = document.operation(request.operation_name)
         kind: OperationKind = node.operation.value
         if ingress.safe_method and kind != "query":
@@ -147,6 +176,8 @@ class Engine:
         name = node.name.value if node.name else None
         deadline = self._deadline(name, ingress)
         _in_time(deadline)
+        if self._observe is not None:
+            self._observe(document, name, ingress)
         operation = Operation(
             ingress.request_id,
             deadline,
@@ -156,7 +187,24 @@ class Engine:
             name=name,
             kind=kind,
         )
-        return _Accepted(request, document, node, operation)
+        bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
+        if bill is not None and not isinstance(bill, Bill):
+            bill = await bill
+        return _Accepted(request, document, node, operation, keepable, bill)
+
+    async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:
+        """Return the document that *request* means, and whether answers to it may be kept downstream."""
+        try:
+            sourced = self._source.find(request, ingress)
+            if not isinstance(sourced, Sourced):
+                sourced = await sourced
+            document = await self.documents.get(sourced.text, sourced.hash)
+        except Refused:
+            await self._costs.charge_refused(ingress)
+            raise
+        if sourced.learnable:
+            await self._source.learn(sourced)
+        return document, sourced.keepable
 
     def _deadline(self, name: str | None, ingress: Ingress) -> Deadline:
         given = ingress.deadline
@@ -164,12 +212,26 @@ class Engine:
         at = (given.clock.now() if ingress.arrived is None else ingress.arrived) + seconds
         return given if given.at <= at else Deadline(at, given.clock)
 
-    async def _executed(self, accepted: _Accepted) -> Answer:
+    def _run_it(self, accepted: _Accepted) -> Awaitable[Answer]:
         if accepted.operation.kind == "mutation":
-            return await self._attended(accepted)
+            return self._attended(accepted)
         if self._crowd.takes(accepted.operation):
-            return await self._shared(accepted)
-        return await self._answer(accepted)
+            return self._shared(accepted)
+        return self._answer(accepted)
+
+    async def _settled(self, accepted: _Accepted, bill: Bill) -> Answer:
+        """Return the answer with what it cost this caller, who may share all else of it with others."""
+        try:
+            answer = await self._run_it(accepted)
+        except Refused:
+            await bill.void()
+            raise
+        paths = [error.get("path", ()) for error in answer.body.get("errors", ())]
+        told = await bill.settle(answer.body.get("data"), paths, accepted.operation)
+        if not told:
+            return answer
+        body = {**answer.body, "extensions": answer.body.get("extensions", {}) | told}
+        return replace(answer, body=body, pieces=None)
 
     async def _attended(self, accepted: _Accepted) -> Answer:
         """Run a mutation so that it survives a leaving client once it has reached a service."""
@@ -204,19 +266,22 @@ class Engine:
                 self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
                 raise
             seconds = self._clock.now() - started
-            self._notify(OperationFinished(*names, seconds, errors, len(operation.degraded)))
-        max_age, private = keeping(operation) if self._keepable(accepted) else (0, True)
+            self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded)))
+        max_age, private = 0, True
+        if accepted.keepable and operation.kind == "query" and operation.max_age != 0:
+            max_age, private = keeping(operation, self._cache_hints.of(accepted.document.node, accepted.node))
         return Answer(
             body,
             kind=operation.kind,
             degraded=bool(operation.degraded),
             max_age=max_age,
             private=private,
+            barred=barred_by(body["data"], errors) if errors else None,
             story=story,
         )
 
-    async def _body(self, accepted: _Accepted) -> tuple[dict[str, Any], int]:
-        """Return the body of the answer and how many errors there are."""
+    async def _body(self, accepted: _Accepted) -> tuple[dict[str, Any], list[GraphQLError]]:
+        """Return the body of the answer and the errors in it."""
         operation = accepted.operation
         outcome = await self._whatever_happens(accepted)
         body: dict[str, Any] = {"data": outcome.data}
@@ -225,11 +290,7 @@ class Engine:
             body["errors"] = self._desk.execution(errors, operation)
         if operation.degraded:
             body["extensions"] = {"degraded": degradations(operation.degraded)}
-        return body, len(errors)
-
-    def _keepable(self, accepted: _Accepted) -> bool:
-        """Return whether it is known of every part how long it may be kept."""
-        return bool(accepted.operation.max_age) and is_known(accepted.document.node, accepted.node, self._fed)
+        return body, errors
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
         """Return the outcome, also where something other than a field failed, such as a schema extension."""
@@ -251,16 +312,18 @@ class Engine:
         flight = Flight()
         request = accepted.request
         async with self._around(request, accepted.document, context) as middleware:
-            job = Job(
-                accepted.document,
-                request.operation_name,
-                request.variables,
-                request.extensions,
-                context,
-                flight,
-                middleware,
-            )
             try:
+                denied = self._denied(accepted)
+                job = Job(
+                    accepted.document,
+                    request.operation_name,
+                    request.variables,
+                    request.extensions,
+                    context,
+                    flight,
+                    middleware,
+                    denied if isinstance(denied, dict) else await denied,
+                )
                 result = self._run(job)
                 if isawaitable(result):
                     accepted.operation.waited = True
@@ -269,6 +332,29 @@ class Engine:
             finally:
                 for task in await flight.ended(self._clock, PATIENCE):
                     self._look_after(task)
+
+    def _denied(self, accepted: _Accepted) -> Denials | Awaitable[Denials]:
+        """Return what the caller may not see or do; known before any resolver runs."""
+        operation = accepted.operation
+        survey = self._access.survey(accepted.document, accepted.request.operation_name)
+        if not survey.found:
+            return NOTHING_DENIED
+        operation.private = operation.personal = True
+        return self._asked(survey, operation) if survey.policies else self._access.denials(survey, operation)
+
+    async def _asked(self, survey: Survey, operation: Operation) -> Denials:
+        """Return what the caller may not see or do by access policies, too.
+
+        Those that take too long end before the operation's time is up, so that what needs none is there.
+        """
+        operation.waited = True
+        flight = Flight()
+        reserve = self._policy.deadline_reserve.total_seconds()
+        try:
+            return await _until(operation, self._access.asked(survey, operation, flight.wait), flight, reserve)
+        finally:
+            for task in await flight.ended(self._clock, PATIENCE):
+                self._look_after(task)
 
     def _look_after(self, task: "asyncio.Task[Any]") -> None:
         self._unattended.add(task)
@@ -287,9 +373,9 @@ def _with_trace(answer: Answer, trace: Mapping[str, Any]) -> Answer:
     return replace(answer, body=body, pieces=None, max_age=0, private=True)
 
 
-async def _until(operation: Operation, result: Awaitable[Outcome], flight: Flight) -> Outcome:
-    """Return *result*, which is whole, or what is there of it when the time of *operation* is up."""
-    alarm = _set_alarm(operation, flight)
+async def _until(operation: Operation, result: Awaitable[T], flight: Flight, reserve: float = 0.0) -> T:
+    """Return *result*, which is whole, or what is there *reserve* seconds before the time of *operation* is up."""
+    alarm = _set_alarm(operation, flight, reserve)
     try:
         return await result
     finally:
@@ -298,9 +384,9 @@ async def _until(operation: Operation, result: Awaitable[Outcome], flight: Fligh
             await asyncio.wait({alarm})
 
 
-def _set_alarm(operation: Operation, flight: Flight) -> asyncio.TimerHandle | asyncio.Task[None]:
+def _set_alarm(operation: Operation, flight: Flight, reserve: float) -> asyncio.TimerHandle | asyncio.Task[None]:
     deadline = operation.deadline
-    seconds = max(0.0, deadline.remaining())
+    seconds = max(0.0, deadline.remaining() - reserve)
 
     def stop() -> None:
         operation.expired = True
@@ -314,14 +400,6 @@ def _set_alarm(operation: Operation, flight: Flight) -> asyncio.TimerHandle | as
         stop()
 
     return asyncio.create_task(sleep_and_stop())
-
-
-def _text(request: GraphQLRequest) -> str:
-    if request.query is not None:
-        return request.query
-    if request.extensions and "persistedQuery" in request.extensions:
-        raise refused(Code.PERSISTED_QUERY_NOT_SUPPORTED, "Documents by hash are switched off: send the text.")
-    raise refused(Code.BAD_REQUEST, "The request has no query.")
 
 
 def _in_time(deadline: Deadline) -> None:

@@ -1,8 +1,8 @@
 """Runs operations by interpreting their syntax tree with graphql-core; another engine fits behind `Run`."""
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLSchema
@@ -28,6 +28,8 @@ class Job:
         context: What resolvers receive.
         flight: Where their awaitables go.
         middleware: Wraps every resolver, where a schema extension wants that.
+        denied: Why the caller may not have fields, by the names of type and field; with an empty field, why not
+            objects of a type that come as a value of an abstract one.
     """
 
     document: Document
@@ -37,6 +39,7 @@ class Job:
     context: Context
     flight: Flight
     middleware: MiddlewareManager | None = None
+    denied: Mapping[tuple[str, str], Exception] = field(default_factory=dict)
 
 
 @dataclass(slots=True)  # made for each request: freezing would triple what that costs
@@ -155,6 +158,37 @@ class GuardedExecution:
         executor.handle_field_error(error, definition.type, details, path)
 
 
+class DenyingExecution(GuardedExecution):
+    """Laid over an executor for callers who may not have everything they ask for.
+
+    Attributes:
+        denied: As of `Job`.
+    """
+
+    denied: Mapping[tuple[str, str], Exception]
+
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, details: Any, path: Path, position: Any
+    ) -> Any:
+        """Execute one field, unless it is denied: then nobody is asked for it."""
+        denied = self.denied.get((parent_type.name, details[0].node.name.value))
+        if denied is not None:
+            self._fail(denied, parent_type, details, path)
+            return None
+        return super().execute_field(parent_type, source, details, path, position)
+
+    def complete_object_value(  # noqa: PLR0917 - graphql-core's
+        self, return_type: GraphQLObjectType, details: Any, info: Any, path: Path, result: Any, position: Any
+    ) -> Any:
+        """Complete an object, unless objects of its type are denied."""
+        denied = self.denied.get((return_type.name, ""))
+        if denied is not None:
+            raise denied
+        return super().complete_object_value(  # type: ignore[misc]  # of the executor this is laid over
+            return_type, details, info, path, result, position
+        )
+
+
 def interpreter(
     schema: GraphQLSchema,
     base: type[Executor[Any]] = Executor,
@@ -163,10 +197,11 @@ def interpreter(
     strawberry: bool = False,
 ) -> Run:
     """Return the function that runs jobs on *schema* with executor *base*."""
-    executor_class: Any = type("OperationExecutor", (GuardedExecution, base), {})
+    open_class: Any = type("OperationExecutor", (GuardedExecution, base), {})
+    denying_class: Any = type("DenyingExecutor", (DenyingExecution, base), {})
 
     def run(job: Job) -> Outcome | Awaitable[Outcome]:
-        executor = executor_class.build(
+        executor = (denying_class if job.denied else open_class).build(
             schema,
             job.document.node,
             None,
@@ -182,6 +217,7 @@ def interpreter(
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
         executor.flight = job.flight
+        executor.denied = job.denied
         result = executor.execute_operation()
         if isinstance(result, ExecutionResult):
             return Outcome(result.data, list(result.errors or ()))

@@ -4,17 +4,23 @@ Validation compares fields in pairs and walks fragments again for each operation
 busy for a long time. Everything here is linear in the document, or stops when its own count is over the limit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import (
+    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    ListValueNode,
+    Node,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
 )
 
 from bff.policy.model import DocumentLimits
@@ -42,6 +48,7 @@ class Measures:
         aliases: Aliased fields, fragments counted once for each use.
         root_fields: Fields directly below an operation.
         directives: Most directives on one place.
+        input_depth: Lists and objects within one another, in arguments and default values.
         merge_pairs: Upper bound of the comparisons that field merging needs; 0 when fragments are cyclic.
         introspects: Whether `__schema` or `__type` is asked.
         cyclic: Whether fragments spread one another in a circle, which validation will report.
@@ -51,6 +58,7 @@ class Measures:
     aliases: int
     root_fields: int
     directives: int
+    input_depth: int
     merge_pairs: int
     introspects: bool
     cyclic: bool
@@ -64,9 +72,25 @@ class _Part:
     aliases: int = 0
     root_fields: int = 0
     directives: int = 0
+    input_depth: int = 0
     selections: int = 0
     introspects: bool = False
     spreads: list[tuple[str, int]] = field(default_factory=list)
+
+    def count_directives(self, node: Node) -> None:
+        directives: Sequence[DirectiveNode] = getattr(node, "directives", None) or ()
+        self.directives = max(self.directives, len(directives))
+        for directive in directives:
+            for argument in directive.arguments or ():
+                self.count_value(argument.value)
+
+    def count_value(self, value: ValueNode | None) -> None:
+        depth = 0
+        level: list[Any] = [value]
+        while level:
+            level = [inner for one in level for inner in _inner_values(one)]
+            depth += bool(level)
+        self.input_depth = max(self.input_depth, depth)
 
 
 def measure(document: DocumentNode, limits: DocumentLimits) -> Measures:
@@ -95,6 +119,7 @@ def measure(document: DocumentNode, limits: DocumentLimits) -> Measures:
         aliases=max((part.aliases for part in parts), default=0),
         root_fields=max((part.root_fields for part in parts), default=0),
         directives=max((part.directives for part in parts), default=0),
+        input_depth=max((part.input_depth for part in parts), default=0),
         merge_pairs=0 if cyclic else _count_pairs(operations, fragments, limits.merge_pairs),
         introspects=any(part.introspects for part in parts),
         cyclic=cyclic,
@@ -102,16 +127,20 @@ def measure(document: DocumentNode, limits: DocumentLimits) -> Measures:
 
 
 def _own(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Part:
-    part = _Part(directives=len(definition.directives or ()))
+    part = _Part()
+    part.count_directives(definition)
     for variable in definition.variable_definitions or ():
-        part.directives = max(part.directives, len(variable.directives or ()))
+        part.count_directives(variable)
+        part.count_value(variable.default_value)
     stack = [(definition.selection_set, 0)]
     while stack:
         selection_set, above = stack.pop()
         part.selections += len(selection_set.selections)
         for selection in selection_set.selections:
-            part.directives = max(part.directives, len(selection.directives or ()))
+            part.count_directives(selection)
             if isinstance(selection, FieldNode):
+                for argument in selection.arguments or ():
+                    part.count_value(argument.value)
                 part.depth = max(part.depth, above + 1)
                 part.aliases += selection.alias is not None
                 part.root_fields += above == 0
@@ -125,9 +154,17 @@ def _own(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Part:
     return part
 
 
+def _inner_values(value: Any) -> Iterable[Any]:
+    if isinstance(value, ListValueNode):
+        return value.values or (None,)
+    if isinstance(value, ObjectValueNode):
+        return [one.value for one in value.fields] or (None,)
+    return ()
+
+
 def _with_fragments(part: _Part, whole: dict[str, _Part]) -> _Part:
     """Return *part* with the fragments it spreads counted in; *whole* holds those that are known."""
-    total = _Part(part.depth, part.aliases, part.root_fields, part.directives)
+    total = _Part(part.depth, part.aliases, part.root_fields, part.directives, part.input_depth)
     total.selections, total.introspects = part.selections, part.introspects
     for name, above in part.spreads:
         inner = whole.get(name)
@@ -174,6 +211,7 @@ def _check_parts(parts: Iterable[_Part], limits: DocumentLimits) -> None:
             ("aliases", part.aliases, limits.aliases),
             ("root_fields", part.root_fields, limits.root_fields),
             ("directives_per_field", part.directives, limits.directives_per_field),
+            ("input_depth", part.input_depth, limits.input_depth),
         ):
             if count > allowed:
                 raise LimitExceeded(limit, allowed)

@@ -16,6 +16,7 @@ class GraphQLRequest:
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
+    document_id: str | None = None
 
 
 class Allowance(Protocol):
@@ -88,6 +89,8 @@ class Answer:
         degraded: Whether any part is stale or a default.
         max_age: For how many seconds clients may keep it, where nothing is missing or degraded.
         private: Whether only for one user.
+        barred: Set where nothing resolved because it could not be found out whether the caller may
+            (AUTH_UNAVAILABLE) or because they have to log in again (STEP_UP_REQUIRED): the transport says so, too.
         pieces: The body as bytes, once somebody has encoded it; those who share an answer share them.
         story: What is known of the execution, for callers who may see it; None where nobody watched.
     """
@@ -98,6 +101,7 @@ class Answer:
     degraded: bool = False
     max_age: int = 0
     private: bool = True
+    barred: Code | None = None
     pieces: list[bytes] | None = None
     story: object | None = None
 

@@ -40,14 +40,18 @@ class FieldResolver:
         name: Module and name, for messages.
         calls: The endpoints it may call.
         batched: Whether it takes all parents of a wave at once.
+        per_parent: Why it may make a call for each item of a list; empty where nobody said so.
         arguments: Its parameters that are GraphQL arguments.
     """
 
-    def __init__(self, function: Callable[..., Any], calls: Iterable[Endpoint[Any]], *, batched: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], calls: Iterable[Endpoint[Any]], *, batched: bool, per_parent: str = ""
+    ) -> None:
         self.function = function
         self.name = f"{function.__module__}.{function.__qualname__}"
         self.calls = frozenset(calls)
         self.batched = batched
+        self.per_parent = per_parent
         self.has_parent, self.arguments = self._read_signature()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -130,15 +134,19 @@ class _Parent:
         self.value = value
 
 
-def resolver(*, calls: Iterable[Endpoint[Any]]) -> Callable[[Callable[..., Any]], FieldResolver]:
+def resolver(
+    *, calls: Iterable[Endpoint[Any]], per_parent: str = ""
+) -> Callable[[Callable[..., Any]], FieldResolver]:
     """Make a resolver that runs once per parent: `async def menu(restaurant: Restaurant, context: Context)`.
 
     On a root type it takes no parent. Parameters after the context are GraphQL arguments.
 
     Args:
         calls: The endpoints that it calls; calling another one is an error.
+        per_parent: Why it may make a call for each item of a list, such as "the service has no batch"; without
+            that `bff check` warns of it.
     """
-    return lambda function: FieldResolver(function, calls, batched=False)
+    return lambda function: FieldResolver(function, calls, batched=False, per_parent=per_parent)
 
 
 def batched(*, calls: Iterable[Endpoint[Any]]) -> Callable[[Callable[..., Any]], FieldResolver]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from bff.policy.base import Count, Policy, Switch, Timeout
-from bff.policy.names import Header
+from bff.policy.names import Header, SecretReference
 from bff.policy.problem import Clash
 from bff.policy.resilience import Part
 from bff.policy.units import Duration, Share, Size, bytes_of, format_duration
@@ -125,6 +125,16 @@ class Fallback(FallbackRules):
     """What a field gets when its service fails (PD-13)."""
 
 
+class LimitStore(Policy):
+    """How the store is reached where it counts limits: a request waits for it (RL-19)."""
+
+    connect_timeout: Timeout = timedelta(milliseconds=100)
+    """Connecting to Redis."""
+
+    command_timeout: Timeout = timedelta(milliseconds=20)
+    """One Redis command, and the wait for a connection; after it each process counts for itself."""
+
+
 class StorePolicy(Policy):
     """How what replicas share is reached, and how much one process keeps: `policies/store.yaml`.
 
@@ -167,8 +177,21 @@ class StorePolicy(Policy):
     breaker_open_max: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=30)
     """For how long at most."""
 
+    encryption_key: SecretReference | None = None
+    """Encrypts what is one user's before it is written to Redis (CA-20): `env:NAME` or `file:PATH` of any long
+    random text, the same for all replicas. After a change what was written before is fetched anew."""
+
     lease_max: Timeout = timedelta(seconds=5)
     """Longest time for which one replica fetches an answer while the others wait for it (CA-13)."""
+
+    ratelimit: LimitStore = LimitStore()
+    """What is different where limits are counted."""
+
+    def for_limits(self) -> "StorePolicy":
+        """Return the policy of the store that counts limits."""
+        own = self.ratelimit
+        times = {"connect_timeout": own.connect_timeout, "command_timeout": own.command_timeout}
+        return self.model_copy(update={**times, "pool_wait": own.command_timeout})
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse limits in the wrong order."""

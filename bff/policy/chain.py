@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from bff.policy.base import Policy, whole_milliseconds
 from bff.policy.caching import Cache, Fallback, PartialCache, PartialFallback
+from bff.policy.cost import CallCost, PartialCallCost
 from bff.policy.names import check_part_name
 from bff.policy.problem import Clash
 from bff.policy.resilience import (
@@ -46,6 +47,9 @@ class EndpointPart(Part):
     fallback: PartialFallback = PartialFallback()
     """What a field gets when its call fails."""
 
+    cost: PartialCallCost = PartialCallCost()
+    """What its calls cost the client."""
+
 
 class Group(EndpointPart):
     """Endpoints that succeed and fail together: one breaker, so that their trouble stays theirs (CB-11)."""
@@ -72,6 +76,7 @@ class Chain:
     breaker: Breaker
     cache: Cache = field(default_factory=Cache)
     fallback: Fallback = field(default_factory=Fallback)
+    cost: CallCost = field(default_factory=CallCost)
 
     def narrowed(self, part: EndpointPart, group: str | None = None) -> "Chain":
         """Return this chain with what *part* says put over it, as that of *group* where one is given."""
@@ -83,6 +88,7 @@ class Chain:
             hedge=override(self.hedge, part.hedge),
             cache=override(self.cache, part.cache),
             fallback=override(self.fallback, part.fallback),
+            cost=override(self.cost, part.cost),
         )
         return replace(chain, breaker=override(chain.breaker, part.breaker)) if isinstance(part, Group) else chain
 

@@ -9,21 +9,39 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from bff.policy.auth import AuthPolicy
 from bff.policy.base import Policy
 from bff.policy.caching import StorePolicy
+from bff.policy.client_files import same_client, unproven_limits
+from bff.policy.clients import ClientDefaults, ClientPolicy
 from bff.policy.document import MAX_BYTES, Located, Mark, merge, parse
 from bff.policy.explain import explain
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
+from bff.policy.network import NetworkPolicy
 from bff.policy.problem import PolicyError, Problem
 from bff.policy.units import format_duration
 
-KNOWN_FILES = "operations.yaml, defaults.yaml, store.yaml, upstreams/NAME.yaml"
+KNOWN_FILES = (
+    "auth.yaml, operations.yaml, defaults.yaml, store.yaml, network.yaml, upstreams/NAME.yaml, clients/NAME.yaml"
+)
 """What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
-
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
-_NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias"), "policies/upstreams/NAME.yaml")
-_SINGLE_FILES = frozenset({"operations.yaml", "defaults.yaml", "store.yaml"})
+_NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias", "credentials"), "policies/upstreams/NAME.yaml")
+_NOT_IN_CLIENT = dict.fromkeys(
+    [name for name in ClientDefaults.model_fields if name not in ClientPolicy.model_fields],
+    "policies/clients/default.yaml",
+)
+_NOT_IN_CLIENT_DEFAULTS = {"match": "policies/clients/NAME.yaml"}
+_ELSEWHERE: Mapping[type[Policy], Mapping[str, str]] = {
+    UpstreamDefaults: _NOT_IN_DEFAULTS,
+    ClientPolicy: _NOT_IN_CLIENT,
+    ClientDefaults: _NOT_IN_CLIENT_DEFAULTS,
+}
+_SINGLE_FILES = frozenset({"auth.yaml", "operations.yaml", "defaults.yaml", "store.yaml", "network.yaml"})
+_FOLDERS = frozenset({"upstreams", "clients"})
+_DEFAULT_CLIENT = "clients/default"
 _DRAIN_LIMIT_SECONDS = 30
+_OTHER_FOLDERS = frozenset({"schema", "documents"})
 
 P = TypeVar("P", bound=Policy)
 
@@ -39,6 +57,10 @@ class PolicySet:
         documents: What the files say, by `operations`, `defaults` and `upstreams/NAME`, for `bff.policy.resolve`.
         warnings: What is allowed and probably not meant.
         store: How what replicas share is reached.
+        auth: Who may call; None where no file says it, and nobody looks at credentials.
+        network: Whose connections are served, and what browsers may do; None where no file says it.
+        client_defaults: What holds for every client; None where there is no folder `clients`, and nothing limited.
+        clients: What is different for single clients, by name; the defaults are already in it.
     """
 
     operations: OperationsPolicy = field(default_factory=OperationsPolicy)
@@ -47,6 +69,10 @@ class PolicySet:
     documents: Mapping[str, Located] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     store: StorePolicy = field(default_factory=StorePolicy)
+    auth: AuthPolicy | None = None
+    network: NetworkPolicy | None = None
+    client_defaults: ClientDefaults | None = None
+    clients: Mapping[str, ClientPolicy] = field(default_factory=dict)
 
 
 class Reading(NamedTuple):
@@ -106,8 +132,11 @@ class _Loader:
         operations = self._model("operations", OperationsPolicy, files)
         defaults = self._model("defaults", UpstreamDefaults, files)
         store = self._model("store", StorePolicy, files)
+        auth = self._model("auth", AuthPolicy, files) if "auth" in files else None
+        network = self._model("network", NetworkPolicy, files)
+        client_defaults, clients = self._clients(files)
         names = sorted(name for name in files if name.startswith("upstreams/"))
-        self._put_over_defaults(names)
+        self._put_over("defaults", names, _NOT_IN_DEFAULTS)
         found = {name: self._model(name, UpstreamPolicy, files) for name in names}
         upstreams = {name.removeprefix("upstreams/"): policy for name, policy in found.items() if policy}
         if operations:
@@ -119,6 +148,8 @@ class _Loader:
             operations is None
             or defaults is None
             or store is None
+            or (auth is None and "auth" in files)
+            or network is None
             or any(problem.level == "error" for problem in problems)
         ):
             return Reading(None, problems, known)
@@ -129,23 +160,38 @@ class _Loader:
             MappingProxyType(self._documents),
             tuple(problem for problem in problems if problem.level == "warning"),
             store,
+            auth,
+            network if "network" in files else None,
+            client_defaults,
+            MappingProxyType(clients),
         )
         return Reading(policies, problems, known)
+
+    def _clients(self, files: Mapping[str, Path]) -> tuple[ClientDefaults | None, dict[str, ClientPolicy]]:
+        """Return what holds for clients; None where there is no folder for them."""
+        names = sorted(name for name in files if name.startswith("clients/") and name != _DEFAULT_CLIENT)
+        self._put_over(_DEFAULT_CLIENT, names, _NOT_IN_CLIENT)
+        defaults = self._model(_DEFAULT_CLIENT, ClientDefaults, files)
+        found = {name: self._model(name, ClientPolicy, files) for name in names}
+        clients = {name.removeprefix("clients/"): policy for name, policy in found.items() if policy}
+        self._note(same_client(clients, self._documents))
+        self._note(unproven_limits(clients, self._documents))
+        return defaults if (self._directory / "clients").is_dir() else None, clients
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         """Return the policy files by their name without `.yaml`, and refuse every other file."""
         for path in sorted(self._directory.iterdir()):
             if path.name in _SINGLE_FILES and path.is_file():
                 yield path.stem, path
-            elif path.name == "upstreams" and path.is_dir():
-                yield from self._upstream_files(path)
-            elif not (_is_ignored(path) or (path.name == "schema" and path.is_dir())):
+            elif path.name in _FOLDERS and path.is_dir():
+                yield from self._files_in(path)
+            elif not (_is_ignored(path) or (path.name in _OTHER_FOLDERS and path.is_dir())):
                 self._refuse_file(path)
 
-    def _upstream_files(self, directory: Path) -> Iterator[tuple[str, Path]]:
+    def _files_in(self, directory: Path) -> Iterator[tuple[str, Path]]:
         for path in sorted(directory.iterdir()):
             if path.suffix == ".yaml" and path.is_file() and _UPSTREAM_NAME.fullmatch(path.stem):
-                yield f"upstreams/{path.stem}", path
+                yield f"{directory.name}/{path.stem}", path
             elif not _is_ignored(path):
                 self._refuse_file(path)
 
@@ -153,7 +199,7 @@ class _Loader:
         name = path.relative_to(self._directory).as_posix()
         right = re.sub(r"\.ya?ml$", "", name.lower()).replace(" ", "-") + ".yaml"
         usual = right in _SINGLE_FILES or (
-            right.startswith("upstreams/") and _UPSTREAM_NAME.fullmatch(Path(right).stem)
+            right.partition("/")[0] in _FOLDERS and "/" in right and _UPSTREAM_NAME.fullmatch(Path(right).stem)
         )
         what = f"policies have no file {name!r}; they are {KNOWN_FILES}"
         if usual and right == name:
@@ -187,12 +233,12 @@ class _Loader:
             return None
         return document
 
-    def _put_over_defaults(self, names: list[str]) -> None:
-        """Complete each upstream's document by what `defaults.yaml` says."""
-        defaults = self._documents.get("defaults")
+    def _put_over(self, base_name: str, names: list[str], apart: Mapping[str, str]) -> None:
+        """Complete the document of each of *names* by what *base_name* says, but for the keys *apart*."""
+        defaults = self._documents.get(base_name)
         if defaults is None:
             return
-        usable = {key: entry for key, entry in defaults.value.items() if key not in _NOT_IN_DEFAULTS}
+        usable = {key: entry for key, entry in defaults.value.items() if key not in apart}
         base = Located(usable, defaults.at)
         for name in names:
             own = self._documents.get(name)
@@ -206,8 +252,7 @@ class _Loader:
         try:
             return model.model_validate(document.plain())
         except ValidationError as error:
-            elsewhere = _NOT_IN_DEFAULTS if model is UpstreamDefaults else {}
-            self._note(explain(error, model, document, elsewhere))
+            self._note(explain(error, model, document, _ELSEWHERE.get(model, {})))
             return None
 
     def _note(self, problems: list[Problem] | Iterator[Problem]) -> None:

@@ -13,6 +13,8 @@ from pydantic import Field
 from bff.policy.base import Count, Pause, Policy, Switch, Timeout
 from bff.policy.caching import Cache, Fallback
 from bff.policy.chain import Chain, EndpointPart, Group, NameOfPart, grouping_clashes
+from bff.policy.cost import CallCost, Cost
+from bff.policy.credentials import Credentials
 from bff.policy.hosts import (
     AdaptiveConcurrency,
     Balance,
@@ -32,6 +34,7 @@ from bff.policy.resilience import Breaker, Hedge, Retry, Timeouts
 from bff.policy.sharing import Sharing
 from bff.policy.shedding import PriorityName, Shedding
 from bff.policy.tracing import Trace
+from bff.policy.trusted import TrustedDocuments
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
 
@@ -75,7 +78,8 @@ class Forward(Policy):
     """Which of the client's headers travel on; everything else stays here (UC-1)."""
 
     headers: frozenset[Header] = frozenset({"accept-language", "traceparent", "tracestate"})
-    """Names in lower case. `authorization` hands the client's own credentials to the service."""
+    """Names in lower case. `authorization` hands the client's own credentials to the service, whomever they are
+    meant for; `credentials: {mode: forward}` looks at that first."""
 
 
 class UpstreamDefaults(Policy):
@@ -111,6 +115,9 @@ class UpstreamDefaults(Policy):
     fallback: Fallback = Fallback()
     """What a field gets when the service fails."""
 
+    cost: CallCost = CallCost()
+    """What a call costs the client whose operation makes it."""
+
     breaker: Breaker = Breaker()
     """When the service is left alone, and for how long."""
 
@@ -145,6 +152,9 @@ class Address(Policy):
     """Base URLs, or `url` with `zone`, `weight`, `priority`. `http://` is accepted for loopback only, unless
     `plaintext` says why it is safe."""
 
+    credentials: Credentials = Credentials()
+    """What we show the service so that it lets us in."""
+
     alias: Alias | None = None
     """Name that clients see in errors; the upstream's own name when absent."""
 
@@ -169,6 +179,9 @@ class UpstreamPolicy(UpstreamDefaults, Address):
         for index, host in enumerate(urls):
             if host in urls[:index]:
                 yield Clash((("hosts", index),), f"host {host!r} is named twice", None)
+            if self.credentials.mode == "mtls" and host.startswith("http://"):
+                what = f"{host!r} asks for no certificate: credentials of mode mtls need https://"
+                yield Clash((("hosts", index), ("credentials", "mode")), what, f"https{host.removeprefix('http')}")
             if self.plaintext is None and is_plaintext_to_elsewhere(host):
                 yield Clash(
                     (("hosts", index), ("plaintext",)),
@@ -176,6 +189,7 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                     "`plaintext` why it is safe",
                     f"https{host.removeprefix('http')}",
                 )
+        yield from self._headers_set_twice()
         yield from grouping_clashes(self.chain(None), self.groups, self.endpoints, hosts=len(urls))
         yield from hosts_clash(self.hosts, self.balance.zone, self.outlier.percent)
         most, connections = self.bulkhead.max_concurrency, self.pool.max_connections
@@ -187,14 +201,35 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                 str(self.concurrency),
             )
 
+    def _headers_set_twice(self) -> Iterator[Clash]:
+        """Refuse headers that come from the client and from us."""
+        for name in sorted(self.credentials.sets_headers & self.forward.headers):
+            rest = ", ".join(sorted(self.forward.headers - {name}))
+            what = f"header {name!r} comes from credentials (mode {self.credentials.mode}) and from the client"
+            yield Clash((("forward", "headers"), ("credentials",)), what, f"[{rest}]")
+
     def chain(self, endpoint: str | None) -> Chain:
         """Return what is in force for *endpoint*; None for those that no group and no override names."""
-        chain = Chain("default", self.timeouts, self.retry, self.hedge, self.breaker, self.cache, self.fallback)
+        chain = Chain(
+            "default",
+            self.timeouts,
+            self.retry,
+            self.hedge,
+            self.breaker,
+            self.cache,
+            self.fallback,
+            self.cost,
+        )
         for name, group in self.groups.items():
             if endpoint in group.endpoints:
                 chain = chain.narrowed(group, name)
         part = self.endpoints.get(endpoint) if endpoint else None
         return chain.narrowed(part) if part else chain
+
+    def breaker_of(self, group: str) -> Breaker:
+        """Return what is in force for the breaker of *group*."""
+        part, default = self.groups.get(group), self.chain(None)
+        return default.narrowed(part, group).breaker if part else default.breaker
 
     @property
     def concurrency(self) -> int:
@@ -207,6 +242,9 @@ class DocumentLimits(Policy):
 
     body: Annotated[Size, Field(ge=1, le=64 * 1024**2)] = bytes_of("256KiB")
     """Bytes of the request body."""
+
+    document: Annotated[Size, Field(ge=1, le=64 * 1024**2)] = bytes_of("64KiB")
+    """Bytes of the document's text."""
 
     tokens: Annotated[Count, Field(ge=10)] = 1000
     """Lexical tokens of the document."""
@@ -222,6 +260,12 @@ class DocumentLimits(Policy):
 
     directives_per_field: Annotated[Count, Field(ge=0)] = 10
     """Directives on one place of the document."""
+
+    input_depth: Annotated[Count, Field(ge=1, le=64)] = 32
+    """Lists and objects within one another, in variables and in the document's own values."""
+
+    input_values: Annotated[Count, Field(ge=1)] = 5000
+    """Values in the variables, those in lists and objects counted one by one."""
 
     merge_pairs: Annotated[Count, Field(ge=100)] = 20_000
     """Pairs of fields that validation would have to compare; the work grows with the square of equal names."""
@@ -283,6 +327,12 @@ class OperationsPolicy(Policy):
     limits: DocumentLimits = DocumentLimits()
     """What a request may ask at most."""
 
+    cost: Cost = Cost()
+    """What operations cost, and how much one of them may."""
+
+    documents: TrustedDocuments = TrustedDocuments()
+    """Documents that were registered before they are sent."""
+
     batching: Batching = Batching()
     """Several operations in one request."""
 
@@ -308,7 +358,8 @@ class OperationsPolicy(Policy):
     """Whether clients may read the schema; `deny` also ends "did you mean" hints (PD-10)."""
 
     graphiql: Literal["allow", "deny"] = "deny"
-    """Whether a browser that opens the endpoint gets GraphiQL."""
+    """Whether a browser that opens the endpoint gets GraphiQL, and with it `/graphql/explain`, which tells
+    everybody which services an operation calls and for how long."""
 
     partial_status: Literal[200, 294] = 200
     """HTTP status of an answer with data and errors (PD-7)."""

@@ -13,6 +13,7 @@ _UNSAFE = re.compile(r"[^\x21-\x7e]|[\\{}<>\"^`|]")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HIGHEST_PORT = 65535
 
 _OF_ONE_CONNECTION = frozenset(
@@ -130,6 +131,77 @@ def check_file(reference: str) -> str:
     return reference
 
 
+def check_secret(reference: str) -> str:
+    """Return *reference*, a secret named as `env:NAME` or `file:PATH`.
+
+    Raises:
+        Refused: Not of that form, perhaps the secret itself; it is not repeated.
+    """
+    kind, _, place = reference.partition(":")
+    if kind == "env" and _VARIABLE.fullmatch(place):
+        return reference
+    if kind == "file" and place.strip():
+        return reference
+    raise Refused("secrets are named, never written down: env:NAME or file:PATH", "env:NAME")
+
+
+def check_endpoint(url: str) -> str:
+    """Return *url*, where an issuer answers; `http://` only on this machine.
+
+    Raises:
+        Refused: Not a URL with `https://`, or with user, fragment or characters that no URL has.
+    """
+    check_host(url.partition("?")[0])
+    if "#" in url:
+        raise Refused(f"{url!r} must not have a fragment", url.partition("#")[0])
+    if is_plaintext_to_elsewhere(url):
+        raise Refused(
+            f"{url!r} is another machine, and http:// is not encrypted", f"https{url.removeprefix('http')}"
+        )
+    return url
+
+
+def check_issuer(url: str) -> str:
+    """Return *url*, the identifier of an issuer: letter for letter what its tokens say as `iss`.
+
+    Raises:
+        Refused: As `check_endpoint`, or with a query (RFC 8414 section 2).
+    """
+    if "?" in url:
+        raise Refused(f"{url!r} must not have a query", url.partition("?")[0])
+    return check_endpoint(url)
+
+
+def check_origin(url: str) -> str:
+    """Return *url*, scheme and authority of what clients call, without a path.
+
+    Raises:
+        Refused: As `check_endpoint`, or with a path or query.
+    """
+    bare = check_endpoint(url).rstrip("/")
+    parts = urlsplit(bare)
+    if parts.path or parts.query:
+        raise Refused(f"{url!r} must end before the path", f"{parts.scheme}://{parts.netloc}")
+    return bare
+
+
+def check_network(text: str) -> str:
+    """Return *text*, an IP network such as `10.0.0.0/8`, or one address.
+
+    Raises:
+        Refused: Neither of them, or with bits set beyond the prefix.
+    """
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        pass
+    try:
+        right = str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise Refused(f"{text!r} is no IP network", "10.0.0.0/8") from None
+    raise Refused(f"{text!r} names one address of a network", right)
+
+
 def _bare(url: SplitResult) -> str:
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     port = f":{url.port}" if url.port else ""
@@ -172,3 +244,18 @@ FileReference = Annotated[str, AfterValidator(check_file)]
 
 OperationName = Annotated[str, AfterValidator(check_operation_name)]
 """Name of a GraphQL operation; see `check_operation_name`."""
+
+SecretReference = Annotated[str, AfterValidator(check_secret)]
+"""`env:NAME` or `file:PATH`; see `check_secret`."""
+
+Endpoint = Annotated[str, AfterValidator(check_endpoint)]
+"""URL of something that an issuer offers; see `check_endpoint`."""
+
+IssuerName = Annotated[str, AfterValidator(check_issuer)]
+"""Identifier of an issuer; see `check_issuer`."""
+
+PublicOrigin = Annotated[str, AfterValidator(check_origin)]
+"""Scheme and authority that clients call; see `check_origin`."""
+
+Network = Annotated[str, AfterValidator(check_network)]
+"""An IP network; see `check_network`."""

@@ -1,7 +1,7 @@
 """The page about every key of every policy file, printed from the models."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -14,10 +14,14 @@ from bff.policy.schema import KINDS
 from bff.policy.units import format_share, format_size
 
 FILES = {
+    "auth": "policies/auth.yaml",
     "operations": "policies/operations.yaml",
     "defaults": "policies/defaults.yaml",
     "upstream": "policies/upstreams/NAME.yaml",
     "store": "policies/store.yaml",
+    "network": "policies/network.yaml",
+    "clients": "policies/clients/default.yaml",
+    "client": "policies/clients/NAME.yaml",
 }
 """Where the files of each kind are."""
 
@@ -35,6 +39,7 @@ _WORDS: dict[Any, str] = {
     float: "number",
     bool: "`true` or `false`",
     timedelta: "duration",
+    date: "date such as `2026-10-01`",
     Any: "any value",
 }
 

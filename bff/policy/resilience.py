@@ -121,6 +121,10 @@ class RetryRules(Policy):
     replay_buffer: Annotated[Size, Field(ge=0, le=8 * 1024**2)] = bytes_of("64KiB")
     """Largest body that is sent twice (RT-9)."""
 
+    split_on: frozenset[Literal["READ_TIMEOUT", "TOO_LARGE"]] = frozenset()
+    """Failures after which a batch is asked for in halves, each of them a repetition: `TOO_LARGE` where many keys
+    make too long an answer, `READ_TIMEOUT` where they take too long (RT-11)."""
+
     def clashes(self) -> Iterator[Clash]:
         """Refuse pauses in the wrong order."""
         if self.first_delay > self.max_delay:
@@ -202,6 +206,10 @@ class Breaker(Policy):
 
     probe_lease: Timeout | None = None
     """When a probe that never ended gives its place to another; the longer of an attempt and 10s when absent."""
+
+    shared_hints: Switch = False
+    """Whether other processes hear through Redis that it opened, and let only probes through until these show how
+    the service is (CB-12). One process can still not cut the others off. Without Redis it does nothing."""
 
     def clashes(self) -> Iterator[Clash]:
         """Refuse a breaker that could never close, or whose open time would shrink."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bff.policy.clients import ClientDefaults
 from bff.policy.document import Located, Mark, Path, key_text
 from bff.policy.load import PolicySet
+from bff.policy.network import NetworkPolicy
 from bff.policy.render import entry_in, field_as_yaml, model_in
 from bff.policy.resilience import Part
 
@@ -37,14 +39,14 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
 
     Args:
         policies: Where to look.
-        name: `operations`, `defaults`, `store`, or the name of an upstream, which may be written
-            `upstreams/NAME`.
+        name: `auth`, `operations`, `defaults`, `store`, `network`, `clients/NAME`, or the name of an upstream,
+            which may be written `upstreams/NAME`.
 
     Raises:
         KeyError: There is no such policy.
     """
     upstream = name.removeprefix("upstreams/")
-    if upstream in policies.upstreams and name not in {"operations", "defaults", "store"}:
+    if upstream in policies.upstreams and name not in {"auth", "operations", "defaults", "store"}:
         model: BaseModel = policies.upstreams[upstream]
         document = policies.documents.get(f"upstreams/{upstream}")
     elif name == "operations":
@@ -53,6 +55,15 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
         model, document = policies.defaults, policies.documents.get(name)
     elif name == "store":
         model, document = policies.store, policies.documents.get(name)
+    elif name == "auth" and policies.auth is not None:
+        model, document = policies.auth, policies.documents.get(name)
+    elif name == "network":
+        model, document = policies.network or NetworkPolicy(), policies.documents.get(name)
+    elif name == "clients/default":
+        model, document = policies.client_defaults or ClientDefaults(), policies.documents.get(name)
+    elif name.removeprefix("clients/") in policies.clients:
+        client = name.removeprefix("clients/")
+        model, document = policies.clients[client], policies.documents.get(f"clients/{client}")
     else:
         raise KeyError(name)
     return list(_values(model, model.model_dump(mode="json"), document or Located({}, Mark("")), ()))
@@ -72,7 +83,15 @@ def effective_for(policies: PolicySet, upstream: str, endpoint: str) -> list[Eff
     chain = policy.chain(endpoint)
     parts: list[Path] = [("endpoints", endpoint)]
     parts += [("groups", name) for name, group in policy.groups.items() if endpoint in group.endpoints]
-    sections = {"timeouts": chain.timeouts, "retry": chain.retry, "hedge": chain.hedge, "breaker": chain.breaker}
+    sections = {
+        "timeouts": chain.timeouts,
+        "retry": chain.retry,
+        "hedge": chain.hedge,
+        "breaker": chain.breaker,
+        "cache": chain.cache,
+        "fallback": chain.fallback,
+        "cost": chain.cost,
+    }
     whole = policy.model_copy(update=sections)
     return [
         next((replace(one, origin=origin) for part in parts if (origin := _stated(document, part, one.key))), one)
@@ -97,6 +116,9 @@ def _values(model: BaseModel, dumped: dict[str, Any], document: Located, path: P
         elif isinstance(value, dict) and value and entry_in(field.annotation):
             for entry, inner in value.items():
                 yield from _values(inner, dumped[name][entry], document, (*key, entry))
+        elif isinstance(value, tuple) and value and all(isinstance(entry, BaseModel) for entry in value):
+            for place, entry in enumerate(value):
+                yield from _values(entry, dumped[name][place], document, (*key, place))
         elif isinstance(value, dict) and value:
             for entry in value:
                 text = field_as_yaml(field, value[entry])

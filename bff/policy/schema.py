@@ -8,17 +8,24 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
+from bff.policy.clients import ClientDefaults, ClientPolicy
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
+from bff.policy.network import NetworkPolicy
 from bff.policy.units import Bytes, format_duration, format_size
 
 KINDS: dict[str, type[BaseModel]] = {
+    "auth": AuthPolicy,
     "operations": OperationsPolicy,
     "defaults": UpstreamDefaults,
     "upstream": UpstreamPolicy,
     "store": StorePolicy,
+    "network": NetworkPolicy,
+    "clients": ClientDefaults,
+    "client": ClientPolicy,
 }
-"""The kinds of policy files: `operations.yaml`, `defaults.yaml`, `upstreams/NAME.yaml`, `store.yaml`."""
+"""The kinds of policy files; `bff.policy.reference.FILES` says where each is."""
 
 
 class _Generator(GenerateJsonSchema):

@@ -1,6 +1,7 @@
 """From bytes to GraphQL requests: JSON bodies (RFC 8259) and URL parameters, refused where they are ambiguous."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -15,7 +16,8 @@ MAX_NESTING: Final = 128
 """Levels of arrays and objects in a body; far above any real variables, far below any recursion limit."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_NAMES: Final = ("query", "operationName", "variables", "extensions")
+_NAMES: Final = ("query", "operationName", "variables", "extensions", "documentId")
+_IDS: Final = ("documentId", "id", "doc_id")
 
 
 class _Wire(msgspec.Struct):
@@ -23,6 +25,9 @@ class _Wire(msgspec.Struct):
     operationName: str | msgspec.UnsetType | None = msgspec.UNSET  # noqa: N815 - the name on the wire
     variables: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
     extensions: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
+    documentId: Any = msgspec.UNSET  # noqa: N815 - the name on the wire
+    id: Any = msgspec.UNSET
+    doc_id: Any = msgspec.UNSET
 
 
 _ONE: Final = msgspec.json.Decoder(_Wire)
@@ -30,10 +35,11 @@ _MANY: Final = msgspec.json.Decoder(list[_Wire])
 _MAP: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def decode_body(body: bytes) -> GraphQLRequest | list[GraphQLRequest]:
+def decode_body(body: bytes, ids: Sequence[str] = ("documentId",)) -> GraphQLRequest | list[GraphQLRequest]:
     """Return the request in a JSON *body*, or the list of requests where it is an array.
 
     A leading UTF-8 byte order mark is ignored (RFC 8259, 8.1 allows that); any other encoding is refused.
+    *ids* are the members that may hold the id of a document, the first one sent counts.
 
     Raises:
         Refusal: Not JSON in UTF-8, ambiguous through a repeated name, or not a well-formed GraphQL request.
@@ -45,14 +51,16 @@ def decode_body(body: bytes) -> GraphQLRequest | list[GraphQLRequest]:
     if start == b"[":
         wires = _decode(_MANY, body)
         _check_names(body, [_parts(wire) for wire in wires])
-        return [_request(wire) for wire in wires]
+        return [_request(wire, ids) for wire in wires]
     wire = _decode(_ONE, body)
     _check_names(body, _parts(wire))
-    return _request(wire)
+    return _request(wire, ids)
 
 
-def decode_parameters(query_string: bytes) -> GraphQLRequest:
+def decode_parameters(query_string: bytes, ids: Sequence[str] = ("documentId",)) -> GraphQLRequest:
     """Return the request in the URL parameters of a GET; an empty parameter counts as absent.
+
+    *ids* are the parameters that may hold the id of a document, the first one sent counts.
 
     Raises:
         Refusal: Not UTF-8, a parameter given twice, or `variables` or `extensions` that are not JSON objects.
@@ -66,7 +74,7 @@ def decode_parameters(query_string: bytes) -> GraphQLRequest:
         raise Refusal(Code.BAD_REQUEST, message, detail=str(error)) from error
     found: dict[str, str] = {}
     for name, value in pairs:
-        if name in found and name in _NAMES:
+        if name in found and (name in _NAMES or name in ids):
             raise _unprocessable(f"The URL parameter `{name}` is given more than once.")
         found[name] = value
     return _request(
@@ -75,14 +83,18 @@ def decode_parameters(query_string: bytes) -> GraphQLRequest:
             operationName=found.get("operationName") or None,
             variables=_map(found, "variables"),
             extensions=_map(found, "extensions"),
-        )
+            documentId=found.get("documentId") or None,
+            id=found.get("id") or None,
+            doc_id=found.get("doc_id") or None,
+        ),
+        ids,
     )
 
 
-def has_parameters(query_string: bytes) -> bool:
-    """Whether *query_string* holds any parameter of a GraphQL request."""
+def has_parameters(query_string: bytes, ids: Sequence[str] = ()) -> bool:
+    """Whether *query_string* holds any parameter of a GraphQL request, those in *ids* included."""
     text = query_string.decode("latin-1")
-    return any(name in _NAMES for name, _ in parse_qsl(text, keep_blank_values=True))
+    return any(name in _NAMES or name in ids for name, _ in parse_qsl(text, keep_blank_values=True))
 
 
 def _map(found: dict[str, str], name: str) -> dict[str, Any] | None:
@@ -111,11 +123,19 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, what: str = "The bo
         raise Refusal(Code.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
 
 
-def _request(wire: _Wire) -> GraphQLRequest:
+def _request(wire: _Wire, ids: Sequence[str]) -> GraphQLRequest:
     query, extensions = wire.query or None, wire.extensions or None
-    if query is None and extensions is None:
+    identifier = None
+    for name in ids:
+        value = getattr(wire, name)
+        if value is msgspec.UNSET or value is None or value == "":
+            continue
+        if type(value) is not str:
+            raise _unprocessable("The id of a document must be a string.")
+        identifier = identifier or value
+    if query is None and extensions is None and identifier is None:
         raise _unprocessable("The request has no `query`.")
-    return GraphQLRequest(query, wire.operationName or None, wire.variables or None, extensions)
+    return GraphQLRequest(query, wire.operationName or None, wire.variables or None, extensions, identifier)
 
 
 def _parts(wire: _Wire) -> list[Any]:
@@ -129,6 +149,10 @@ def _parts(wire: _Wire) -> list[Any]:
         parts += ("variables", wire.variables)
     if wire.extensions is not msgspec.UNSET:
         parts += ("extensions", wire.extensions)
+    for name in _IDS:
+        value = getattr(wire, name)
+        if value is not msgspec.UNSET:
+            parts += (name, value)
     return parts
 
 

@@ -12,10 +12,12 @@ from starlette.responses import JSONResponse, Response
 from bff.server.ports import ASGIApp
 
 
-def instrumented(tracing: TracerProvider | None, **options: object) -> FastAPI:
-    """Return a FastAPI app that traces its routes, without a span for each message of a request."""
+def instrumented(tracing: TracerProvider | None, *routers: APIRouter, **options: object) -> FastAPI:
+    """Return a FastAPI app with *routers* that traces its routes, without a span for each message of a request."""
     app = FastAPI(title="bff", docs_url=None, redoc_url=None, openapi_url=None, **options)  # type: ignore[arg-type]  # passed on as given
     app.add_exception_handler(HTTPException, problem)
+    for router in routers:
+        app.include_router(router)
     FastAPIInstrumentor.instrument_app(app, tracer_provider=tracing, exclude_spans=["receive", "send"])
     return app
 
@@ -29,8 +31,6 @@ async def problem(_request: Request, error: Exception) -> Response:
 
 def admin_app(health: ASGIApp, tracing: TracerProvider | None, *routers: APIRouter) -> FastAPI:
     """Return the app of the admin port: *health* and what *routers* offer."""
-    app = instrumented(tracing)
-    for router in routers:
-        app.include_router(router)
+    app = instrumented(tracing, *routers)
     app.mount("/", health)
     return app

@@ -1,7 +1,7 @@
 """GraphQL over HTTP, by the draft of August 2026, as a plain ASGI app."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from bff.events import Notify, ignore
 from bff.execution.messages import Answer, GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy
 from bff.server.body import Disconnected
+from bff.server.caching import is_public
 from bff.server.deadlines import Allotment, Deadlines
 from bff.server.decoding import has_parameters
 from bff.server.encoding import encode
@@ -22,12 +23,13 @@ from bff.server.events import ExchangeStopped
 from bff.server.headers import Headers
 from bff.server.intake import Exchange, Intake, Request
 from bff.server.lifecycle import Lifecycle
-from bff.server.negotiation import Negotiated, negotiate
+from bff.server.negotiation import JSON, Negotiated, negotiate
 from bff.server.ports import Admission, Arrival, ASGIApp, Authenticator, Engine, Entry, Receive, Scope, Send
 from bff.server.problem import send_problem
 from bff.server.refusal import Refusal
 from bff.server.replies import Replies, Reply, deliver
 from bff.server.shedding import Door
+from bff.server.statuses import is_automatic
 from bff.server.watch import Patience, Stage, Stop, Watch
 
 _LONGEST_ACCEPT: Final = 1024
@@ -82,6 +84,7 @@ class GraphQLEndpoint:
         self._admission = admission
         self._notify = notify
         self._mode = policy.request_error_status
+        self._ids = policy.documents.id_parameters
         self._intake = Intake(policy)
         self._deadlines = Deadlines(policy, clock, notify)
         self._replies = Replies(policy)
@@ -107,7 +110,7 @@ class GraphQLEndpoint:
 
     async def _endpoint(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         negotiated = self._negotiated(headers)
-        if negotiated.page and self._graphiql is not None and _asks_for_page(scope):
+        if negotiated.page and self._graphiql is not None and _asks_for_page(scope, self._ids):
             await self._graphiql(scope, receive, send)
             return
         request_id = self._new_request_id()
@@ -148,9 +151,11 @@ class GraphQLEndpoint:
         try:
             arrival = self._arrival(exchange)
             await self._knock(arrival)
-            request = await self._take(exchange)
+            request, settled = await self._take(exchange)
             deadline = self._in_time(allotment, request_id)
-            principal = await self._identify(arrival)
+            principal = await self._identify(arrival, exchange, deadline)
+            if not settled:
+                self._judge(exchange, request, principal)
             entry = await self._enter(arrival, principal, request)
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
@@ -161,7 +166,8 @@ class GraphQLEndpoint:
             return await self._answer(request, ingress, exchange)
         try:
             reply = await self._answer(request, ingress, exchange)
-            reply.headers += entry.headers()
+            if not (ingress.safe_method and is_public(reply.headers)):
+                reply.headers += entry.headers()
             return reply
         finally:
             entry.leave()
@@ -177,7 +183,14 @@ class GraphQLEndpoint:
         scope = exchange.scope
         client = scope.get("client")
         peer = client[0] if client else None
-        return Arrival(scope["method"], scope["path"], exchange.headers, peer, exchange.request_id)
+        return Arrival(
+            scope["method"],
+            scope["path"],
+            exchange.headers,
+            peer,
+            exchange.request_id,
+            scope["query_string"],
+        )
 
     async def _knock(self, arrival: Arrival | None) -> None:
         if self._admission is None or arrival is None:
@@ -186,11 +199,19 @@ class GraphQLEndpoint:
         if waiting is not None:
             await waiting
 
-    async def _identify(self, arrival: Arrival | None) -> Principal:
+    async def _identify(self, arrival: Arrival | None, exchange: Exchange, deadline: Deadline) -> Principal:
         if self._authenticator is None or arrival is None:
             return ANONYMOUS
         found = self._authenticator.identify(arrival)
-        return await found if isawaitable(found) else found
+        if not isawaitable(found):
+            return found
+        exchange.watch.enter(Stage.EXECUTING)
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                return await found
+        except TimeoutError:
+            message = "The time for this request was up before it was known who is calling."
+            raise Refusal(Code.DEADLINE_EXCEEDED, message) from None
 
     async def _enter(self, arrival: Arrival | None, principal: Principal, request: Request) -> Entry | None:
         if self._admission is None or arrival is None:
@@ -198,17 +219,29 @@ class GraphQLEndpoint:
         entry = self._admission.enter(arrival, principal, request)
         return await entry if isawaitable(entry) else entry
 
-    async def _take(self, exchange: Exchange) -> Request:
-        """Return what the client asks, unless there is too much to do."""
+    async def _take(self, exchange: Exchange) -> tuple[Request, bool]:
+        """Return what the client asks, unless there is too much to do; and whether that has been settled."""
         door, in_flight, request_id = self._door, self._lifecycle.in_flight, exchange.request_id
         if door is None:
-            return await self._intake.take(exchange)
+            return await self._intake.take(exchange), True
         unread = exchange.scope["method"] == "POST"
         known = door.before_body(exchange.headers, len(in_flight), request_id, unread=unread)
         request = await self._intake.take(exchange)
-        if known is None:
-            door.after_body(request, len(in_flight), request_id)
-        return request
+        if known is not None or door.asks_who:
+            return request, known is not None
+        door.after_body(request, len(in_flight), request_id)
+        return request, True
+
+    def _judge(self, exchange: Exchange, request: Request, principal: Principal) -> None:
+        """Refuse the request if there is too much to do for its client."""
+        assert self._door is not None
+        self._door.after_body(
+            request,
+            len(self._lifecycle.in_flight),
+            exchange.request_id,
+            principal=principal,
+            headers=exchange.headers,
+        )
 
     def _in_time(self, allotment: Allotment, request_id: str) -> Deadline:
         deadline = self._deadlines.enforce(allotment, request_id)
@@ -224,11 +257,15 @@ class GraphQLEndpoint:
         else:
             _check_left(exchange.watch)
         pieces, answer = await self._encode(answer, ingress)
+        negotiated, status = exchange.negotiated, None
+        if answer.refused is not None and negotiated.takes_json and is_automatic(answer.refused, request):
+            negotiated, status = negotiated._replace(label=JSON), 200
         return self._replies.single(
             answer,
-            exchange.negotiated,
+            negotiated,
             ingress.request_id,
             pieces,
+            status=status,
             known=exchange.headers.text(b"if-none-match"),
             safe=ingress.safe_method,
         )
@@ -275,20 +312,21 @@ class GraphQLEndpoint:
 
     async def _refuse(self, refusal: Refusal, ingress: Ingress, negotiated: Negotiated) -> Reply:
         wait = refusal.retry_after
-        extensions = {} if wait is None else {"retryAfterMs": wait * 1000}
+        extensions = {**({} if wait is None else {"retryAfterMs": wait * 1000}), **refusal.extensions}
         answer = self._engine.refuse(refusal.code, refusal.message, ingress, detail=refusal.detail, **extensions)
         status = refusal.statuses.of(self._mode)
         pieces = await encode(answer.body)
-        reply = self._replies.single(answer, negotiated, ingress.request_id, pieces, status=status)
-        reply.headers += refusal.headers
+        reply = self._replies.single(
+            answer, negotiated, ingress.request_id, pieces, status=status, fields=refusal.headers
+        )
         if refusal.unread:
             reply.headers.append((b"connection", b"close"))
             reply.linger = True
         return reply
 
 
-def _asks_for_page(scope: Scope) -> bool:
-    return scope["method"] == "GET" and not has_parameters(scope["query_string"])
+def _asks_for_page(scope: Scope, ids: Sequence[str]) -> bool:
+    return scope["method"] == "GET" and not has_parameters(scope["query_string"], ids)
 
 
 def _is_being_cancelled() -> bool:

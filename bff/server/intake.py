@@ -11,6 +11,7 @@ from bff.server.body import read_body
 from bff.server.deadlines import Allotment
 from bff.server.decoding import decode_body, decode_parameters
 from bff.server.headers import Headers, check_size
+from bff.server.inputs import Inputs
 from bff.server.negotiation import JSON, Negotiated, forces_preflight, is_json_utf8
 from bff.server.ports import Receive, Scope
 from bff.server.refusal import Refusal
@@ -45,6 +46,8 @@ class Intake:
     def __init__(self, policy: OperationsPolicy) -> None:
         self._batching = policy.batching
         self._limit = policy.limits.body
+        self._inputs = Inputs(policy.limits.input_depth, policy.limits.input_values)
+        self._ids = policy.documents.id_parameters
         self._csrf_headers = tuple(name.lower().encode("latin-1") for name in sorted(policy.csrf_headers))
 
     async def take(self, exchange: Exchange) -> Request:
@@ -67,7 +70,8 @@ class Intake:
             self._prevent_csrf(headers)
             return self._parameters(scope["query_string"])
         _check_content(headers)
-        return self._checked(decode_body(await self._read(exchange)))
+        body = await self._read(exchange)
+        return self._checked(self._inputs.check(body, decode_body(body, self._ids)))
 
     def _prevent_csrf(self, headers: Headers) -> None:
         """Refuse what a page of another origin can make a browser send without asking first.
@@ -86,7 +90,9 @@ class Intake:
         if len(query_string) > min(self._limit, _LONGEST_URL):
             message = f"The URL exceeds {min(self._limit, _LONGEST_URL)} bytes; send a POST."
             raise Refusal(Code.PAYLOAD_TOO_LARGE, message, statuses=URI_TOO_LONG)
-        return decode_parameters(query_string)
+        request = decode_parameters(query_string, self._ids)
+        self._inputs.check(query_string, request)
+        return request
 
     async def _read(self, exchange: Exchange) -> bytes:
         try:

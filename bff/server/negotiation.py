@@ -16,11 +16,13 @@ class Negotiated(NamedTuple):
         label: Media type of a 2xx answer; None when none of ours is acceptable.
         names_json_only: Asks for `application/json` by name and never for the GraphQL type: an old client (PD-8).
         page: A browser that would rather see a page.
+        takes_json: Whether `application/json` is acceptable, though perhaps not preferred.
     """
 
     label: str | None
     names_json_only: bool = False
     page: bool = False
+    takes_json: bool = True
 
 
 class _Range(NamedTuple):
@@ -47,6 +49,7 @@ def negotiate(accept: str | None) -> Negotiated:
         label,
         names_json_only=label == JSON and JSON in names and GRAPHQL not in names,
         page=HTML in names and html[0] >= max(graphql[0], json[0]),
+        takes_json=json[0] > 0,
     )
 
 

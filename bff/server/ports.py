@@ -41,6 +41,7 @@ class Arrival:
         headers: Its header fields.
         peer: The address of whoever opened the connection; None where the server does not say.
         request_id: Names it in logs.
+        query: Of the URL, as it came.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Arrival:
     headers: Headers
     peer: str | None
     request_id: str
+    query: bytes = b""
 
 
 class Authenticator(Protocol):
@@ -83,8 +85,8 @@ class Admission(Protocol):
 
     def enter(
         self, arrival: Arrival, principal: Principal, request: GraphQLRequest | list[GraphQLRequest]
-    ) -> Entry | Awaitable[Entry]:
-        """Let a request in.
+    ) -> Entry | None | Awaitable[Entry]:
+        """Let a request in; None where nothing is counted.
 
         Raises:
             Refusal: Too often, too many at once, too old a client.

@@ -10,6 +10,7 @@ from bff.server.ports import Send
 SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
 )
 """On every answer that is not a page."""
 

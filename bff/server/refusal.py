@@ -1,5 +1,8 @@
 """A request error found before the engine saw anything."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from bff.codes import Code
 from bff.server.statuses import STATUSES, Statuses
 
@@ -14,6 +17,7 @@ class Refusal(Exception):
         headers: Header fields that the status asks for, such as `allow`.
         unread: Whether part of the body was left unread, so that the connection cannot be used again.
         retry_after: Seconds after which the same request may be welcome; None where nobody can say.
+        extensions: Further members of the error's `extensions`, such as `storeUrl`.
     """
 
     def __init__(
@@ -26,6 +30,7 @@ class Refusal(Exception):
         unread: bool = False,
         retry_after: int | None = None,
         detail: str = "",
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -35,3 +40,4 @@ class Refusal(Exception):
         self.unread = unread
         self.retry_after = retry_after
         self.detail = detail
+        self.extensions = extensions or {}

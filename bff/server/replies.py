@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bff.codes import Code
 from bff.execution.messages import Answer
 from bff.policy.model import OperationsPolicy
 from bff.server.caching import NEVER, REVALIDATE, VARY, cache_control, etag, is_whole, matches
@@ -57,12 +58,14 @@ class Replies:
         status: int | None = None,
         known: str | None = None,
         safe: bool = False,
+        fields: HeaderList = (),
     ) -> Reply:
         """Return the response that carries one answer (PD-6, PD-7, PD-8).
 
         A 2xx is labelled as negotiated, any other status as GraphQL, which is how clients tell it from a proxy's.
         *status* stands where the edge itself refused and knows it. The answer to a *safe* request has a validator;
-        where the client has told it, as *known*, there is no body (CA-25).
+        where the client has told it, as *known*, there is no body (CA-25). *fields* are added; a challenge among
+        them takes the place of the usual one.
         """
         extra: HeaderList = ()
         if status is None:
@@ -78,7 +81,10 @@ class Replies:
         if answer.degraded:
             reply.headers.append((b"x-bff-degraded", _degraded(answer.body)))
         if answer.refused is not None:
-            _explain_refusal(answer, status, reply)
+            _explain_refusal(answer, status, reply, fields)
+        elif answer.barred is not None:
+            reply.headers += _explain_bar(answer, status)
+        reply.headers += fields
         return reply
 
     def batch(self, answers: list[Answer], request_id: str, pieces: list[bytes]) -> Reply:
@@ -94,6 +100,8 @@ class Replies:
             return refused_status(answer.refused, self._mode)
         if "data" not in body:
             return 500
+        if answer.barred is Code.AUTH_UNAVAILABLE and not (self._lenient and negotiated.names_json_only):
+            return 503
         return self._partial if "errors" in body else 200
 
     def _reply(self, status: int, label: str, request_id: str, pieces: list[bytes], cache: bytes) -> Reply:
@@ -123,14 +131,28 @@ def _validate(reply: Reply, tag: bytes, known: str | None) -> None:
         reply.headers = [field for field in reply.headers if field[0] not in (b"content-length", b"content-type")]
 
 
-def _explain_refusal(answer: Answer, status: int, reply: Reply) -> None:
+def _explain_refusal(answer: Answer, status: int, reply: Reply, fields: HeaderList) -> None:
     """Add the header fields that RFC 9110 wants with *status*."""
-    if status == 401:  # noqa: PLR2004 - RFC 9110, 15.5.2
+    if status == 401 and all(name != b"www-authenticate" for name, _ in fields):  # noqa: PLR2004 - RFC 9110, 15.5.2
         reply.headers.append((b"www-authenticate", b"Bearer"))
     errors: list[dict[str, Any]] = answer.body.get("errors") or [{}]
     wait = errors[0].get("extensions", {}).get("retryAfterMs")
     if isinstance(wait, int | float) and status in (429, 503):
         reply.headers.append((b"retry-after", b"%d" % max(1, math.ceil(wait / 1000))))
+
+
+def _explain_bar(answer: Answer, status: int) -> HeaderList:
+    """Return the header fields for an answer without any data: when to ask again, or how to log in (SU-1)."""
+    if answer.barred is Code.AUTH_UNAVAILABLE:
+        return ((b"retry-after", b"1"),) if status == 503 else ()  # noqa: PLR2004 - as RFC 9110, 15.6.4, wants it
+    errors: list[dict[str, Any]] = answer.body.get("errors") or []
+    wanted = next(one["extensions"] for one in errors if one["extensions"]["code"] == Code.STEP_UP_REQUIRED)
+    challenge = 'Bearer error="insufficient_user_authentication"'
+    if acr := " ".join(wanted.get("acrValues", ())):
+        challenge += f', acr_values="{acr}"'
+    if "maxAge" in wanted:
+        challenge += f', max_age="{wanted["maxAge"]}"'
+    return ((b"www-authenticate", challenge.encode("ascii", "ignore")),)
 
 
 def _degraded(body: dict[str, Any]) -> bytes:

@@ -1,21 +1,26 @@
 """Who is let in when this process has too much to do (LS-1 to LS-5), decided before GraphQL is parsed."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from random import Random
 from statistics import median
 from typing import Final, Literal
 
 from bff.codes import Code
+from bff.context import ANONYMOUS, Principal
 from bff.events import Notify, Shed
 from bff.execution.messages import GraphQLRequest
 from bff.policy.model import OperationsPolicy
+from bff.policy.shedding import PriorityName
 from bff.server.headers import Headers
 from bff.server.refusal import Refusal
 
 Reason = Literal["in flight", "loop lag"]
 """What there is too much of."""
+
+ClientClass = Callable[[Principal, Headers], PriorityName | None]
+"""How much the operations of a client matter."""
 
 TICK: Final = 0.1
 """Seconds between two looks at the event loop (PY-18)."""
@@ -77,12 +82,15 @@ class Shedding:
         word = (headers.text(self._header) or "").strip().upper()
         return Priority.__members__.get(word)
 
-    def of(self, names: Iterable[str | None]) -> Priority:
-        """Return the class of a request for the operations *names*: that of the most important."""
-        known = self._names
+    def of(self, names: Iterable[str | None], client: Priority | None = None) -> Priority:
+        """Return the class of a request for the operations *names*: that of the most important.
+
+        An operation whose name says nothing has the class of its *client*.
+        """
+        known, other = self._names, Priority.DEFAULT if client is None else client
         if not known:
-            return Priority.DEFAULT
-        return min([known.get(name or "", Priority.DEFAULT) for name in names], default=Priority.DEFAULT)
+            return other
+        return min([known.get(name or "", other) for name in names], default=other)
 
     def judge(self, priority: Priority, in_flight: int, lag: float) -> Reason | None:
         """Return why a request of *priority* is refused, None when it is let in.
@@ -108,12 +116,22 @@ class Door:
         shedding: Decides.
         lag: How late the event loop is.
         notify: Told of each refusal.
+        client_class: Says how much the operations of a client matter, None where nothing does; absent where policy
+            ranks no clients.
     """
 
-    def __init__(self, shedding: Shedding, lag: LoopLag, notify: Notify) -> None:
+    def __init__(
+        self, shedding: Shedding, lag: LoopLag, notify: Notify, *, client_class: ClientClass | None = None
+    ) -> None:
         self._shedding = shedding
         self._lag = lag
         self._notify = notify
+        self._client_class = client_class
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether it matters who is calling, so that it has to be found out before `after_body`."""
+        return self._client_class is not None
 
     def before_body(self, headers: Headers, in_flight: int, request_id: str, *, unread: bool) -> Priority | None:
         """Return the class that *headers* tell, None when only the body can.
@@ -125,14 +143,26 @@ class Door:
         self._admit(Priority.CRITICAL if known is None else known, in_flight, request_id, unread=unread)
         return known
 
-    def after_body(self, request: GraphQLRequest | list[GraphQLRequest], in_flight: int, request_id: str) -> None:
+    def after_body(
+        self,
+        request: GraphQLRequest | list[GraphQLRequest],
+        in_flight: int,
+        request_id: str,
+        *,
+        principal: Principal = ANONYMOUS,
+        headers: Headers | None = None,
+    ) -> None:
         """Let *request* in.
 
         Raises:
             Refusal: There is no room for its class.
         """
         requests = request if isinstance(request, list) else (request,)
-        priority = self._shedding.of([one.operation_name for one in requests])
+        client = None
+        if self._client_class is not None and headers is not None:
+            word = self._client_class(principal, headers)
+            client = None if word is None else Priority[word.upper()]
+        priority = self._shedding.of([one.operation_name for one in requests], client)
         self._admit(priority, in_flight, request_id, unread=False)
 
     def _admit(self, priority: Priority, in_flight: int, request_id: str, *, unread: bool) -> None:

@@ -6,6 +6,7 @@
 from typing import Final, Literal, NamedTuple
 
 from bff.codes import Code
+from bff.execution.messages import GraphQLRequest
 
 Mode = Literal["draft", "classic"]
 
@@ -24,6 +25,8 @@ class Statuses(NamedTuple):
 def _both(status: int) -> Statuses:
     return Statuses(status, status)
 
+
+_AUTOMATIC: Final = frozenset({Code.PERSISTED_QUERY_NOT_FOUND, Code.PERSISTED_QUERY_NOT_SUPPORTED})
 
 UNPROCESSABLE: Final = Statuses(draft=422, classic=400)
 """Understood as JSON, but not a well-formed or not a valid GraphQL request."""
@@ -83,6 +86,15 @@ OF_THE_DOCUMENT: Final = frozenset(
     }
 )
 """Judgements on a well-formed request: these become 200 under `always_200_for_json` (PD-8)."""
+
+
+def is_automatic(code: Code, request: GraphQLRequest) -> bool:
+    """Return whether *code* is an answer of the protocol in `extensions.persistedQuery`.
+
+    It is told with 200, as by Apollo Server: its apps send the text when they have read it, and some of them read
+    nothing that has another status. Under `application/json` the draft leaves room for that.
+    """
+    return code in _AUTOMATIC and request.extensions is not None and "persistedQuery" in request.extensions
 
 
 def refused_status(code: Code, mode: Mode) -> int:

@@ -10,7 +10,15 @@ from typing import Protocol
 
 
 class StoreUnavailable(Exception):
-    """The store did not answer in its time, or is being left alone."""
+    """The store did not answer in its time, or is being left alone.
+
+    Attributes:
+        waited: Whether that took time; a store that is left alone refuses at once.
+    """
+
+    def __init__(self, reason: str, *, waited: bool = True) -> None:
+        super().__init__(reason)
+        self.waited = waited
 
 
 class Listener(Protocol):
@@ -34,8 +42,11 @@ class Store(Protocol):
 
     shared: bool
 
-    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the value of each of *keys*, None where there is none."""
+    async def get(self, keys: Sequence[str]) -> Mapping[str, bytes | None]:
+        """Return the value of each of *keys*, None where there is none.
+
+        Where a part of the store is away, what lies there is missing; nothing at all raises.
+        """
 
     async def set(self, values: Mapping[str, bytes], ttl: float) -> None:
         """Keep *values* for *ttl* seconds."""
@@ -52,14 +63,32 @@ class Store(Protocol):
     async def release(self, key: str, token: str) -> None:
         """Give the lease back, if it is still the one of *token*."""
 
-    async def generations(self, tags: Sequence[str]) -> list[int]:
-        """Return the generation of each of *tags*; 0 for one that was never forgotten (CA-17)."""
+    async def acquire_all(self, keys: Sequence[str], ttl: float) -> Mapping[str, str | None]:
+        """Take each of the leases *keys* that nobody has, and return its token; None for those that somebody has.
+
+        What lies in a part of the store that is away is missing.
+        """
+
+    async def release_all(self, tokens: Mapping[str, str]) -> None:
+        """Give back the leases that are still those of *tokens*."""
+
+    async def generations(self, tags: Sequence[str]) -> Mapping[str, int]:
+        """Return the generation of each of *tags*; 0 for one that was never forgotten (CA-17).
+
+        What lies in a part of the store that is away is missing.
+        """
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Give *tags* new generations, and tell the other replicas."""
 
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what others forget, from now on."""
+
+    async def hint(self, hint: tuple[str, str]) -> None:
+        """Tell the other replicas that the breaker of an upstream's group has opened (CB-12)."""
+
+    def listen_hints(self, hear: Callable[[tuple[str, str]], None]) -> None:
+        """Pass on what others hint at, from now on."""
 
     def start(self) -> None:
         """Begin to hear of others; needs a running event loop."""

@@ -1,7 +1,7 @@
 """The store of a single process."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from bff.clock import Clock
@@ -33,12 +33,13 @@ class MemoryStore:
         self._counters: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._leases: dict[str, tuple[str, float]] = {}
         self._generations: dict[str, int] = {}
+        self._oldest = 0
         self._listeners: list[Listener] = []
         self._serial = count(1)
 
-    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
+    async def get(self, keys: Sequence[str]) -> dict[str, bytes | None]:
         """Return the value of each of *keys*, None where there is none."""
-        return [self._get(key) for key in keys]
+        return {key: self._get(key) for key in keys}
 
     def _get(self, key: str) -> bytes | None:
         found = self._values.get(key)
@@ -99,15 +100,25 @@ class MemoryStore:
         if held is not None and held[0] == token:
             del self._leases[key]
 
-    async def generations(self, tags: Sequence[str]) -> list[int]:
+    async def acquire_all(self, keys: Sequence[str], ttl: float) -> dict[str, str | None]:
+        """Take each of the leases *keys* that nobody has."""
+        return {key: await self.acquire(key, ttl) for key in keys}
+
+    async def release_all(self, tokens: Mapping[str, str]) -> None:
+        """Give back the leases that are still those of *tokens*."""
+        for key, token in tokens.items():
+            await self.release(key, token)
+
+    async def generations(self, tags: Sequence[str]) -> dict[str, int]:
         """Return the generation of each of *tags*."""
-        known = self._generations
-        return [known.get(tag, 0) for tag in tags]
+        known, otherwise = self._generations, self._oldest
+        return {tag: known.get(tag, otherwise) for tag in tags}
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Give *tags* new generations."""
         if len(self._generations) > self._max_entries * 10:
             self._generations.clear()
+            self._oldest = next(self._serial)
             for listener in self._listeners:
                 listener.uncertain()
         for tag in tags:
@@ -118,6 +129,12 @@ class MemoryStore:
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what is forgotten."""
         self._listeners.append(listener)
+
+    async def hint(self, hint: tuple[str, str]) -> None:
+        """Do nothing: there is nobody to tell."""
+
+    def listen_hints(self, hear: Callable[[tuple[str, str]], None]) -> None:
+        """Do nothing: there is nobody to hear of."""
 
     def start(self) -> None:
         """Do nothing: there is nobody to hear of."""

@@ -29,13 +29,17 @@ class Messages:
         open_: Makes the client that listens, which waits for as long as nothing comes.
         channel: Its name.
         clock: Measures silence and pauses.
+
+    Attributes:
+        channel: Its name.
     """
 
     def __init__(self, open_: Callable[[], Client], channel: str, *, clock: Clock) -> None:
         self._open = open_
-        self._channel = channel
+        self.channel = channel
         self._clock = clock
         self._listeners: list[Listener] = []
+        self._hear_hints: list[Callable[[tuple[str, str]], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._heard = clock.now()
 
@@ -43,9 +47,19 @@ class Messages:
         """Tell *listener*, from now on."""
         self._listeners.append(listener)
 
-    def telling(self, tags: Sequence[str]) -> tuple[str, str]:
-        """Return channel and text of the message that *tags* are forgotten; without tags, of a sign of life."""
-        return self._channel, json.dumps(list(tags))
+    def listen_hints(self, hear: Callable[[tuple[str, str]], None]) -> None:
+        """Tell *hear* of hints, from now on."""
+        self._hear_hints.append(hear)
+
+    @staticmethod
+    def forgetting(tags: Sequence[str]) -> str:
+        """Return the message that *tags* are forgotten; without tags, a sign of life."""
+        return json.dumps(list(tags))
+
+    @staticmethod
+    def hinting(hint: tuple[str, str]) -> str:
+        """Return the message that the breaker of an upstream's group has opened."""
+        return json.dumps({"opened": hint})
 
     def silent_for(self) -> float:
         """Return the seconds since the last message."""
@@ -81,7 +95,7 @@ class Messages:
         """Pass on what comes, until the connection ends or falls silent."""
         async with client.pubsub() as subscription:
             async with asyncio.timeout(_PATIENCE):
-                await subscription.subscribe(self._channel)
+                await subscription.subscribe(self.channel)
             while True:
                 message = await subscription.get_message(timeout=_PATIENCE)
                 if message is None:
@@ -94,13 +108,20 @@ class Messages:
             for listener in self._listeners:
                 listener.uncertain()
         elif message["type"] == "message":
-            try:
-                tags = [str(tag) for tag in json.loads(message["data"])]
-            except (ValueError, TypeError):
-                return
+            self._read(message["data"])
+
+    def _read(self, text: bytes) -> None:
+        """Pass on what *text* says; what is not ours says nothing."""
+        try:
+            said = json.loads(text)
+        except ValueError:
+            return
+        if isinstance(said, list) and said:
             for listener in self._listeners:
-                if tags:
-                    listener.forgotten(tags)
+                listener.forgotten([str(tag) for tag in said])
+        elif isinstance(said, dict) and isinstance(opened := said.get("opened"), list) and len(opened) == 2:  # noqa: PLR2004 - upstream and group
+            for hear in self._hear_hints:
+                hear((str(opened[0]), str(opened[1])))
 
     async def close(self) -> None:
         """Stop listening."""

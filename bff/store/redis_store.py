@@ -6,29 +6,31 @@ says so by `StoreUnavailable`; it never decides what that means.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from hashlib import sha1
 from secrets import token_hex
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError
 
 from bff.clock import Clock
-from bff.events import Notify, StoreFailed
+from bff.events import Notify
 from bff.policy.caching import StorePolicy
 from bff.store import Listener, StoreUnavailable
 from bff.store.address import Address
-from bff.store.breaker import StoreBreaker
 from bff.store.connect import Client, Times, open_client
+from bff.store.guard import Guard
 from bff.store.messages import Messages
+from bff.store.nodes import ONLY, Command, nodes_of
 
 T = TypeVar("T")
 
 _RELEASE: Final = (
     """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"""
 )
-_FAILURES = (RedisError, OSError, asyncio.TimeoutError, ValueError)
-_SLACK = 0.05
-"""Seconds beyond connecting, waiting and answering after which a command is given up whatever it is doing."""
+LOST: Final = object()
+"""Stands for the result of a command whose node did not answer."""
 GENERATION_LIFE: Final = 2 * 86_400 + 3600
 """Seconds that a generation outlives its last change: longer than any entry that knows an older one."""
 
@@ -54,134 +56,128 @@ class RedisStore:
         command = policy.command_timeout.total_seconds()
         wait = policy.pool_wait.total_seconds()
         self._client: Client = open_client(address, Times(connect, command, policy.pool_size, wait))
-        self._patience = max(command, wait)
-        self._connect_limit = connect + command + wait + _SLACK
-        self._late: set[asyncio.Task[Any]] = set()
+        self._nodes = nodes_of(self._client)
+        self._guard = Guard(policy, use=use, clock=clock, notify=notify)
         self._prefix = prefix
-        self._use = use
         self._clock = clock
-        self._notify = notify
-        self._breaker = StoreBreaker(
-            policy.breaker_errors,
-            policy.breaker_open.total_seconds(),
-            policy.breaker_open_max.total_seconds(),
-            clock=clock,
-        )
         self._messages = Messages(
             lambda: open_client(address, Times(connect, None, 2, wait)), f"{prefix}messages", clock=clock
         )
 
     @property
     def is_open(self) -> bool:
-        """Whether Redis is being left alone."""
-        return self._breaker.is_open
+        """Whether all of Redis is being left alone."""
+        return all(self._guard.is_open(node) for node in self._nodes.names())
 
     async def _do(self, command: Callable[[Client], Awaitable[T]]) -> T:
-        """Return what *command* brings.
-
-        Nobody waits longer than for one command, or for one turn in the pool. What else it needs, such as a new
-        connection, goes on without the caller, so that the next one finds it.
+        """Return what *command* brings, of whatever node.
 
         Raises:
             StoreUnavailable: Nothing, in its time.
         """
-        if not self._breaker.permit():
-            self._notify(StoreFailed(self._use, "left alone after failures", refused=True))
-            raise StoreUnavailable("left alone after failures")
-        task = asyncio.ensure_future(self._bounded(command))
-        self._late.add(task)
-        task.add_done_callback(self._ended)
-        await asyncio.wait([task], timeout=self._patience)
-        if not task.done():
-            raise self._failed(f"no answer within {self._patience * 1000:g} ms")
-        try:
-            found = task.result()
-        except _FAILURES as error:
-            raise self._failed(f"{type(error).__name__}: {error}") from error
-        self._breaker.succeeded()
+        return await self._guard.run(ONLY, lambda: command(self._client))
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the results of *commands*, in their order; `LOST` for those whose node did not answer.
+
+        Raises:
+            StoreUnavailable: No node did.
+        """
+        places: dict[str, list[int]] = {}
+        for place, (key, _) in enumerate(commands):
+            places.setdefault(self._nodes.of(key), []).append(place)
+        if len(places) == 1:
+            return await self._send_to(next(iter(places)), commands)
+        parts = [
+            self._send_to(node, [commands[place] for place in mine], one_of_many=True)
+            for node, mine in places.items()
+        ]
+        found: list[Any] = [LOST] * len(commands)
+        told = await asyncio.gather(*parts)
+        for mine, results in zip(places.values(), told, strict=True):
+            for place, result in zip(mine, results, strict=True):
+                found[place] = result
+        if all(one is LOST for one in found):
+            raise StoreUnavailable("no node answered")
         return found
 
-    async def _bounded(self, command: Callable[[Client], Awaitable[T]]) -> T:
-        async with asyncio.timeout(self._connect_limit):
-            return await command(self._client)
+    async def _send_to(self, node: str, commands: Sequence[Command], *, one_of_many: bool = False) -> list[Any]:
+        try:
+            return await self._guard.run(node, lambda: self._nodes.send(node, commands))
+        except StoreUnavailable as error:
+            if error.waited:
+                self._nodes.failed(node)
+            if one_of_many:
+                return [LOST] * len(commands)
+            raise
 
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
-        self._late.discard(task)
-        if not task.cancelled():
-            task.exception()
+    def _about(self, key: str, verb: str, *words: Any) -> Command:
+        name = self._prefix + key
+        return name, (verb, name, *words)
 
-    def _failed(self, reason: str) -> StoreUnavailable:
-        self._breaker.failed()
-        self._notify(StoreFailed(self._use, reason, refused=False))
-        return StoreUnavailable(reason)
-
-    async def _pipeline(self, commands: Callable[[Any], None]) -> list[Any]:
-        async def run(client: Client) -> list[Any]:
-            async with client.pipeline(transaction=False) as pipe:
-                commands(pipe)
-                return await pipe.execute()
-
-        return await self._do(run)
-
-    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the value of each of *keys*, None where there is none."""
+    async def get(self, keys: Sequence[str]) -> dict[str, bytes | None]:
+        """Return the value of each of *keys*, None where there is none; what cannot be read is not there."""
         if not keys:
-            return []
-        if len(keys) == 1:
-            found: Any = await self._do(lambda client: client.get(self._prefix + keys[0]))
-            return [found]
-
-        def ask(pipe: Any) -> None:
-            for key in keys:
-                pipe.get(self._prefix + key)
-
-        return await self._pipeline(ask)
+            return {}
+        found = await self._send([self._about(key, "GET") for key in keys])
+        return {key: value for key, value in zip(keys, found, strict=True) if value is not LOST}
 
     async def set(self, values: Mapping[str, bytes], ttl: float) -> None:
         """Keep *values* for *ttl* seconds."""
         lasting = max(1, int(ttl * 1000))
-
-        def fill(pipe: Any) -> None:
-            for key, value in values.items():
-                pipe.set(self._prefix + key, value, px=lasting)
-
-        await self._pipeline(fill)
+        _require_all(
+            await self._send([self._about(key, "SET", value, "PX", lasting) for key, value in values.items()])
+        )
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Forget *keys*."""
-
-        def drop(pipe: Any) -> None:
-            for key in keys:
-                pipe.delete(self._prefix + key)
-
         if keys:
-            await self._pipeline(drop)
+            _require_all(await self._send([self._about(key, "DEL") for key in keys]))
 
     async def add(self, key: str, amount: int, ttl: float) -> int:
         """Add *amount* to a counter and return its value; it lapses *ttl* seconds after its first use."""
-        name = self._prefix + key
-
-        def count(pipe: Any) -> None:
-            pipe.set(name, 0, px=max(1, int(ttl * 1000)), nx=True)
-            pipe.incrby(name, amount)
-
-        return int((await self._pipeline(count))[1])
+        begin = self._about(key, "SET", 0, "PX", max(1, int(ttl * 1000)), "NX")
+        return int((await self._send([begin, self._about(key, "INCRBY", amount)]))[1])
 
     async def acquire(self, key: str, ttl: float) -> str | None:
         """Take the lease *key* for *ttl* seconds; None when somebody has it (CA-13)."""
-        token = token_hex(8)
-        taken = await self._do(
-            lambda client: client.set(self._prefix + key, token, nx=True, px=max(1, int(ttl * 1000)))
-        )
-        return token if taken else None
+        return (await self.acquire_all([key], ttl))[key]
+
+    async def acquire_all(self, keys: Sequence[str], ttl: float) -> dict[str, str | None]:
+        """Take those of the leases *keys* that nobody has, and return the token of each; None for the others."""
+        token, lasting = token_hex(8), max(1, int(ttl * 1000))
+        taken = await self._send([self._about(key, "SET", token, "NX", "PX", lasting) for key in keys])
+        return {key: token if one else None for key, one in zip(keys, taken, strict=True) if one is not LOST}
 
     async def release(self, key: str, token: str) -> None:
         """Give the lease back, if it is still the one of *token*."""
-        await self._do(lambda client: client.eval(_RELEASE, 1, self._prefix + key, token))
+        await self.release_all({key: token})
 
-    async def generations(self, tags: Sequence[str]) -> list[int]:
-        """Return the generation of each of *tags*; 0 for one that was never forgotten."""
-        return [int(value) if value else 0 for value in await self.get([f"tag:{tag}" for tag in tags])]
+    async def evaluate(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Return what the Lua *script* returns; Redis is sent its text only where it does not know it yet.
+
+        All *keys* must lie on one node: write the part that decides where in braces.
+        """
+        names = [self._prefix + key for key in keys]
+        digest = _digest(script)
+
+        async def run(client: Client) -> Any:
+            try:
+                return await client.evalsha(digest, len(names), *names, *args)
+            except NoScriptError:
+                return await client.eval(script, len(names), *names, *args)
+
+        return await self._guard.run(self._nodes.of(names[0]), lambda: run(self._client))
+
+    async def release_all(self, tokens: Mapping[str, str]) -> None:
+        """Give back the leases that are still those of *tokens*."""
+        names = [(self._prefix + key, token) for key, token in tokens.items()]
+        _require_all(await self._send([(name, ("EVAL", _RELEASE, 1, name, token)) for name, token in names]))
+
+    async def generations(self, tags: Sequence[str]) -> dict[str, int]:
+        """Return the generation of each of *tags*, 0 for one that was never forgotten; without those unread."""
+        names = {f"tag:{tag}": tag for tag in tags}
+        return {names[name]: int(value or 0) for name, value in (await self.get(list(names))).items()}
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Give *tags* generations they never had, in constant time, and tell the other replicas (CA-17).
@@ -189,27 +185,42 @@ class RedisStore:
         A generation begins at the time in microseconds, so that one which Redis has lost does not come back.
         """
         beginning = int(self._clock.wall() * 1_000_000)
+        commands = []
+        for name in [f"tag:{tag}" for tag in tags]:
+            commands += [
+                self._about(name, "SET", beginning, "NX", "EX", GENERATION_LIFE),
+                self._about(name, "INCR"),
+                self._about(name, "EXPIRE", GENERATION_LIFE),
+            ]
+        renewed = await self._send(commands)
+        await self._publish(self._messages.forgetting(tags))
+        _require_all(renewed)
 
-        def renew(pipe: Any) -> None:
-            for tag in tags:
-                name = f"{self._prefix}tag:{tag}"
-                pipe.set(name, beginning, nx=True, ex=GENERATION_LIFE)
-                pipe.incr(name)
-                pipe.expire(name, GENERATION_LIFE)
+    async def hint(self, hint: tuple[str, str]) -> None:
+        """Tell the other replicas that the breaker of an upstream's group has opened (CB-12)."""
+        await self._publish(self._messages.hinting(hint))
 
-        await self._pipeline(renew)
-        await self._do(lambda client: client.publish(*self._messages.telling(tags)))
+    async def _publish(self, text: str) -> None:
+        """Tell the others through any node that is well; a cluster hands messages on to all its nodes."""
+        names = self._nodes.names()
+        node = next((name for name in names if not self._guard.is_open(name)), names[0])
+        channel = self._messages.channel
+        await self._send_to(node, [(channel, ("PUBLISH", channel, text))])
 
     def listen(self, listener: Listener) -> None:
         """Tell *listener* what other replicas forget, from the first moment that Redis can be reached (CA-18)."""
         self._messages.listen(listener)
+
+    def listen_hints(self, hear: Callable[[tuple[str, str]], None]) -> None:
+        """Pass on what others hint at."""
+        self._messages.listen_hints(hear)
 
     def start(self) -> None:
         """Begin to hear of others; needs a running event loop."""
         self._messages.start(self._heartbeat)
 
     async def _heartbeat(self) -> None:
-        await self._do(lambda client: client.publish(*self._messages.telling(())))
+        await self._publish(self._messages.forgetting(()))
 
     def silent_for(self) -> float:
         """Return for how long nothing was heard of other replicas, in seconds."""
@@ -226,8 +237,18 @@ class RedisStore:
     async def close(self) -> None:
         """End the listener and all connections."""
         await self._messages.close()
-        for task in self._late:
-            task.cancel()
-        if self._late:
-            await asyncio.wait(self._late)
+        await self._guard.close()
+        await self._nodes.close()
         await self._client.aclose()
+        if isinstance(self._client, RedisCluster):
+            await self._client.nodes_manager.aclose()
+
+
+def _require_all(results: Sequence[Any]) -> None:
+    if any(one is LOST for one in results):
+        raise StoreUnavailable("a node of the cluster did not answer")
+
+
+@lru_cache(maxsize=64)
+def _digest(script: str) -> str:
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()

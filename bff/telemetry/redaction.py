@@ -25,6 +25,7 @@ _RULES = (
         rf"\1{_HIDDEN}",
     ),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,3}"), _HIDDEN),
+    (re.compile(r"\b[a-z][a-z0-9]{0,15}_[A-Za-z0-9]{8,32}\.[A-Za-z0-9_-]{43}"), _HIDDEN),
     (re.compile(r"(://[^/\s:@]+:)[^/\s@]+@"), rf"\1{_HIDDEN}@"),
 )
 

@@ -8,8 +8,13 @@ from typing import Any
 
 from bff.codes import Code
 from bff.events import (
+    ApiKeysRead,
     AttemptFinished,
+    AuthenticationRefused,
     BreakerChanged,
+    CostExceeded,
+    DocumentsPrepared,
+    DocumentUnusable,
     ErrorTold,
     Event,
     GateClosed,
@@ -17,8 +22,20 @@ from bff.events import (
     HealthChanged,
     HostEjected,
     HostReturned,
+    IntrospectionFailed,
+    KeysFailed,
+    KeysFetched,
+    KeyUnknown,
+    LimiterDegraded,
+    LimitExceeded,
+    LoginRefused,
     OperationFinished,
     OperationShared,
+    SessionEnded,
+    SessionOpened,
+    SessionRenewed,
+    TokenFetched,
+    UntrustedDocument,
 )
 
 Line = tuple[int, dict[str, Any]]
@@ -181,6 +198,141 @@ def _health(event: HealthChanged) -> Line:
     }
 
 
+def _not_let_in(event: AuthenticationRefused) -> Line:
+    """The error that the client was told has a line of its own."""
+    return logging.DEBUG, {
+        "event": "authentication_refused",
+        "request_id": event.request_id,
+        "means": event.means,
+        "reason": event.reason,
+        "issuer": event.issuer or None,
+        "detail": event.detail,
+    }
+
+
+def _token(event: TokenFetched) -> Line:
+    failed = event.result == "failed"
+    return logging.WARNING if failed else logging.DEBUG, {
+        "event": "token",
+        "upstream": event.upstream,
+        "result": event.result,
+        "detail": event.detail or None,
+        "ms": round(event.seconds * 1000, 3),
+    }
+
+
+def _keys(event: KeysFetched) -> Line:
+    """Keys that changed are worth knowing; the same ones again are not."""
+    changed = event.added or event.removed
+    return logging.INFO if changed else logging.DEBUG, {
+        "event": "keys",
+        "issuer": event.issuer,
+        "keys": event.keys,
+        "added": event.added,
+        "removed": event.removed,
+    }
+
+
+def _no_keys(event: KeysFailed) -> Line:
+    """Without older keys nobody of that issuer gets in."""
+    return logging.ERROR if event.age is None else logging.WARNING, {
+        "event": "keys_failed",
+        "issuer": event.issuer,
+        "detail": event.detail,
+        "retry_ms": round(event.pause * 1000),
+        "age_s": None if event.age is None else round(event.age),
+    }
+
+
+def _unknown_key(event: KeyUnknown) -> Line:
+    return logging.INFO, {"event": "key_unknown", "issuer": event.issuer, "kid": event.kid}
+
+
+def _introspection(event: IntrospectionFailed) -> Line:
+    return logging.WARNING, {
+        "event": "introspection_failed",
+        "issuer": event.issuer,
+        "detail": event.detail,
+        "stale": event.stale,
+    }
+
+
+def _api_keys(event: ApiKeysRead) -> Line:
+    level = logging.WARNING if event.detail else logging.INFO
+    return level, {"event": "api_keys", "keys": event.keys, "detail": event.detail or None}
+
+
+def _session(event: SessionOpened | SessionEnded | SessionRenewed) -> Line:
+    """A renewal that works happens every few minutes for each session; one that does not may log people out."""
+    if isinstance(event, SessionOpened):
+        return logging.INFO, {"event": "session", "to": "opened"}
+    if isinstance(event, SessionEnded):
+        return logging.INFO, {"event": "session", "to": "ended", "cause": event.reason, "sessions": event.sessions}
+    level = logging.DEBUG if event.ok else logging.WARNING
+    return level, {"event": "session", "to": "renewed" if event.ok else "not renewed", "detail": event.reason}
+
+
+def _login(event: LoginRefused) -> Line:
+    """Somebody's old tab, an attack, or a login that cannot work: worth knowing, not worth waking anybody."""
+    return logging.WARNING, {"event": "login", "step": event.step, "detail": event.detail}
+
+
+def _degraded(event: LimiterDegraded) -> Line:
+    level = logging.WARNING if event.degraded else logging.INFO
+    return level, {"event": "limiter", "to": "each process alone" if event.degraded else "together"}
+
+
+def _exceeded(event: LimitExceeded) -> Line:
+    """What was refused has a line of its own, under the id that the client read."""
+    return logging.DEBUG if event.enforced else logging.INFO, {
+        "event": "limit",
+        "request_id": event.request_id,
+        "policy": event.policy,
+        "limit": event.limit,
+        "enforced": event.enforced,
+        "counted": event.counted,
+    }
+
+
+def _cost(event: CostExceeded) -> Line:
+    return logging.INFO if event.enforced else logging.WARNING, {
+        "event": "cost",
+        "request_id": event.request_id,
+        "name": event.name,
+        "requested": event.requested,
+        "allowed": event.allowed,
+        "refused": event.enforced,
+    }
+
+
+def _untrusted(event: UntrustedDocument) -> Line:
+    return logging.INFO, {
+        "event": "untrusted_document",
+        "request_id": event.request_id,
+        "hash": event.hash,
+        "refused": not event.allowed,
+    }
+
+
+def _prepared(event: DocumentsPrepared) -> Line:
+    return logging.WARNING if event.failed else logging.INFO, {
+        "event": "documents",
+        "done": event.done,
+        "total": event.total,
+        "failed": event.failed,
+        "ms": round(event.seconds * 1000),
+    }
+
+
+def _unusable(event: DocumentUnusable) -> Line:
+    return logging.WARNING, {
+        "event": "unusable_document",
+        "id": event.id,
+        "name": event.name,
+        "detail": event.detail,
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     AttemptFinished: _attempt,
     OperationFinished: _operation,
@@ -191,5 +343,22 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     HostEjected: _host,
     HostReturned: _host,
     HealthChanged: _health,
+    AuthenticationRefused: _not_let_in,
+    SessionOpened: _session,
+    SessionEnded: _session,
+    SessionRenewed: _session,
+    LoginRefused: _login,
+    TokenFetched: _token,
+    KeysFetched: _keys,
+    KeysFailed: _no_keys,
+    KeyUnknown: _unknown_key,
+    IntrospectionFailed: _introspection,
+    ApiKeysRead: _api_keys,
+    LimiterDegraded: _degraded,
+    LimitExceeded: _exceeded,
+    CostExceeded: _cost,
+    UntrustedDocument: _untrusted,
+    DocumentsPrepared: _prepared,
+    DocumentUnusable: _unusable,
 }
-_LOUD = frozenset(_WORDS) - {AttemptFinished, OperationFinished, OperationShared}
+_LOUD = frozenset(_WORDS) - {AttemptFinished, AuthenticationRefused, OperationFinished, OperationShared}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bff.testing.faults import BadFault, Fault, FaultBook
     from bff.testing.faulty_server import FaultyServer
     from bff.testing.http_message import Reply, Request, event
+    from bff.testing.principals import KnownCallers, principal
     from bff.testing.routes import Routes
     from bff.testing.virtual_clock import VirtualClock
 
@@ -22,11 +23,13 @@ _HOMES = {
     "FaultBook": "faults",
     "FaultProxy": "fault_proxy",
     "FaultyServer": "faulty_server",
+    "KnownCallers": "principals",
     "Reply": "http_message",
     "Request": "http_message",
     "Routes": "routes",
     "VirtualClock": "virtual_clock",
     "event": "http_message",
+    "principal": "principals",
 }
 
 __all__ = [
@@ -36,11 +39,13 @@ __all__ = [
     "FaultBook",
     "FaultProxy",
     "FaultyServer",
+    "KnownCallers",
     "Reply",
     "Request",
     "Routes",
     "VirtualClock",
     "event",
+    "principal",
 ]
 
 

@@ -28,9 +28,15 @@ class Certificate:
     certificate: bytes
     key: bytes
 
-    def server_context(self) -> ssl.SSLContext:
-        """Return what a server needs to show this certificate; for `FakeUpstream(tls=...)`."""
+    def server_context(self, clients: "Authority | None" = None) -> ssl.SSLContext:
+        """Return what a server needs to show this certificate; for `FakeUpstream(tls=...)`.
+
+        With *clients*, only those get in that show a certificate of that authority.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if clients is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=clients.pem.decode())
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "server.pem"
             path.touch(mode=0o600)

@@ -8,18 +8,22 @@ from bff.clock import Clock
 from bff.events import Notify
 from bff.policy.chain import Chain
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.upstream.cache.keeper import Keeper
+from bff.upstream.cache.lookup import Prospects
 from bff.upstream.cache.tiers import EntryCache
+from bff.upstream.credentials.source import Source
 from bff.upstream.errors import UpstreamError
 from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
 from bff.upstream.pipeline.attempt import Attempt
 from bff.upstream.pipeline.balance import balance_of
 from bff.upstream.pipeline.breaker import Breaker
 from bff.upstream.pipeline.budget import RetryBudget
-from bff.upstream.pipeline.bulkhead import Permits, bulkhead_of
+from bff.upstream.pipeline.bulkhead import Permits, adaptive_of, bulkhead_of
 from bff.upstream.pipeline.cache import Cache, Refreshes
 from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
 from bff.upstream.pipeline.cluster import Cluster
 from bff.upstream.pipeline.coalesce import Coalesce, Flights
+from bff.upstream.pipeline.credentials import Credentials
 from bff.upstream.pipeline.deadline import Deadline
 from bff.upstream.pipeline.degrade import Degrade
 from bff.upstream.pipeline.fanout import FanoutGuard
@@ -29,6 +33,7 @@ from bff.upstream.pipeline.health import HealthChecks, health_checks_of
 from bff.upstream.pipeline.hedge import Hedge
 from bff.upstream.pipeline.latency import RecentLatency
 from bff.upstream.pipeline.retry import Retry, may_repeat
+from bff.upstream.pipeline.split import Split
 from bff.upstream.transport import Transport
 
 _HEDGE_TTL = 10.0
@@ -76,6 +81,7 @@ class Pipelines:
         permits: What each attempt needs one of.
         cluster: The hosts.
         checks: Ask the hosts how they are; None where policy does not say so.
+        adaptive: What each attempt of a group needs one of too, where policy adapts its limit.
     """
 
     default: Handler
@@ -88,18 +94,28 @@ class Pipelines:
     permits: Permits
     cluster: Cluster
     checks: HealthChecks | None
+    adaptive: tuple[Permits, ...] = ()
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """End what runs in the background, and refuse whoever waits for a permit."""
         await self.refreshes.close()
         await self.flights.close()
+        for permits in (*self.adaptive, self.permits):
+            await permits.close()
 
 
 def assemble(
-    name: str, policy: UpstreamPolicy, operations: OperationsPolicy, transport: Transport, world: World
+    name: str,
+    policy: UpstreamPolicy,
+    operations: OperationsPolicy,
+    transport: Transport,
+    world: World,
+    *,
+    credentials: Source | None = None,
 ) -> Pipelines:
-    """Return the pipelines of upstream *name* around *transport*."""
-    return _Assembly(name, policy, operations, transport, world).pipelines()
+    """Return the pipelines of upstream *name* around *transport*; calls carry *credentials*."""
+    assembly = _Assembly(name, policy, operations, transport, world)
+    return assembly.pipelines(credentials)
 
 
 class _Assembly:
@@ -129,9 +145,12 @@ class _Assembly:
         self._groups: dict[str, _Group] = {}
         self._flights = Flights()
         self._refreshes = Refreshes()
+        self._prospects = Prospects()
 
-    def pipelines(self) -> Pipelines:
+    def pipelines(self, credentials: Source | None) -> Pipelines:
         policy = self._policy
+        if credentials is not None:
+            self._shared["credentials"] = Credentials(credentials, clock=self._world.clock)
         named = {endpoint for group in policy.groups.values() for endpoint in group.endpoints} | set(
             policy.endpoints
         )
@@ -150,12 +169,14 @@ class _Assembly:
             self._bulkhead.permits,
             cluster,
             checks,
+            tuple(group.permits for group in self._groups.values() if group.permits is not None),
         )
 
     def _pipeline(self, chain: Chain) -> Handler:
         group = self._groups.get(chain.group)
         if group is None:
-            group = self._groups[chain.group] = _Group(self._name, self._group_chain(chain), self._world)
+            whole = self._group_chain(chain)
+            group = self._groups[chain.group] = _Group(self._name, self._policy, whole, self._world)
         stages = {**self._shared, **group.stages, **self._own(chain, group), **self._keeping(chain)}
         world = self._world
         attempt = Attempt(
@@ -192,6 +213,10 @@ class _Assembly:
                 notify=world.notify,
             ),
         }
+        if chain.retry.split_on:
+            stages["split"] = Split(
+                chain.retry, self._budget, min_attempt_time=least, clock=world.clock, notify=world.notify
+            )
         if chain.hedge.enabled and self._hosts > 1:
             stages["hedge"] = self._hedge(chain, group)
         return stages
@@ -206,6 +231,7 @@ class _Assembly:
                 chain.cache,
                 caching.entries,
                 self._refreshes,
+                self._prospects,
                 version=caching.version,
                 refresh_time=total + reserve,
                 clock=world.clock,
@@ -223,14 +249,26 @@ class _Assembly:
             ),
             "degrade": degrade,
             "fill": Fill(
-                chain.cache,
+                self._keeper(chain),
                 caching.entries,
                 lease=min(chain.timeouts.attempt.total_seconds() + _LEASE_SLACK, caching.lease_max),
                 clock=world.clock,
-                rng=world.rng,
                 notify=world.notify,
             ),
         }
+
+    def _keeper(self, chain: Chain) -> Keeper | None:
+        if chain.cache.scope == "off":
+            return None
+        world, caching = self._world, self._world.caching
+        return Keeper(
+            chain.cache,
+            caching.entries,
+            self._prospects,
+            version=caching.version,
+            clock=world.clock,
+            rng=world.rng,
+        )
 
     def _at_limit(self) -> bool:
         permits = self._bulkhead.permits
@@ -257,7 +295,7 @@ class _Assembly:
 class _Group:
     """What the endpoints of one group share."""
 
-    def __init__(self, upstream: str, chain: Chain, world: World) -> None:
+    def __init__(self, upstream: str, policy: UpstreamPolicy, chain: Chain, world: World) -> None:
         self.latency = RecentLatency()
         self.circuit = CircuitBreaker(
             Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds()),
@@ -281,6 +319,16 @@ class _Group:
             ),
         }
 
+        self.permits: Permits | None = None
+        if policy.adaptive.enabled:
+            stage = adaptive_of(
+                policy, group=chain.group, attempt=chain.timeouts.attempt, clock=world.clock, notify=world.notify
+            )
+            self.stages["adaptive"] = stage
+            self.permits = stage.permits
+
     def calm(self) -> bool:
         """Whether the group can take more calls than it must (HG-5)."""
-        return self.circuit.state in {"closed", "metrics_only", "disabled"}
+        permits = self.permits
+        full = permits is not None and permits.in_flight >= permits.limit
+        return self.circuit.state in {"closed", "metrics_only", "disabled"} and not full

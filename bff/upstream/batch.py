@@ -1,6 +1,6 @@
 """Endpoints that answer many keys in one request."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -154,7 +154,7 @@ class Batch(Batching[T]):
                 value=UNDECODED,
             )
 
-        return Split(tuple(map(str, keys)), base, None, narrow, self._decode.raws)
+        return Split(tuple(map(str, keys)), base, None, narrow, self._decode.raws, _array)
 
     def _alternate(
         self, operation: Operation, arguments: dict[str, object]
@@ -170,6 +170,10 @@ class Batch(Batching[T]):
             return await operation.upstreams[other.upstream.name].send(call, operation)
 
         return ask
+
+
+def _array(items: Mapping[str, bytes]) -> bytes:
+    return b"[" + b",".join(items.values()) + b"]"
 
 
 def _carried(value: Any, note: Note) -> Any:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from bff.clock import Clock
 from bff.events import CallFinished, CallStarted, Notify
 from bff.policy.caching import StorePolicy
+from bff.policy.credentials import Credentials
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.store.memory import MemoryStore
 from bff.upstream.assemble import Caching, Pipelines, World, assemble
 from bff.upstream.cache.tiers import EntryCache
+from bff.upstream.credentials.assemble import source_of
+from bff.upstream.credentials.source import Source
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
@@ -21,6 +24,7 @@ from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
     from bff.context import Operation
+    from bff.upstream.hints import Hints
 
 OpenTransport = Callable[[Limits], Transport]
 """Makes the transport of one upstream."""
@@ -43,6 +47,7 @@ class Client:
         policy: UpstreamPolicy,
         pipelines: Pipelines,
         transport: Transport,
+        credentials: Source | None = None,
         *,
         clock: Clock,
         notify: Notify,
@@ -58,6 +63,8 @@ class Client:
         self._transport = transport
         self._forward = tuple(sorted(policy.forward.headers))
         self._hash_on = policy.balance.hash_on
+        self._credentials = credentials
+        self._speaks_for = policy.credentials.speaks_for
 
     async def send(self, call: Call, operation: "Operation") -> Response:
         """Return a usable response to *call*.
@@ -71,6 +78,9 @@ class Client:
                 call.headers.setdefault(name, inbound[name])
         call.headers["x-request-id"] = operation.request_id
         call.principal = operation.principal
+        call.speaks_for = "user" if "authorization" in call.headers else self._speaks_for
+        if call.speaks_for == "user":
+            operation.personal = True
         call.fanout = operation.fanout
         if self._hash_on is not None:
             call.hash_key = key_of(self._hash_on, operation.principal.subject, inbound)
@@ -104,7 +114,8 @@ class Client:
         await self.pipelines.close()
         if self.pipelines.checks is not None:
             await self.pipelines.checks.close()
-        await self.pipelines.permits.close()
+        if self._credentials is not None:
+            await self._credentials.close()
         await self._transport.close()
 
 
@@ -140,6 +151,16 @@ class Upstreams:
         client = self._clients.get(name)
         return client.alias if client else name
 
+    def hint_with(self, hints: "Hints", policies: Mapping[str, UpstreamPolicy]) -> None:
+        """Let *hints* watch the breakers of those upstreams whose policies share them (CB-12)."""
+        for name, client in self._clients.items():
+            shared = {
+                group: circuit
+                for group, circuit in client.pipelines.circuits.items()
+                if policies[name].breaker_of(group).shared_hints
+            }
+            hints.watch(name, shared)
+
     async def start(self) -> None:
         """Begin to ask hosts how they are, where policies say so; calls need not wait for it."""
         for client in self._clients.values():
@@ -171,14 +192,23 @@ def open_upstreams(
     clients = {}
     for name, policy in policies.items():
         transport = open_transport(limits_of(policy))
-        pipelines = assemble(name, policy, operations, transport, world)
-        clients[name] = Client(name, policy, pipelines, transport, clock=clock, notify=notify)
+        credentials = source_of(
+            name, policy.credentials, open_transport=open_transport, clock=clock, rng=rng, notify=notify
+        )
+        pipelines = assemble(name, policy, operations, transport, world, credentials=credentials)
+        clients[name] = Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify)
     return Upstreams(clients)
 
 
 def _is_repetition(attempts: str) -> bool:
     """Whether our caller sends for the second time at least, so that another repetition would multiply (RT-7)."""
     return attempts.isascii() and attempts.isdigit() and attempts.lstrip("0") not in {"", "1"}
+
+
+def _certificate(policy: Credentials) -> tuple[str, str] | None:
+    if policy.certificate is None or policy.key is None:
+        return None
+    return policy.certificate.removeprefix("file:"), policy.key.removeprefix("file:")
 
 
 def limits_of(policy: UpstreamPolicy) -> Limits:
@@ -197,4 +227,5 @@ def limits_of(policy: UpstreamPolicy) -> Limits:
         max_header_bytes=limits.max_header_bytes,
         max_header_count=limits.max_header_count,
         ca_file=policy.ca.removeprefix("file:") if policy.ca else None,
+        certificate=_certificate(policy.credentials),
     )

@@ -27,8 +27,13 @@ def require_json(response: Response) -> None:
     """Refuse *response* unless its media type is JSON.
 
     Raises:
-        UpstreamError: BAD_PAYLOAD; typically an HTML page with status 200.
+        UpstreamError: BAD_PAYLOAD; typically an HTML page with status 200, or a content coding that was not asked
+            for.
     """
+    if "content-encoding" in response.headers:
+        coding = response.headers["content-encoding"].strip().lower()
+        if coding not in {"", "identity"}:
+            raise bad_payload(f"content coding {coding[:50]!r} was not asked for")
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise bad_payload(f"content-type is {media_type or 'absent'}, not JSON", response.body)

@@ -168,6 +168,7 @@ class Single(Endpoint[T]):
 
     Attributes:
         otherwise: Another endpoint that gives the same for the same arguments, asked when this one fails.
+        headers: Names of the header fields that callers may give, in lower case.
     """
 
     def __init__(
@@ -187,7 +188,7 @@ class Single(Endpoint[T]):
         self.otherwise = otherwise
         self._decode = decoder_of(returns)
         self._body = body
-        self._headers = frozenset(header.lower() for header in headers)
+        self.headers = frozenset(header.lower() for header in headers)
 
     async def __call__(
         self,
@@ -273,7 +274,7 @@ class Single(Endpoint[T]):
             raise TypeError(f"{self} takes {wanted.__name__}, not {type(body).__name__}: {error}") from error
 
     def _declared_headers(self, headers: Mapping[str, str | None]) -> dict[str, str]:
-        if unknown := headers.keys() - self._headers:
+        if unknown := headers.keys() - self.headers:
             raise TypeError(f"{self} declares no header {min(unknown)!r}: add it to headers=(...)")
         return {name: value for name, value in headers.items() if value is not None}
 

@@ -75,7 +75,7 @@ class Response:
     Attributes:
         status: 200 to 599; informational responses are never seen here.
         headers: Lower-case names; repeated fields joined with ", ".
-        body: Whole and with its content coding undone.
+        body: Whole, and with its content coding undone where it is one that was asked for.
         note: Set where this is not what the service has just said.
         keeping: What may be kept of it downstream.
         items: A batch that was put together key by key, in place of a body.

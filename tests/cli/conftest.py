@@ -71,6 +71,7 @@ schema = strawberry.Schema(query=Query)
 FILES = {
     "app.py": APP,
     "pyproject.toml": '[tool.bff]\nschema = "app:schema"\npolicies = "policies"\noperations = "operations"\n',
+    "policies/auth.yaml": "anonymous: allow\n",
     "policies/upstreams/catalog.yaml": "hosts: [https://catalog.internal]\n",
     "operations/Dish.graphql": "query Dish($id: ID!) { dish(id: $id) { name } }\n",
     "operations/Dish.variables.json": '{"id": "d1"}\n',

@@ -19,18 +19,18 @@ def test_a_tag_is_forgotten_in_redis(project, redis_server):
     result = project().bff("cache", "purge", "--tag", "menus", "--redis-url", redis_server.url)
 
     assert (result.code, result.out) == (0, "forgotten: tag menus\n")
-    assert redis_server.command("EXISTS", "bff:default:1:cache:tag:menus") == b":1"
+    assert redis_server.command("EXISTS", "bff:default:2:cache:tag:menus") == b":1"
 
 
 def test_an_upstream_and_a_key_are_forgotten_in_redis(project, redis_server):
-    redis_server.command("SET", "bff:default:1:cache:abc", "x")
+    redis_server.command("SET", "bff:default:2:cache:abc", "x")
     sound = project()
 
     for option, value in ("--key", "abc"), ("--upstream", "catalog"):
         assert sound.bff("cache", "purge", option, value, "--redis-url", redis_server.url).code == 0
 
-    assert redis_server.command("EXISTS", "bff:default:1:cache:abc") == b":0"
-    assert redis_server.command("EXISTS", "bff:default:1:cache:tag:upstream:catalog") == b":1"
+    assert redis_server.command("EXISTS", "bff:default:2:cache:abc") == b":0"
+    assert redis_server.command("EXISTS", "bff:default:2:cache:tag:upstream:catalog") == b":1"
 
 
 def test_redis_is_counted(project, redis_server):

@@ -7,7 +7,10 @@ def test_a_sound_project_is_fine(project):
     result = project().bff("check")
 
     assert result.code == 0
-    assert result.out == ("All is well: 1 upstream policy, 2 fields that call a service, 1 operation file.\n")
+    assert result.out == (
+        "All is well: 1 upstream policy, 2 fields that call a service, 1 operation file; "
+        "no caller is limited, for there is no folder clients.\n"
+    )
 
 
 def test_findings_are_printed_one_a_line_with_place_and_fix(project, app):
@@ -135,6 +138,124 @@ def test_a_deadline_for_an_operation_that_nobody_sends_is_a_warning(project):
     assert result.json["findings"][0]["fix"] == "write Dish"
 
 
+def test_a_limit_for_an_operation_that_nobody_sends_is_a_warning(project):
+    limits = "limits:\n  operations:\n    Dsh: {rate: 3 per minute}\n"
+    files = {"policies/clients/default.yaml": limits, "policies/clients/ios.yaml": "match: {clients: [ios]}\n"}
+
+    result = project(files).bff("check", "--format", "json")
+
+    assert result.code == 1
+    assert result.findings == [("warning", "unknown-operation", "policies/clients/default.yaml:3:5")]
+    assert result.json["findings"][0]["fix"] == "write Dish"
+
+
+@pytest.mark.parametrize(
+    ("section", "what"),
+    [
+        ("priorities:\n  Dsh: critical\n", "priority"),
+        ("sharing: {operations: {\n  Dsh: off}}\n", "rule of sharing"),
+    ],
+)
+def test_whatever_is_said_of_an_operation_that_nobody_sends_is_a_warning(project, section, what):
+    result = project({"policies/operations.yaml": section}).bff("check", "--format", "json")
+
+    assert result.findings == [("warning", "unknown-operation", "policies/operations.yaml:2:3")]
+    assert result.json["findings"][0]["message"].endswith(f"so this {what} is never used")
+
+
+LABEL = """
+label = catalog.get("/dishes/{id}/label", returns=WireDish, name="label")
+
+
+@resolver(calls=[label])
+async def dish_label(dish: WireDish, context: Context) -> WireDish:
+    return await label(context, id=dish.id)
+
+
+@strawberry.type(description="Something to eat.")
+class Dish:
+    label: "Dish | None" = field(dish_label, description="What is written on it.")
+"""
+
+
+def with_label(app):
+    return app.replace('\n@strawberry.type(description="Something to eat.")\nclass Dish:\n', LABEL)
+
+
+def test_a_call_for_each_item_of_a_list_is_a_warning(project, app):
+    """N+1: one list of a hundred dishes would be a hundred calls."""
+    result = project({"app.py": with_label(app)}).bff("check", "--format", "json")
+
+    assert result.code == 1
+    assert result.findings == [("warning", "n-plus-one", "app.py:34:1")]
+    found = result.json["findings"][0]
+    assert found["message"] == "Dish.label calls catalog.label once for each Dish, and dishes is a list of them"
+    assert 'per_parent="why"' in found["fix"]
+
+
+@pytest.mark.parametrize(
+    "mended",
+    [
+        ("calls=[label])", 'calls=[label], per_parent="the service has no batch")'),
+        ('    dishes: list[Dish | None] | None = field(all_dishes, description="All of them.")\n', ""),
+    ],
+    ids=["it says why", "no list leads there"],
+)
+def test_a_call_for_each_parent_is_fine_where_it_is_meant_or_alone(project, app, mended):
+    result = project({"app.py": with_label(app).replace(*mended)}).bff("check")
+
+    assert (result.code, result.err) == (0, "")
+
+
+def test_a_resolver_below_a_list_that_does_not_say_what_it_calls_is_a_warning(project, app):
+    undeclared = """    name: str = strawberry.field(description="As on the menu.")
+
+    @strawberry.field(description="Nobody knows how.")
+    async def smell(self) -> str:
+        return "good"
+"""
+    changed = app.replace('    name: str = strawberry.field(description="As on the menu.")\n', undeclared)
+
+    result = project({"app.py": changed}).bff("check", "--format", "json")
+
+    assert [(level, rule) for level, rule, _ in result.findings] == [("warning", "n-plus-one")]
+    assert "Dish.smell is neither batched nor declared" in result.json["findings"][0]["message"]
+
+
+def test_a_policy_of_an_endpoint_that_no_field_calls_is_a_warning(project, app):
+    more = app.replace(
+        "\n\n@resolver(calls=[dish])",
+        '\nspare = catalog.get("/spare", returns=WireDish)\n\n\n@resolver(calls=[dish])',
+    )
+    policy = "hosts: [https://catalog.internal]\nendpoints:\n  spare:\n    retry: {attempts: 1}\n"
+
+    result = project({"app.py": more, "policies/upstreams/catalog.yaml": policy}).bff("check", "--format", "json")
+
+    assert result.code == 1
+    assert result.findings == [("warning", "unreachable-policy", "policies/upstreams/catalog.yaml:3:3")]
+
+
+def test_calls_that_do_not_fit_into_their_deadline_are_a_warning(project, app):
+    """With one attempt each; the last call of the chain would always be cut short when the others are slow."""
+    sound = project(
+        {
+            "app.py": with_label(app).replace("calls=[label])", 'calls=[label], per_parent="one")'),
+            "operations/Label.graphql": "# Looks.\nquery Label { dishes { label { id } } }\n",
+            "policies/upstreams/catalog.yaml": "hosts: [https://catalog.internal]\ntimeouts: {attempt: 2s}\n",
+            "policies/operations.yaml": "deadlines: {Label: 4s}\n",
+        }
+    )
+
+    result = sound.bff("check", "--format", "json")
+
+    assert result.findings == [("warning", "short-deadline", "operations/Label.graphql:2:1")]
+    found = result.json["findings"][0]
+    assert "4000ms with one attempt each: catalog.dishes 2000ms, then catalog.label 2000ms" in found["message"]
+    assert "deadlines: {Label: 4050ms}" in found["fix"]
+    sound.write({"policies/operations.yaml": "deadlines: {Label: 4050ms}\n"})
+    assert sound.bff("check").code == 0
+
+
 def test_notes_alone_do_not_fail(project, app):
     """Taste must not stop a deployment."""
     sound = project(
@@ -186,4 +307,8 @@ def test_the_reference_application_is_fine(reference_application):
     result = reference_application.bff("check")
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("All is well: 8 upstream policies")
+    *notes, summary = result.out.splitlines()
+    assert all(": note: " in line for line in notes)
+    assert "Query.restaurants is open to everybody and calls catalog" in result.out
+    assert "Query.me" not in result.out
+    assert " in 8 upstream policies" in summary

@@ -5,6 +5,8 @@ import json
 import jsonschema
 import pytest
 
+from bff.policy.schema import KINDS
+
 
 def test_a_policy_is_shown_with_the_origin_of_every_value(project):
     sound = project({"policies/defaults.yaml": "timeouts:\n  attempt: 1s\n"})
@@ -59,12 +61,15 @@ def test_the_stages_of_one_endpoint_are_shown_in_their_order_with_the_origin_tha
         "degrade",
         "fill",
         "deadline",
+        "split",
         "retry",
         "hedge",
         "balance",
         "gate",
         "breaker",
+        "adaptive",
         "bulkhead",
+        "credentials",
         "attempt",
         "transport",
     ]
@@ -91,7 +96,8 @@ def test_an_unknown_policy_is_refused_with_those_that_exist(project):
     result = project().bff("policies", "show", "catalogue")
 
     assert result.code == 2
-    assert result.err == "bff: there is no policy 'catalogue'; there are operations, defaults, store, catalog\n"
+    names = "operations, defaults, store, network, catalog, clients/default"
+    assert result.err == f"bff: there is no policy 'catalogue'; there are {names}\n"
 
 
 def test_broken_policies_cannot_be_shown_and_say_why(project):
@@ -113,7 +119,7 @@ def test_policies_are_checked_without_any_schema(project):
     assert result.findings == [("error", "policy", "policies/upstreams/orders.yaml:1:8")]
 
 
-@pytest.mark.parametrize("kind", ["operations", "defaults", "upstream"])
+@pytest.mark.parametrize("kind", ["auth", "operations", "defaults", "upstream"])
 def test_each_schema_is_printed_as_the_file_to_keep(project, kind):
     result = project().bff("policies", "schema", kind)
 
@@ -127,9 +133,7 @@ def test_all_schemas_are_written_where_policies_look_for_them(project):
     result = sound.bff("policies", "schema", "--write", "policies/schema")
 
     assert result.code == 0
-    assert result.out.split() == [
-        f"policies/schema/{kind}.json" for kind in ("operations", "defaults", "upstream", "store")
-    ]
+    assert result.out.split() == [f"policies/schema/{kind}.json" for kind in KINDS]
     printed = sound.bff("policies", "schema", "--format", "json").json
     written = json.loads((sound.directory / "policies/schema/upstream.json").read_text("utf-8"))
     assert printed["upstream"] == written
@@ -137,11 +141,11 @@ def test_all_schemas_are_written_where_policies_look_for_them(project):
 
 
 def test_an_unknown_kind_is_refused_with_those_that_exist(project):
-    result = project().bff("policies", "schema", "auth")
+    result = project().bff("policies", "schema", "routes")
 
     assert (result.code, result.err) == (
         2,
-        "bff: there is no kind of policy file 'auth'; the kinds are operations, defaults, upstream, store\n",
+        f"bff: there is no kind of policy file 'auth'; the kinds are {', '.join(KINDS)}\n",
     )
 
 
@@ -156,3 +160,49 @@ def test_on_a_terminal_answers_are_for_eyes(project):
     assert "\x1b[1m" in found
     assert "policies/operations.yaml:1:1: " in found
     assert "timeouts.attempt" in shown
+
+
+def test_two_folders_are_compared_by_what_is_in_force(project):
+    sound = project(
+        {"other/upstreams/catalog.yaml": "hosts: [https://catalog.internal]\ntimeouts: {attempt: 1s}\n"}
+    )
+
+    result = sound.bff("policies", "diff", "policies", "other")
+
+    assert result.code == 1
+    assert result.out == (
+        "catalog: timeouts.attempt was 2s (default), becomes 1s (other/upstreams/catalog.yaml:2).  One try, from "
+        "connecting to the last byte of the body.\n1 value would be in force differently\n"
+    )
+    assert sound.bff("policies", "diff", "policies", "policies").code == 0
+
+
+def test_two_files_are_compared_alone(project):
+    sound = project(
+        {
+            "a.yaml": "hosts: [https://catalog.internal]\n",
+            "b.yaml": "hosts: [https://catalog.internal]\nretry: {attempts: 3}\n",
+        }
+    )
+
+    result = sound.bff("policies", "diff", "a.yaml", "b.yaml", "--format", "json")
+
+    (found,) = result.json["differences"]
+    assert result.code == 1
+    assert (found["scope"], found["key"]) == ("a", "retry.attempts")
+    assert found["after"] == {"value": 3, "text": "3", "origin": "b.yaml:2"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (("policies", "nowhere"), "there is no folder or file nowhere"),
+        (("policies", "app.py"), "two folders or two files"),
+        (("broken.yaml", "broken.yaml"), "broken.yaml:1:"),
+    ],
+)
+def test_what_cannot_be_compared_exits_with_2(project, pair, said):
+    result = project({"broken.yaml": "hots: []\n"}).bff("policies", "diff", *pair)
+
+    assert result.code == 2
+    assert said in result.err

@@ -39,10 +39,10 @@ def test_a_broken_file_would_be_noticed(compose, specification):
         jsonschema.Draft201909Validator(specification).validate({"services": {"bff": {"imagee": "x"}}})
 
 
-def test_it_starts_the_services_redis_and_the_bff(compose):
+def test_it_starts_the_services_the_issuer_redis_and_the_bff(compose):
     services = {name: one for name, one in compose["services"].items() if "profiles" not in one}
 
-    assert set(services) == {"services", "bff", "redis"}
+    assert set(services) == {"services", "issuer", "bff", "redis"}
     assert services["bff"]["network_mode"] == "service:services"
     assert services["services"]["ports"] == ["127.0.0.1:8000:8000"]
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bff.testing.development_issuer import DevelopmentIssuer
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +142,7 @@ def test_the_image_holds_the_page_and_the_application_and_no_build_tools(image):
 
     assert (installed / "bff/web/dist/manifest.json").exists()
     folders = {path.name for path in (image.root / "app").iterdir()}
-    assert folders == {"schema", "resolvers", "upstreams", "policies"}
+    assert folders == {"schema", "resolvers", "upstreams", "policies", "pyproject.toml"}
     assert not (installed / "pip").exists()
     assert not (installed / "pytest").exists()
 
@@ -153,12 +155,22 @@ def test_it_runs_as_nobody_in_particular_and_is_process_one(image):
     assert re.search(r"^bff:[x!]:10001:", (image.root / "etc" / "passwd").read_text(encoding="utf-8"))
 
 
-def test_the_entry_command_becomes_healthy_and_drains(image):
+@pytest.fixture
+def issuer():
+    with DevelopmentIssuer(ROOT) as issuer:
+        yield issuer
+
+
+def test_the_entry_command_becomes_healthy_and_drains(image, issuer):
     command = [*json.loads(image.metadata["ENTRYPOINT"]), *json.loads(image.metadata["CMD"])]
     environment = {**os.environ, **image.environment, "PYTHONPATH": "", "BFF_PORT": "0", "BFF_ADMIN_PORT": "0"}
     policy = image.root / "app/policies/operations.yaml"
     text = re.sub(r"drain:\n( +.*\n)+", "", policy.read_text(encoding="utf-8"))
     policy.write_text(text + "\ndrain: {delay: 100ms, timeout: 2s}\n", encoding="utf-8")
+    auth = image.root / "app/policies/auth.yaml"
+    auth.write_text(
+        auth.read_text(encoding="utf-8").replace("http://127.0.0.1:9100", issuer.url), encoding="utf-8"
+    )
     program = str(image.root / "opt/bff/bin/bff")
 
     with subprocess.Popen(

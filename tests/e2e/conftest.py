@@ -1,4 +1,4 @@
-"""The whole product as a user runs it: nine services, `bff serve` on its own ports, HTTP in between."""
+"""The whole product as a user runs it: issuer, nine services, `bff serve` on its own ports, HTTP in between."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bff.testing.development_issuer import DevelopmentIssuer
 from upstreams.simulation.cluster import MEMBERS, Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,8 @@ READY = re.compile(r"ready: (http://\S+)/graphql \(admin: (http://[^)]+)\)")
 SECTIONS = re.compile(r"^(cache|fallback):.*\n([ \t].*\n|\n)*", re.MULTILINE)
 """What says how long answers are kept and what stands in for them."""
 
-CUSTOMER = {"authorization": "Bearer demo-u1"}
+ISSUER = "http://127.0.0.1:9100"
+"""What the application's policies name."""
 
 CLEAN_RUNS = 2
 """As many as a breaker needs successful probes."""
@@ -34,13 +36,17 @@ FORGIVING = "\nretry: {gate_max: 500ms}\nbreaker: {open_time: 500ms, max_open_ti
 class Bff:
     """One `bff serve` process, its log, and a client that asks it."""
 
-    def __init__(self, policies, *, arguments=(), schema="schema:schema", cwd=ROOT, search=None):
+    def __init__(self, policies, *, arguments=(), schema="schema:schema", cwd=ROOT, issuer=None, search=None):
         self._search = search
         command = [sys.executable, "-m", "bff.cli", "serve", "--schema", schema, "--policies", str(policies)]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--admin-port", "0", "--development", *arguments],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(cwd), str(ROOT)])},
+            env={
+                **os.environ,
+                **(issuer.environ if issuer else {}),
+                "PYTHONPATH": os.pathsep.join([str(cwd), str(ROOT)]),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -52,7 +58,9 @@ class Bff:
         found = READY.search(line)
         assert found, f"bff did not start: {line}{''.join(self.errors)}"
         self.url, self.admin = found[1], found[2]
-        self.client = httpx.Client(base_url=self.url, headers=CUSTOMER, timeout=30)
+        self.client = httpx.Client(
+            base_url=self.url, headers=issuer.headers("customer") if issuer else {}, timeout=30
+        )
 
     def _read(self):
         self.errors.extend(self.process.stderr)
@@ -86,13 +94,21 @@ class Bff:
 
 
 @pytest.fixture(scope="session")
-def services():
-    with Cluster(latency="1ms", tick="3600s") as cluster:  # nobody moves while we compare answers
+def issuer():
+    """The development issuer, from whom everybody here has their tokens."""
+    with DevelopmentIssuer(ROOT) as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="session")
+def services(issuer):
+    # Nobody moves while we compare answers.
+    with Cluster(latency="1ms", tick="3600s", issuer=issuer.url) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def policies_for(tmp_path_factory):
+def policies_for(tmp_path_factory, issuer):
     """Return a copy of the application's policies that name other addresses.
 
     Nothing is kept and nothing falls back unless *keeping*: most tests look at what a failure does to an answer
@@ -102,6 +118,8 @@ def policies_for(tmp_path_factory):
     def copy(urls, *, keeping=False):
         folder = tmp_path_factory.mktemp("application") / "policies"
         shutil.copytree(ROOT / "policies", folder)
+        for file in (folder / "auth.yaml", folder / "upstreams" / "payments.yaml"):
+            _rewrite(file, ISSUER, issuer.url)
         for file in (folder / "upstreams").glob("*.yaml"):
             text = file.read_text(encoding="utf-8")
             for member, port in MEMBERS.items():
@@ -117,30 +135,51 @@ def policies_for(tmp_path_factory):
     return copy
 
 
+def _rewrite(file, old, new):
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
-def bff(services, policies_for, search_log):
-    started = Bff(policies_for(services.urls), search=search_log)
+def bff(services, policies_for, issuer, search_log):
+    started = Bff(policies_for(services.urls), issuer=issuer, search=search_log)
     started.run("home")
     yield started
     assert started.close() == 0
 
 
 @pytest.fixture(scope="module")
-def keeping_bff(services, policies_for, search_log):
+def keeping_bff(services, policies_for, issuer, search_log):
     """Two workers under the application's own policies, which keep answers and fall back on them."""
-    started = Bff(policies_for(services.urls, keeping=True), arguments=["--workers", "2"], search=search_log)
+    policies = policies_for(services.urls, keeping=True)
+    started = Bff(policies, arguments=["--workers", "2"], issuer=issuer, search=search_log)
     yield started
     services.heal()
     started.close()
 
 
 @pytest.fixture
-def start_bff(search_log):
+def start_bff(issuer, search_log):
     """Return a function that starts a further process, stopped at the end of the test."""
     started = []
 
     def start(*args, **options):
-        started.append(Bff(*args, **options, search=search_log))
+        started.append(Bff(*args, issuer=issuer, search=search_log, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def module_bff(search_log):
+    """Return a function that starts a further process, stopped at the end of the module."""
+    started = []
+
+    def start(*args, **options):
+        started.append(Bff(*args, search=search_log, **options))
         return started[-1]
 
     yield start

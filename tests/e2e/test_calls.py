@@ -15,9 +15,9 @@ BATCH_OF_DISHES = 100
 
 
 @pytest.fixture
-def customer_of_fifty_orders(policies_for, start_bff):
+def customer_of_fifty_orders(policies_for, start_bff, issuer):
     """A bff over services of its own, where the customer has placed orders until there is a page of fifty."""
-    with Cluster(latency="1ms", tick="3600s") as services:
+    with Cluster(latency="1ms", tick="3600s", issuer=issuer.url) as services:
         bff = start_bff(policies_for(services.urls))
         missing = 50 - bff.run("order-history").json()["data"]["me"]["orders"]["totalCount"]
         for number in range(missing):

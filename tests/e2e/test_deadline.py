@@ -43,7 +43,8 @@ schema = strawberry.Schema(Query, Mutation)
 """
 HASTE = {"x-request-timeout-ms": "300"}
 EACH_ITS_OWN = "cache: {coalesce: false}\n"
-"""Operations that ask the same at the same time would share a call, and these tests count calls."""
+"""Operations that ask the same at the same time would share a call, and these tests count calls; nor do they share
+an execution here."""
 
 TEN_SECONDS = "timeouts: {total: 10s, attempt: 10s, read_idle: 10s, write_idle: 10s}\nbreaker: {window: 20s}"
 
@@ -63,6 +64,7 @@ def application(two_services, start_bff, tmp_path):
     (tmp_path / "app.py").write_text(textwrap.dedent(APPLICATION), encoding="utf-8")
     upstreams = tmp_path / "policies" / "upstreams"
     upstreams.mkdir(parents=True)
+    (tmp_path / "policies" / "operations.yaml").write_text("sharing: {scope: off}\n", encoding="utf-8")
     (upstreams / "slow.yaml").write_text(f"hosts: ['{slow.url}']\n{TEN_SECONDS}\n{EACH_ITS_OWN}", encoding="utf-8")
     (upstreams / "fast.yaml").write_text(f"hosts: ['{fast.url}']\n{EACH_ITS_OWN}", encoding="utf-8")
     return lambda: start_bff(tmp_path / "policies", schema="app:schema", cwd=tmp_path)

@@ -25,7 +25,7 @@ EXECUTORS = {"compiled": compiled_run_of, "interpreted": run_of}
 class World:
     """One engine, what it told, and the time it lives in."""
 
-    def __init__(self, schema, *, executor, max_errors=100, clock=None, run=None, **policy):
+    def __init__(self, schema, *, executor, max_errors=100, clock=None, run=None, source=None, **policy):
         ids = count(1)
         self.clock = clock or VirtualClock()
         self.events = []
@@ -36,17 +36,26 @@ class World:
         if run is None:
             run = EXECUTORS[executor](schema, hide_suggestions=self.policy.introspection != "allow")
         self.engine = Engine(
-            schema, None, self.policy, desk=self.desk, clock=self.clock, notify=self.events.append, run=run
+            schema,
+            None,
+            self.policy,
+            desk=self.desk,
+            clock=self.clock,
+            notify=self.events.append,
+            run=run,
+            source=source and source(self),
         )
 
     def ingress(self, seconds=10.0, **known):
         return Ingress("r1", Deadline.after(seconds, self.clock), **known)
 
-    async def ask(self, query, variables=None, *, name=None, seconds=10.0, extensions=None, **known):
+    async def ask(
+        self, query, variables=None, *, name=None, seconds=10.0, extensions=None, document_id=None, **known
+    ):
         """Return the answer, after holding it to the contract and looking for work that was left behind."""
         before = asyncio.all_tasks()
         answer = await self.engine.execute(
-            GraphQLRequest(query, name, variables, extensions), self.ingress(seconds, **known)
+            GraphQLRequest(query, name, variables, extensions, document_id), self.ingress(seconds, **known)
         )
         await asyncio.sleep(0)  # what has been cancelled needs a turn to end
         assert asyncio.all_tasks() - before - self.engine._unattended == set()

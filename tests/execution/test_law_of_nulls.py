@@ -22,6 +22,7 @@ from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine
 from bff.execution.messages import GraphQLRequest, Ingress
 from bff.execution.strawberry_schema import run_of
+from bff.policy.cost import Cost
 from bff.policy.model import DocumentLimits, OperationsPolicy
 from bff.testing import VirtualClock
 from bff.upstream.errors import UpstreamError
@@ -31,7 +32,7 @@ DEADLINE = 50.0
 DEEPEST = 2
 TREES = 4
 NAMES = ("a", "b", "c")
-POLICY = OperationsPolicy(limits=DocumentLimits(tokens=20_000, aliases=1000))
+POLICY = OperationsPolicy(limits=DocumentLimits(tokens=20_000, aliases=1000), cost=Cost(mode="off"))
 CODES = {
     "null": "INTERNAL_SERVER_ERROR",
     "raises": "INTERNAL_SERVER_ERROR",

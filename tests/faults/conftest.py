@@ -5,7 +5,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.faults.lateness import machine
 from tests.faults.processes import Bff, Service
 from tests.faults.trial import SCREEN, unharmed
 
@@ -21,7 +20,7 @@ IMPATIENT = {
         "total": "900ms", "attempt": "250ms", "connect": "100ms", "dns": "100ms", "read_idle": "250ms",
         "write_idle": "250ms", "queue": "100ms",
     },
-    "pool": {"keepalive_expiry": "150ms"},
+    "pool": {"keepalive_expiry": "80ms"},
     "retry": {"gate_max": "4s", "first_delay": "10ms", "max_delay": "20ms"},
     "breaker": {"window": "1s", "open_time": "500ms", "max_open_time": "1s", "open_jitter": "0%"},
     "forward": {"headers": ["authorization"]},
@@ -42,62 +41,77 @@ def start_service(running):
     def start(*arguments):
         service = Service(*arguments)
         running.callback(service.close)
-        return service
+        return service.ready()
 
     return start
+
+
+@pytest.fixture(scope="session")
+def services():
+    """Four services that all files share; whoever kills one starts it again."""
+    with ExitStack() as stack:
+        started = [Service() for _ in range(4)]
+        for service in started:
+            stack.callback(service.close)
+        yield [service.ready() for service in started]
+
+
+def new_bff(stack, folder, upstreams, *arguments, search, defaults=None, operations=None, store=None, **options):
+    """Return a bff with these policies, which are written to *folder*; *stack* ends it, *search* reads its log."""
+    (folder / "upstreams").mkdir()
+    files = {"operations": {**OPERATIONS, **(operations or {})}, "defaults": {**IMPATIENT, **(defaults or {})}}
+    files |= {f"upstreams/{name}": policy for name, policy in upstreams.items()}
+    files |= {"store": store} if store else {}
+    for name, policy in files.items():
+        (folder / f"{name}.yaml").write_text(json.dumps(policy), encoding="utf-8")
+    bff = Bff(folder, *arguments, **options)
+    stack.callback(lambda: search(bff.lines))  # after it is closed
+    stack.callback(bff.close)
+    return bff
 
 
 @pytest.fixture(scope="module")
 def start_bff(running, tmp_path_factory, search_log):
     """Return a function that starts a bff: `start({name: policy}, *arguments, defaults=..., operations=...)`."""
 
-    def start(upstreams, *arguments, defaults=None, operations=None, store=None, **options):
-        folder = tmp_path_factory.mktemp("policies")
-        (folder / "upstreams").mkdir()
-        files = {"operations": {**OPERATIONS, **(operations or {})}, "defaults": {**IMPATIENT, **(defaults or {})}}
-        files |= {f"upstreams/{name}": policy for name, policy in upstreams.items()}
-        files |= {"store": store} if store else {}
-        for name, policy in files.items():
-            (folder / f"{name}.yaml").write_text(json.dumps(policy), encoding="utf-8")
-        bff = Bff(folder, *arguments, **options)
-        running.callback(lambda: search_log(bff.lines))  # after it is closed
-        running.callback(bff.close)
-        return bff
+    def start(*arguments, **options):
+        return new_bff(running, tmp_path_factory.mktemp("policies"), *arguments, search=search_log, **options)
 
     return start
 
 
-@pytest.fixture(scope="module")
-def shaky(start_service):
-    return start_service()
+@pytest.fixture(scope="session")
+def common_bff(services, tmp_path_factory, search_log):
+    """The bff of all files that want nothing special."""
+    shaky, steady, *pair = [service.url for service in services]
+    with ExitStack() as stack:
+        yield new_bff(
+            stack,
+            tmp_path_factory.mktemp("policies"),
+            {"shaky": {"hosts": [shaky]}, "steady": {"hosts": [steady]}, "pair": {"hosts": pair}},
+            search=search_log,
+        )
 
 
 @pytest.fixture(scope="module")
-def steady(start_service):
-    return start_service()
+def shaky(services):
+    return services[0]
 
 
 @pytest.fixture(scope="module")
-def pair(start_service):
+def steady(services):
+    return services[1]
+
+
+@pytest.fixture(scope="module")
+def pair(services):
     """The two hosts of one service."""
-    return [start_service(), start_service()]
+    return services[2:]
 
 
 @pytest.fixture(scope="module")
-def policy_of_shaky():
-    """What a file wants to be different about the service in trouble."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def bff(start_bff, shaky, steady, pair, policy_of_shaky):
-    return start_bff(
-        {
-            "shaky": {"hosts": [shaky.url], **policy_of_shaky},
-            "steady": {"hosts": [steady.url]},
-            "pair": {"hosts": [host.url for host in pair]},
-        }
-    )
+def bff(common_bff):
+    return common_bff
 
 
 @pytest.fixture
@@ -108,10 +122,3 @@ def trouble(bff, shaky, steady, pair):
         return unharmed(bff, [shaky, steady, *pair], affected=set(affected), query=query, open_time=open_time)
 
     return begin
-
-
-@pytest.fixture
-def lateness():
-    """How late this machine is, in milliseconds so far: what every bound of a few of them has to allow for."""
-    with machine() as watched:
-        yield watched

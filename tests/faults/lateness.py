@@ -1,42 +1,85 @@
-"""How late this machine is: what a bound in milliseconds has to allow for when others use the processors too."""
+"""What a bound in milliseconds means on a machine that others use, too.
 
+- `Starved` knows how long processes waited for a processor, so that this time is not held against them.
+- `hardly_slower` compares two kinds of requests of the same moments: what the machine does, it does to both.
+"""
+
+import statistics
 import threading
 import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-_STEP = 0.005
+if TYPE_CHECKING:
+    from tests.faults.trial import Answer
+
+_STEP = 0.015
 
 
-class Lateness:
-    """Sleeps five milliseconds again and again and notes by how much it overslept."""
+class Starved:
+    """Samples for how many seconds some processes have waited for a processor."""
 
-    def __init__(self):
-        self._seen = [0.0]
+    def __init__(self, total: Callable[[], float]) -> None:
+        self._total = total
+        self._moments: list[float] = []
+        self._waits: list[float] = []
         self._over = threading.Event()
 
-    @property
-    def ms(self):
-        """Three times the p99, for a request passes three processes that may each be late."""
-        return 3000 * sorted(self._seen)[int((len(self._seen) - 1) * 0.99)]
+    def watch(self) -> None:
+        while True:
+            self._moments.append(time.perf_counter())
+            self._waits.append(self._total())
+            if self._over.wait(_STEP):
+                return
 
-    def watch(self):
-        while not self._over.is_set():
-            due = time.monotonic() + _STEP
-            self._over.wait(_STEP)
-            self._seen.append(time.monotonic() - due)
-
-    def stop(self):
+    def stop(self) -> None:
         self._over.set()
+
+    def between(self, start: float, end: float) -> float:
+        """Return the seconds waited from *start* to *end*, both of `time.perf_counter`."""
+        first = max(0, bisect_right(self._moments, start) - 1)
+        while self._moments[-1] < end:
+            time.sleep(_STEP / 5)
+        return self._waits[bisect_left(self._moments, end)] - self._waits[first]
 
 
 @contextmanager
-def machine():
-    """Give a `Lateness` that watches until the end of the block."""
-    lateness = Lateness()
-    watcher = threading.Thread(target=lateness.watch, daemon=True)
+def starved(total: Callable[[], float]):
+    """Give a `Starved` that watches until the end of the block."""
+    watching = Starved(total)
+    watcher = threading.Thread(target=watching.watch, daemon=True)
     watcher.start()
+    while not watching._waits:
+        time.sleep(_STEP / 5)
     try:
-        yield lateness
+        yield watching
     finally:
-        lateness.stop()
+        watching.stop()
         watcher.join()
+
+
+def hardly_slower(
+    starving: Starved, measured: Sequence["Answer"], control: Sequence["Answer"], *, median: float, p99: float
+) -> None:
+    """See that *measured* answers took as long as those of *control*, taken in the same moments, but for so much.
+
+    Args:
+        starving: For how long there was no processor: what a late answer is excused by.
+        measured: What might suffer.
+        control: What cannot suffer.
+        median: By how many seconds the median may be higher.
+        p99: By how many seconds more than the control's median one in a hundred may take, and as many as of the
+            control do.
+    """
+    usual = statistics.median(answer.seconds for answer in control)
+    assert statistics.median(answer.seconds for answer in measured) < usual + median
+
+    def late(answers: Sequence["Answer"]) -> list[float]:
+        over = [answer for answer in answers if answer.seconds > usual + p99]
+        took = [one.seconds - starving.between(one.started, one.started + one.seconds) for one in over]
+        return [seconds for seconds in took if seconds > usual + p99]
+
+    excused = len(late(control)) * len(measured) / len(control)
+    assert len(late(measured)) <= 0.01 * len(measured) + excused + 1, (usual, late(measured), late(control))

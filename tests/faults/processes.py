@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from bff.testing.fault_kinds import Kind
 from bff.testing.faults import Fault
+from tests.faults.asking import Reply
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -39,8 +39,8 @@ def tasks_of(pid: int) -> list[Path]:
 def waited(pid: int) -> float:
     """Return for how many seconds threads of *pid* could have run, but had no processor."""
     total = 0
-    for task in tasks_of(pid):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for task in tasks_of(pid):
             total += int((task / "schedstat").read_text().split()[1])
     return total / 1e9
 
@@ -56,6 +56,17 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
+def forget_peak(pid: int) -> None:
+    """Let `peak` begin anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak(pid: int) -> int:
+    """Return the most bytes of memory that *pid* has held."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+
 def descriptors(pid: int) -> int:
     """Return how many files and sockets *pid* has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
@@ -65,9 +76,13 @@ class Service:
     """One `service.py`; it can be broken, frozen, killed and started again on its port."""
 
     def __init__(self, *arguments: str) -> None:
-        self._start(*arguments)
+        self._begin(*arguments)
 
     def _start(self, *arguments: str) -> None:
+        self._begin(*arguments)
+        self.ready()
+
+    def _begin(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "service.py"), *arguments],
             stdin=subprocess.PIPE,
@@ -75,9 +90,13 @@ class Service:
             text=True,
             env=ENVIRONMENT,
         )
+
+    def ready(self) -> "Service":
+        """Wait until it says where it is."""
         line = self.process.stdout.readline().split()
         assert len(line) == 2, "the service did not start"
         self.url, self._control = line
+        return self
 
     def restart(self, *arguments: str) -> None:
         """Start it again where it was, with *arguments*."""
@@ -159,7 +178,7 @@ class Bff:
         self.url, self.admin = found[1], found[2]
         if limit:
             resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, limit)
-        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, limits=httpx.Limits(max_connections=1))
+        self.client = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
 
     @property
     def pid(self) -> int:
@@ -182,16 +201,20 @@ class Bff:
             fcntl.ioctl(self.process.stderr, termios.FIONREAD, unread)
             time.sleep(0.01)
 
-    def ask(self, query: str, user: str = "nobody", **headers: str) -> httpx.Response:
+    def ask(self, query: str, user: str = "nobody", **headers: str) -> Reply:
         """Ask *query* in the name of *user*."""
-        return self.client.post("/graphql", json={"query": query}, headers={"authorization": user, **headers})
+        stated = {"authorization": user, "content-type": "application/json", **headers}
+        self.client.request("POST", "/graphql", json.dumps({"query": query}), stated)
+        response = self.client.getresponse()
+        return Reply(
+            response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+        )
 
     def close(self) -> int:
-        """Stop it by two SIGTERM, so that it does not wait; return its exit code."""
+        """End it at once; return its exit code."""
         self.client.close()
         if self.process.poll() is None:
-            self.process.terminate()
-            self.process.terminate()
+            self.process.kill()
         code = self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         self.process.stdout.close()

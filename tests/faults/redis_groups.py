@@ -47,7 +47,7 @@ def until(true) -> None:
     end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end, "the Redis processes did not find each other"
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 class Sentinels:
@@ -64,10 +64,12 @@ class Sentinels:
             "sentinel down-after-milliseconds shop 500",
             "sentinel failover-timeout shop 3000",
         ]
-        self.sentinel = Node(folder / "sentinel", "redis-sentinel", watch)
-        for node in (self.primary, self.replica, self.sentinel):
+        for node in (self.primary, self.replica):
             stack.callback(node.kill)
         until(lambda: "master_link_status:up" in self.replica.ask("INFO", "replication"))
+        # It asks the primary for replicas when it starts, and then not again for ten seconds.
+        self.sentinel = Node(folder / "sentinel", "redis-sentinel", watch)
+        stack.callback(self.sentinel.kill)
         until(lambda: str(self.replica.port) in self.sentinel.ask("SENTINEL", "replicas", "shop"))
         self.url = f"redis+sentinel://127.0.0.1:{self.sentinel.port}/shop"
 
@@ -83,6 +85,10 @@ class ThreeNodes:
         for node in self.nodes:
             until(lambda node=node: "PONG" in node.ask("PING"))
         places = [f"127.0.0.1:{node.port}" for node in self.nodes]
-        self.nodes[0].ask("--cluster", "create", *places, "--cluster-yes")
+        for node, slots in zip(self.nodes, (("0", "5460"), ("5461", "10922"), ("10923", "16383")), strict=True):
+            node.ask("CLUSTER", "ADDSLOTSRANGE", *slots)
+            node.ask("CLUSTER", "SET-CONFIG-EPOCH", str(self.nodes.index(node) + 1))
+        for node in self.nodes[1:]:
+            self.nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", str(node.port))
         until(lambda: all("cluster_state:ok" in node.ask("CLUSTER", "INFO") for node in self.nodes))
         self.url = f"redis+cluster://{','.join(places)}"

@@ -4,7 +4,8 @@ import pytest
 
 from bff.testing import fault_kinds as kinds
 from bff.testing.faults import Fault
-from tests.faults.processes import processor_seconds
+from tests.faults.processes import forget_peak, peak, processor_seconds, resident
+from tests.faults.trial import MOST_MEMORY, THING
 
 BROKEN = [
     pytest.param(kinds.ResetBeforeResponse(), "RESET", "UPSTREAM_UNAVAILABLE", 2, id="7-reset-before-response"),
@@ -77,7 +78,7 @@ def test_an_order_arrives_once_whatever_becomes_of_its_answer(trouble, shaky, ki
 def test_fault_11_bad_payloads_count_against_the_service(trouble, shaky):
     with trouble("thing") as trial:
         shaky.break_with(kinds.TruncatedJson())
-        answers = trial.load('{ thing(id: "t1") { id who text } }', rate=50, seconds=0.6)
+        answers = trial.load('{ thing(id: "t1") { id who text } }', rate=50, seconds=1.2)
 
         assert {code for answer in answers for code in answer.codes} == {"UPSTREAM_BAD_RESPONSE", "CIRCUIT_OPEN"}
         assert trial.opened()
@@ -94,6 +95,20 @@ def test_fault_14_a_body_without_end_is_closed_and_costs_little(trouble, bff, sh
 
         assert processor_seconds(bff.pid) - used < 5
         assert shaky.stats["openConnections"] == 0
+
+
+def test_fault_15_many_bombs_cost_no_more_memory_than_one(trouble, bff, shaky):
+    """Each would be 200 MiB; none is inflated beyond the cap of 8 MiB, and none is kept."""
+    with trouble("thing") as trial:
+        shaky.break_with(kinds.GzipBomb())
+        forget_peak(bff.pid)
+        before = resident(bff.pid)
+
+        one_by_one = [trial.ask(THING) for _ in range(8)]
+        together = trial.load(THING, rate=100, seconds=0.04)
+
+        assert {tuple(answer.codes) for answer in one_by_one + together} == {("UPSTREAM_RESPONSE_TOO_LARGE",)}
+        assert peak(bff.pid) - before < MOST_MEMORY
 
 
 def test_fault_17_the_metadata_address_is_never_called(trouble, shaky, steady):

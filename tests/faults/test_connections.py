@@ -63,7 +63,7 @@ def half_silent_bff(start_bff, silent, steady, pair):
 def test_faults_4_and_5_what_was_never_sent_goes_to_the_other_host(half_silent_bff, silent, steady, pair):
     """Orders too: the silent host saw nothing, and the other one sees each once."""
     name, address = silent
-    with unharmed(half_silent_bff, [steady, *pair], affected=set(), query=PAIRED, open_time=1.0) as trial:
+    with unharmed(half_silent_bff, [steady, *pair], affected=set(), query=PAIRED, open_time=1.0, looks=5) as trial:
         before = pair[0].arrivals("POST")
 
         answers = [trial.ask(PAIRED) for _ in range(8)] + [trial.ask(ORDER) for _ in range(8)]
@@ -77,7 +77,9 @@ def test_faults_4_and_5_what_was_never_sent_goes_to_the_other_host(half_silent_b
 
 
 def test_faults_4_and_5_where_there_is_no_other_host_its_field_fails(half_silent_bff, silent, steady, pair):
-    with unharmed(half_silent_bff, [steady, *pair], affected={"thing"}, query=CALM, open_time=1.0) as trial:
+    with unharmed(
+        half_silent_bff, [steady, *pair], affected={"thing"}, query=CALM, open_time=1.0, looks=5
+    ) as trial:
         first = trial.ask(SCREEN)
 
         assert first.codes == ["UPSTREAM_UNAVAILABLE"]
@@ -95,7 +97,7 @@ def relay(shaky):
 def far_bff(start_bff, relay, steady, pair):
     return start_bff(
         {
-            "shaky": {"hosts": [relay.url], "pool": {"keepalive_expiry": "1s"}},
+            "shaky": {"hosts": [relay.url], "pool": {"keepalive_expiry": "400ms"}},
             "steady": {"hosts": [steady.url]},
             "pair": {"hosts": [host.url for host in pair]},
         }

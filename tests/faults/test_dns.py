@@ -22,7 +22,7 @@ def test_fault_18_a_name_that_is_not_found_costs_its_own_fields(nameless_bff, st
     """However long the lookup takes, others are called meanwhile and the field fails at the DNS timeout."""
     with unharmed(nameless_bff, [steady], affected={"thing"}, query=CALM, open_time=1.0) as trial:
         first = trial.ask(SCREEN)
-        answers = trial.load(SCREEN, rate=40, seconds=2)
+        answers = trial.load(SCREEN, rate=40, seconds=1)
 
         assert first.codes == ["UPSTREAM_UNAVAILABLE"]
         assert {code for answer in answers for code in answer.codes} == {"UPSTREAM_UNAVAILABLE", "CIRCUIT_OPEN"}

@@ -10,7 +10,7 @@ from bff.testing.faults import Fault
 from tests.faults.trial import PAIRED, unharmed
 
 RATE = 80
-INTERVAL = 0.2
+FULL_RATE = 200
 CHECKED = {
     "health": {"path": "/health", "interval": "200ms", "timeout": "150ms", "no_traffic_interval": "1s"},
     "outlier": {"base": "1s", "max": "3s"},
@@ -57,7 +57,7 @@ def test_fault_23_one_bad_host_of_four_is_ejected(four_bff, four, steady, place,
     with unharmed(four_bff, [steady, *four], affected={"paired"}, query=PAIRED, open_time=3.0) as trial:
         four[place].break_with(Fault(kind, path="/things/*"))
 
-        answers = trial.load(PAIRED, RATE, 3.0)
+        answers = trial.load(PAIRED, RATE, 2.5)
 
         hosts = trial.log(event="host", upstream="pair", to="ejected")
         assert {line["origin"] for line in hosts} == {four[place].url}
@@ -83,33 +83,37 @@ def checked_bff(start_bff, shaky, steady, pair):
 
 
 async def told(trial, limit, **having):
-    """Wait until the log has a line with all of *having*, and return how long that took."""
-    started = time.monotonic()
+    """Wait until the log has a line with all of *having*."""
+    until = time.monotonic() + limit
     while not await asyncio.to_thread(trial.log, **having):
-        assert time.monotonic() - started < limit
+        assert time.monotonic() < until
         await asyncio.sleep(0.02)
-    return time.monotonic() - started
+
+
+def looks(service):
+    """Return how often *service* was asked how it is since it started."""
+    return service.stats["arrivals"].get("GET /health", 0)
 
 
 def test_a_host_of_two_killed_under_load_costs_nothing_and_comes_back(checked_bff, pair, steady):
-    """Fewer than 0.5 % of calls fail; it is in rotation two probe intervals after its return, and stays there."""
+    """Fewer than 0.5 % of calls fail; it is in rotation two probes after its return, and stays there."""
     dead = pair[1]
     with unharmed(checked_bff, [steady, *pair], affected={"paired"}, query=PAIRED, open_time=3.0, idle=2) as trial:
 
         async def incident():
-            load = asyncio.create_task(trial.loading([PAIRED], RATE, 6))
-            await asyncio.sleep(1)
+            load = asyncio.create_task(trial.loading([PAIRED], FULL_RATE, 4))
+            await asyncio.sleep(0.5)
             dead.kill()
-            await asyncio.sleep(2)
+            await asyncio.sleep(1)
             await asyncio.to_thread(dead.restart)
-            took = await told(trial, 3, event="health", origin=dead.url, to="healthy")
-            return took, await load
+            await told(trial, 3, event="health", origin=dead.url, to="healthy")
+            return await asyncio.to_thread(looks, dead), await load
 
-        took, answers = asyncio.run(incident())
+        probes, answers = asyncio.run(incident())
 
         failed = [answer for answer in answers if not answer.whole]
         assert len(failed) < 0.005 * len(answers)
-        assert took < 2 * 1.2 * INTERVAL + 0.3
+        assert probes <= 2 + 1, "a third may have come while we were looking"
         health = [line["to"] for line in trial.log(event="health", origin=dead.url)]
         assert health == ["unhealthy", "healthy"]
         assert dead.arrivals() > 10
@@ -133,21 +137,22 @@ def test_fault_24_a_zone_fails_over_and_back_by_itself(zoned_bff, pair, steady):
     with unharmed(zoned_bff, [steady, *pair], affected={"paired"}, query=PAIRED, open_time=3.0, idle=2) as trial:
 
         async def incident():
-            load = asyncio.create_task(trial.loading([PAIRED], RATE, 8))
-            await asyncio.sleep(1)
+            load = asyncio.create_task(trial.loading([PAIRED], RATE, 5.5))
+            await asyncio.sleep(0.5)
             before = far.arrivals()
             near.kill()
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)
             during = far.arrivals()
             await asyncio.to_thread(near.restart)
-            await asyncio.sleep(2.5)
+            await told(trial, 3, event="health", origin=near.url, to="healthy")
+            await asyncio.sleep(1)
             after = near.arrivals(), far.arrivals()
             answers = await load
             return before, during, after, answers
 
         before, during, after, answers = asyncio.run(incident())
 
-        assert during - before > RATE, "the far zone has taken over"
+        assert during - before > RATE / 2, "the far zone has taken over"
         assert after[0] > 0
         assert near.arrivals() - after[0] > RATE / 2, "the near zone has its calls again"
         assert far.arrivals() - after[1] < RATE / 5

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,10 +25,10 @@ def test_fault_31_a_stall_of_our_own_blames_no_service(trouble, bff, shaky):
         shaky.break_with(kinds.Latency(0.05))
 
         async def incident():
-            load = asyncio.create_task(trial.loading([SCREEN], 20, 4))
+            load = asyncio.create_task(trial.loading([SCREEN], 20, 2.4))
             async with httpx.AsyncClient(base_url=bff.url, timeout=PATIENCE) as client:
-                for _ in range(3):
-                    await asyncio.sleep(1.1)
+                for _ in range(2):
+                    await asyncio.sleep(0.6)
                     await client.post("/graphql", json={"query": "{ stall(ms: 500) }"})
             return await load
 
@@ -51,17 +52,22 @@ async def ask_all(bff, queries):
 def test_fault_32_a_process_that_was_frozen_goes_on_and_orders_nothing_twice(trouble, bff, shaky):
     """What expired meanwhile is answered at once; nobody is blamed, and each order was sent once.
 
+    It is frozen for two deadlines of an operation, eight timeouts of an attempt and two windows of the breaker:
+    all that an operation of ten seconds would lose in ten is lost here. Leases are another test's: a lapsed one
+    is not given back in the name of its next holder.
+
     For a moment its loop looks as if it had always been late, and new requests are refused.
     """
     with trouble("thing", "order") as trial:
         shaky.break_with(kinds.Latency(0.2))
         trial.may_refuse = True
-        orders = shaky.arrivals("POST")
+        arrived = partial(shaky.arrivals, "POST")
+        orders = arrived()
 
         async def incident():
             asked = asyncio.create_task(ask_all(bff, [SCREEN] * 10 + [ORDER] * 10))
-            async with asyncio.timeout(5):
-                while await asyncio.to_thread(shaky.arrivals, "POST") == orders:  # noqa: ASYNC110 - it is another process
+            async with asyncio.timeout(PATIENCE):
+                while await asyncio.to_thread(arrived) == orders:  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0)
             bff.process.send_signal(signal.SIGSTOP)
             await asyncio.sleep(2 * DEADLINE)
@@ -69,10 +75,10 @@ def test_fault_32_a_process_that_was_frozen_goes_on_and_orders_nothing_twice(tro
             thawed = time.perf_counter()
             return await asked, time.perf_counter() - thawed
 
-        late = trial.late()
         answers, seconds = asyncio.run(incident())
+        ended = time.perf_counter()
 
-        assert seconds < DEADLINE + SLACK + trial.late() - late
+        assert seconds < DEADLINE + SLACK or seconds - trial.starved(ended - seconds, ended) < DEADLINE + SLACK
         assert {answer.status_code for answer in answers} <= {200, 503}
         accepted = [answer for answer in answers[10:] if answer.status_code == 200]
         assert 1 <= shaky.arrivals("POST") - orders <= len(accepted)
@@ -124,7 +130,7 @@ def test_fault_36_a_process_without_free_files_recovers_and_does_not_spin(start_
     used, started = processor_seconds(bff.pid), time.monotonic()
 
     answer = bff.ask(SCREEN).json()
-    time.sleep(2)
+    time.sleep(1)
 
     assert processor_seconds(bff.pid) - used < 0.3 * (time.monotonic() - started)
     assert bff.process.poll() is None
@@ -165,14 +171,14 @@ def test_fault_38_a_worker_that_is_killed_is_replaced_while_the_other_serves(sta
     thread.start()
     time.sleep(0.5)
     os.kill(workers[0], signal.SIGKILL)
-    until = time.monotonic() + 10
+    served, until = len(done), time.monotonic() + PATIENCE
     while len(set(workers_of(bff.pid)) - set(workers)) < 1:
         assert time.monotonic() < until
         time.sleep(0.05)
-    time.sleep(1)
+    assert len(done) > served, "the other one has gone on"
+    time.sleep(0.2)
     stop.set()
     thread.join(PATIENCE)
 
     assert len(failed) <= 2, "what the dead worker had in hand"
-    assert len(done) > 20
     assert bff.process.poll() is None

@@ -19,14 +19,14 @@ _OVERLOADED_ON_PURPOSE = tuple(law for law in LAWS if law is not recovered_servi
 
 @pytest.fixture(scope="module")
 def ours():
-    run = simulate(world(DEFAULTS, scale=SCALE, after=90.0))
+    run = simulate(world(DEFAULTS, scale=SCALE, after=75.0))
     check(run)
     return curve(run)
 
 
 @pytest.fixture(scope="module")
 def naive():
-    run = simulate(world(NAIVE, scale=SCALE, after=90.0))
+    run = simulate(world(NAIVE, scale=SCALE, after=75.0))
     check(run, laws=_OVERLOADED_ON_PURPOSE)
     return curve(run)
 

@@ -13,7 +13,14 @@ from bff.policy.load import read
 
 BROKEN = Path(__file__).parent / "broken"
 FILES = sorted(BROKEN.glob("*.yaml"))
-PLACES = {"upstream": "upstreams/catalog.yaml", "defaults": "defaults.yaml"}
+PLACES = {
+    "upstream": "upstreams/catalog.yaml",
+    "defaults": "defaults.yaml",
+    "client": "clients/mobile.yaml",
+    "clients": "clients/default.yaml",
+    "network": "network.yaml",
+    "auth": "auth.yaml",
+}
 
 
 @pytest.fixture

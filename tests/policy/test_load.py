@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from bff.policy.load import load, read
+from bff.policy.load import KNOWN_FILES, load, read
 from bff.policy.model import OperationsPolicy, UpstreamDefaults
 from bff.policy.problem import PolicyError
 
@@ -135,8 +135,8 @@ def test_a_shorter_deadline_is_held_against_every_upstream(write):
         ("Defaults.yaml", "defaults.yaml"),
         ("upstreams/catalog.yml", "upstreams/catalog.yaml"),
         ("upstreams/My Catalog.yaml", "upstreams/my-catalog.yaml"),
-        ("auth.yaml", None),
-        ("clients/mobile.yaml", None),
+        ("routes.yaml", None),
+        ("clients/Mobile.yaml", "clients/mobile.yaml"),
         ("upstreams/catalog/policy.yaml", "upstreams/catalog.yaml"),
         ("upstreams/catalog.yaml~", None),
     ],
@@ -145,7 +145,7 @@ def test_a_file_of_another_name_is_refused(write, name, nearest):
     """A policy that is silently not read is worse than one that is wrong."""
     (problem,) = read(write({name: ""})).problems
 
-    assert "operations.yaml, defaults.yaml, store.yaml, upstreams/NAME.yaml" in problem.what
+    assert KNOWN_FILES in problem.what
     assert problem.nearest == nearest
 
 

@@ -15,7 +15,9 @@ from bff.policy.schema import KINDS, schema
 BROKEN = Path(__file__).parent / "broken"
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path for path in (ROOT / "policies").rglob("*.yaml"))
-KIND_OF = {"operations.yaml": "operations", "defaults.yaml": "defaults", "store.yaml": "store"}
+KIND_OF = {f"{kind}.yaml": kind for kind in ("auth", "operations", "defaults", "store", "network")}
+KIND_OF |= {"default.yaml": "clients"}
+KIND_IN = {"upstreams": "upstream", "clients": "client"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -35,7 +37,7 @@ def test_shipped_policies_satisfy_the_schema_that_their_first_line_names(file):
     named = (file.parent / first.removeprefix("# yaml-language-server: $schema=")).resolve()
     document, problems = parse(file.name, file.read_bytes())
 
-    assert named.name == f"{KIND_OF.get(file.name, 'upstream')}.json"
+    assert named.name == f"{KIND_OF.get(file.name) or KIND_IN[file.parent.name]}.json"
     assert problems == []
     jsonschema.validate(document.plain(), json.loads(named.read_text("utf-8")))
 

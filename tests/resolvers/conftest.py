@@ -16,12 +16,14 @@ from bff.events import ignore
 from bff.execution.engine import Engine
 from bff.execution.messages import GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.testing import principal
 from bff.upstream.client import open_upstreams
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
 from schema import schema
 
+RIGHTS = ("orders:write", "payments:write", "reviews:write", "devices:write")
 PORTS = {
     "accounts": 9101,
     "catalog": 9102,
@@ -289,11 +291,17 @@ class App:
         policies: How each service is called.
         open_transport: Makes the transport of one service.
         headers: The client's.
+
+    Attributes:
+        caller: Who asks: a customer with all rights of one, unless a test says otherwise.
     """
 
     def __init__(self, policies, open_transport, headers=None):
         self.clock = SystemClock()
         self.headers = headers or {}
+        self.caller = principal(
+            "u1", scopes=RIGHTS, auth_time=self.clock.wall(), token="demo-u1", aud=["services"]
+        )
         operations = OperationsPolicy(introspection="allow")
         self.upstreams = open_upstreams(
             policies, operations, open_transport=open_transport, clock=self.clock, rng=Random(1), notify=ignore
@@ -303,7 +311,7 @@ class App:
 
     async def run(self, document, **variables):
         """Return data and errors of *document*."""
-        ingress = Ingress("req-1", Deadline.after(30, self.clock), headers=self.headers)
+        ingress = Ingress("req-1", Deadline.after(30, self.clock), principal=self.caller, headers=self.headers)
         answer = await self.engine.execute(GraphQLRequest(document, variables=variables), ingress)
         return answer.body.get("data"), answer.body.get("errors", [])
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from bff.clock import SystemClock
+from bff.context import ANONYMOUS
+from bff.policy.credentials import Credentials
 from bff.policy.load import load
 from bff.policy.model import Timeouts
 from bff.testing.fault_kinds import Status
@@ -21,6 +23,8 @@ from upstreams.simulation.world import World
 
 PATIENT = Timeouts(total="20s", attempt="10s", connect="5s", dns="5s", queue="5s", write_idle="9s", read_idle="9s")
 """All services share this process, so a slow moment of one is a slow moment of all."""
+AS_THE_CALLER = Credentials(mode="forward", audience="services", anonymous="allow")
+"""There is no issuer here that gives us a token of our own for payments."""
 POLICIES = Path(__file__).parents[2] / "policies"
 
 
@@ -53,7 +57,9 @@ async def town(make_app, world):
             service = import_module(f"upstreams.simulation.services.{name}").app(world, Outside(clock))
             servers[name] = await stack.enter_async_context(FaultyServer(service.routes))
         here = {
-            name: policy.model_copy(update={"hosts": (servers[name].url,), "timeouts": PATIENT})
+            name: policy.model_copy(
+                update={"hosts": (servers[name].url,), "timeouts": PATIENT, "credentials": AS_THE_CALLER}
+            )
             for name, policy in policies.items()
         }
         app = make_app(
@@ -175,10 +181,10 @@ async def test_the_home_screen_is_whole_without_offers(town, screen):
 
 async def test_whoever_says_not_who_they_are_sees_what_is_public(town):
     document = '{ me { name } restaurant(id: "r1") { name } }'
-    town.run.__self__.headers = {}
+    town.run.__self__.caller = ANONYMOUS
 
     data, errors = await town.run(document)
 
     assert data["me"] is None
     assert data["restaurant"]["name"]
-    assert [error["extensions"]["code"] for error in errors] == ["UPSTREAM_UNAUTHORIZED"]
+    assert [error["extensions"]["code"] for error in errors] == ["UNAUTHENTICATED"]

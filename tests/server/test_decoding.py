@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.server.decoding import MAX_NESTING, decode_body
+from bff.server.decoding import MAX_NESTING, decode_body, decode_parameters, has_parameters
 from bff.server.refusal import Refusal
 
 VALUES = st.recursive(
@@ -81,3 +81,53 @@ def test_whole_numbers_keep_their_digits():
     assert decode_body(b'{"query":"a","variables":{"id":12345678901234567890}}').variables == {
         "id": 12345678901234567890
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "ids", "found"),
+    [
+        ({"documentId": "a"}, ("documentId",), "a"),
+        ({"id": "a"}, ("documentId",), None),
+        ({"id": "a", "doc_id": "b", "documentId": "c"}, ("doc_id", "documentId"), "b"),
+        ({"documentId": None, "id": "a"}, ("documentId", "id"), "a"),
+        ({"documentId": ""}, ("documentId",), None),
+    ],
+)
+def test_the_id_of_a_document_comes_from_the_parameters_that_policy_names(body, ids, found):
+    """The draft's, and those of Relay's apps."""
+    text = json.dumps({"query": "{ a }", **body})
+
+    assert decode_body(text.encode(), ids).document_id == found
+    query = "&".join(f"{name}={value or ''}" for name, value in body.items())
+    assert decode_parameters(f"query=%7Ba%7D&{query}".encode(), ids).document_id == found
+
+
+def test_an_id_is_enough():
+    assert decode_body(b'{"documentId": "a"}').document_id == "a"
+    assert decode_parameters(b"documentId=a").document_id == "a"
+
+
+@pytest.mark.parametrize("value", ["5", "[]", "{}", "true"])
+def test_an_id_of_another_kind_is_refused(value):
+    with pytest.raises(Refusal, match="must be a string"):
+        decode_body(b'{"documentId": %s}' % value.encode())
+
+
+def test_a_member_of_another_program_may_have_any_value():
+    """`id` is not ours unless policy says so."""
+    assert decode_body(b'{"query": "{ a }", "id": 5}').document_id is None
+
+
+def test_an_id_given_twice_is_refused():
+    with pytest.raises(Refusal, match="more than once"):
+        decode_parameters(b"documentId=a&documentId=b")
+    with pytest.raises(Refusal, match="repeats a name"):
+        decode_body(b'{"documentId": "a", "documentId": "b"}')
+
+
+@pytest.mark.parametrize(
+    ("query", "asks"), [(b"documentId=a", True), (b"id=a", False), (b"", False), (b"query=%7Ba%7D", True)]
+)
+def test_what_is_a_request_and_no_visit_of_the_page(query, asks):
+    assert has_parameters(query) is asks
+    assert has_parameters(b"id=a", ("id",))

@@ -37,6 +37,7 @@ async def test_an_answer_has_its_headers(edge):
         "vary": "Accept, Authorization, Cookie, Origin",
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "referrer-policy": "no-referrer",
         "content-length": "31",
         "x-request-id": "r1",
     }

@@ -235,3 +235,14 @@ async def test_ls5_probes_do_not_go_through_the_door():
     assert lifecycle.lag.seconds > 1
     assert health.live()[0]
     assert health.ready()[0]
+
+
+def test_ls1_an_operation_that_policy_does_not_name_has_its_clients_class():
+    some = shedding(priorities={"Checkout": "critical", "Prefetch": "degraded"})
+
+    assert some.of(["Home"], CRITICAL) is CRITICAL
+    assert some.of(["Home", None], BULK) is BULK
+    assert some.of(["Prefetch"], CRITICAL) is DEGRADED
+    assert some.of(["Checkout"], BULK) is CRITICAL
+    assert shedding().of(["Home"], BULK) is BULK
+    assert shedding().of([], BULK) is BULK

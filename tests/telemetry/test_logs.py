@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from bff.codes import Code
 from bff.events import (
+    ApiKeysRead,
     AttemptFinished,
     BreakerChanged,
     ErrorsTold,
@@ -19,7 +20,14 @@ from bff.events import (
     HealthChanged,
     HostEjected,
     HostReturned,
+    IntrospectionFailed,
+    KeysFailed,
+    KeysFetched,
+    KeyUnknown,
+    LimiterDegraded,
+    LimitExceeded,
     OperationFinished,
+    TokenFetched,
 )
 from bff.server.events import LoopTurned
 from bff.telemetry.fanout import fan_out
@@ -167,6 +175,21 @@ def test_a_gate_is_told_when_it_closes_and_when_it_opens():
     assert (second["level"], second["to"], "closed_ms" in second) == ("info", "open", False)
 
 
+def test_rl18_counting_alone_is_a_warning_and_counting_together_again_is_known():
+    first, second = lines(LimiterDegraded(True), LimiterDegraded(False))
+
+    assert (first["level"], first["event"], first["to"]) == ("warning", "limiter", "each process alone")
+    assert (second["level"], second["to"]) == ("info", "together")
+
+
+def test_what_a_limit_would_have_refused_is_logged_and_what_it_refused_has_a_line_already():
+    measured, enforced = (LimitExceeded("r1", "default", "user", refuses, "store") for refuses in (False, True))
+
+    (line,) = lines(measured, enforced)
+
+    assert (line["event"], line["limit"], line["enforced"]) == ("limit", "user", False)
+
+
 def test_an_event_is_one_line_whatever_it_holds():
     (line,) = lines(error_told(detail="one\ntwo\u2028three"))
 
@@ -203,6 +226,7 @@ def test_a_line_names_the_trace_it_belongs_to():
         "client_secret=SECRETabc",
         "password: SECRETabc",
         "X-Api-Key: SECRETabc",
+        "sent bff_7fK3mQ2xW9aB.SECRETabcdefghijklmnopqrstuvwxyz0123456789-",
         "api_key=SECRETabc",
         "redis://user:SECRETabc@127.0.0.1:6379/0",
         "Set-Cookie: SECRETabc; Path=/",
@@ -244,6 +268,13 @@ def test_a_listener_that_fails_harms_nobody():
         (HostReturned("catalog", "http://h:1"), "info", {"to": "returned"}),
         (HealthChanged("catalog", "http://h:1", "unhealthy", "status 500"), "warning", {"to": "unhealthy"}),
         (HealthChanged("catalog", "http://h:1", "draining", "status 503"), "info", {"to": "draining"}),
+        (KeysFetched("https://i/", 2, 1, 0), "info", {"event": "keys", "added": 1}),
+        (KeysFailed("https://i/", "down", 1.5, None), "error", {"event": "keys_failed", "retry_ms": 1500}),
+        (KeysFailed("https://i/", "down", 60.0, 400.4), "warning", {"event": "keys_failed", "age_s": 400}),
+        (KeyUnknown("https://i/", "k"), "info", {"event": "key_unknown", "kid": "k"}),
+        (IntrospectionFailed("https://i/", "down", True), "warning", {"stale": True}),
+        (ApiKeysRead(2, ""), "info", {"event": "api_keys", "keys": 2}),
+        (ApiKeysRead(2, "broken"), "warning", {"detail": "broken"}),
     ],
 )
 def test_what_happens_to_a_host_is_told(event, level, words):
@@ -252,3 +283,14 @@ def test_what_happens_to_a_host_is_told(event, level, words):
 
     assert line["level"] == level
     assert words.items() <= line.items()
+
+
+def test_a_token_that_does_not_come_is_worth_a_look_and_one_that_does_is_not():
+    failed = TokenFetched("orders", "failed", 3.0, "READ_TIMEOUT: slow")
+    came = TokenFetched("orders", "refreshed", 0.1, "")
+
+    (line,) = lines(came, failed)
+    (debugged,) = lines(came, level=logging.DEBUG)
+
+    assert (line["level"], line["upstream"], line["detail"]) == ("warning", "orders", "READ_TIMEOUT: slow")
+    assert (debugged["event"], debugged["result"]) == ("token", "refreshed")

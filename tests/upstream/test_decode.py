@@ -25,6 +25,7 @@ def answer(body, headers=None, status=200):
     [
         (b"<html>sorry</html>", {"content-type": "text/html"}, "content-type is text/html, not JSON"),
         (b"{}", {}, "content-type is absent, not JSON"),
+        (b"\x0b\x02", {**JSON, "content-encoding": "br"}, "content coding 'br' was not asked for"),
         (b'{"dishId": "d1", "na', None, "truncated"),
         (b'{"dishId": "d1", "name": NaN}', None, "malformed"),
         (b'{"dishId": "d1", "name": "\\ud800"}', None, ""),

@@ -34,12 +34,14 @@ class Visit:
     """One browser tab on the page, and what it did.
 
     Attributes:
+        also: Beginnings of further addresses that the page may lead to.
         elsewhere: Requests to any other host; none is let through.
         complaints: Errors in the console or thrown by the page's scripts.
     """
 
     page: Page
     url: str
+    also: tuple[str, ...] = ()
     elsewhere: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -62,7 +64,7 @@ class Visit:
         return found
 
     async def _route(self, route: Route) -> None:
-        if route.request.url.startswith(self.url.removesuffix("graphql")):
+        if route.request.url.startswith((self.url.removesuffix("graphql"), *self.also)):
             await route.continue_()
         else:
             self.elsewhere.append(route.request.url)

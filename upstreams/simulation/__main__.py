@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import re
 import signal
 import sys
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         day=given.day,
         latency=given.latency,
         tick=given.tick,
+        issuer=given.issuer,
     )
     try:
         asyncio.run(serve(options, _say, end_with_stdin=given.end_with_stdin))
@@ -59,6 +61,7 @@ def _run_all(given: argparse.Namespace) -> int:
         tick=f"{given.tick}s",
         ports=MEMBERS if given.port is None else {},
         host=given.host,
+        issuer=given.issuer,
     )
     try:
         with cluster:
@@ -111,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency", type=_duration, help="mean time a request takes (5ms; 30ms for reviews)")
     parser.add_argument(
         "--tick", type=_duration, default="1s", help="time between two events of a stream (%(default)s)"
+    )
+    parser.add_argument(
+        "--issuer",
+        metavar="URL",
+        default=os.environ.get("SIMULATION_ISSUER"),
+        help="whose tokens are needed (SIMULATION_ISSUER); without one, demo-<user id> is taken for a token",
     )
     parser.add_argument("--end-with-stdin", action="store_true", help="end also when stdin is closed")
     return parser

@@ -56,6 +56,7 @@ class Cluster:
         tick: str | None = None,
         ports: Mapping[str, int] | None = None,
         host: str = "127.0.0.1",
+        issuer: str | None = None,
     ) -> None:
         """Prepare processes; `start`, or entering it as a context manager, starts them.
 
@@ -67,6 +68,7 @@ class Cluster:
             tick: Time between two events of a stream, as on the command line.
             ports: Where a member listens; the others, and all by default, on free ports.
             host: IPv4 address to listen on.
+            issuer: Whose tokens are needed; without one, `demo-<user id>` is taken for a token.
 
         Raises:
             ValueError: A name is unknown.
@@ -81,6 +83,7 @@ class Cluster:
         self._arguments = [f"--host={host}", f"--seed={seed}", f"--day={day}"]
         self._arguments += [f"--latency={latency}"] if latency else []
         self._arguments += [f"--tick={tick}"] if tick else []
+        self._arguments += [f"--issuer={issuer}"] if issuer else []
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._reserved: dict[str, socket.socket] = {}
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bff.clock import Clock, SystemClock
 from bff.testing.faulty_server import FaultyServer
@@ -15,6 +15,9 @@ from bff.testing.http_message import Request
 from bff.testing.routes import Routes
 from upstreams.simulation.web import App, Outside
 from upstreams.simulation.world import World
+
+if TYPE_CHECKING:
+    from upstreams.simulation.tokens import Tokens
 
 DEFAULT_SEED: Final = 7
 DEFAULT_DAY: Final = date(2026, 11, 20)
@@ -43,7 +46,10 @@ SERVICES: Final[Mapping[str, Service]] = {
 
 
 class Options(NamedTuple):
-    """How one service is run; *latency* and *tick* are in seconds, no latency means the service's own."""
+    """How one service is run; *latency* and *tick* are in seconds, no latency means the service's own.
+
+    With an *issuer* its tokens are needed; without one, `demo-<user id>` is taken for a token.
+    """
 
     name: str
     host: str = "127.0.0.1"
@@ -52,6 +58,7 @@ class Options(NamedTuple):
     day: date = DEFAULT_DAY
     latency: float | None = None
     tick: float = 1.0
+    issuer: str | None = None
 
 
 class Recorder(FaultyServer):
@@ -80,7 +87,16 @@ def make(options: Options, clock: Clock) -> App:
     latency = SERVICES[options.name].latency if options.latency is None else options.latency
     module = import_module(f"upstreams.simulation.services.{options.name}")
     build: Callable[[World, Outside], App] = module.app
-    return build(World(options.seed, options.day), Outside(clock, latency, options.tick))
+    tokens = tokens_of(options, clock) if options.issuer else None
+    return build(World(options.seed, options.day), Outside(clock, latency, options.tick, tokens))
+
+
+def tokens_of(options: Options, clock: Clock) -> "Tokens":
+    """Return what reads the tokens of the issuer in *options*; its module is imported only where there is one."""
+    from upstreams.simulation.tokens import Tokens  # noqa: PLC0415
+
+    assert options.issuer is not None
+    return Tokens(options.issuer, options.name, clock)
 
 
 async def serve(options: Options, say: Callable[[str], None], *, end_with_stdin: bool = False) -> None:

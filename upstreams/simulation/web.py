@@ -7,12 +7,12 @@ import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 from inspect import isawaitable
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -21,6 +21,9 @@ from bff.testing.http_message import Reply, Request
 from bff.testing.routes import Routes
 from upstreams.simulation.world.draw import number
 from upstreams.simulation.world.ledger import USERS
+
+if TYPE_CHECKING:
+    from upstreams.simulation.tokens import Tokens
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -74,19 +77,31 @@ class Outside:
     Attributes:
         latency: Seconds a request takes on average; drawn evenly from half to one and a half of it.
         tick: Seconds between two events of a stream.
+        tokens: Reads real tokens; None takes `demo-<user id>` for one.
     """
 
     clock: Clock
     latency: float = 0.0
     tick: float = 1.0
+    tokens: "Tokens | None" = None
 
 
 class App:
     """One service: its routes, and what holds for each of its replies."""
 
-    def __init__(self, name: str, cache_control: str, outside: Outside) -> None:
-        """Start with `/health` alone; *cache_control* is sent with each answer to a GET."""
+    def __init__(
+        self, name: str, cache_control: str, outside: Outside, *, for_others: frozenset[str] = frozenset()
+    ) -> None:
+        """Start with `/health` alone.
+
+        Args:
+            name: Of the service.
+            cache_control: Sent with each answer to a GET.
+            outside: Time, and whose tokens are good.
+            for_others: Clients that may call in the name of the customer whom `x-subject` names.
+        """
         self.name = name
+        self._for_others = for_others
         self.routes = Routes()
         self._cache_control = cache_control
         self._outside = outside
@@ -113,10 +128,24 @@ class App:
         if slow and self._outside.latency:
             await self._outside.clock.sleep(self._outside.latency * self._rng.uniform(0.5, 1.5))
         try:
-            answer = handler(request)
+            answer = handler(await self._translated(request))
             return await answer if isawaitable(answer) else answer
         except Problem as problem:
             return problem.reply()
+
+    async def _translated(self, request: Request) -> Request:
+        """Return *request* with a token that `bearer` reads in the place of a real one that is good, else none."""
+        tokens, sent = self._outside.tokens, request.headers.get("authorization")
+        if tokens is None or sent is None:
+            return request
+        claims = await tokens.read(sent)
+        kept = {name: value for name, value in request.headers.items() if name != "authorization"}
+        if claims is None:
+            return replace(request, headers=kept)
+        subject = claims["sub"]
+        if claims["client_id"] in self._for_others and subject == claims["client_id"]:
+            subject = request.headers.get("x-subject", "")
+        return replace(request, headers={**kept, "authorization": f"Bearer demo-{subject}"})
 
     def _conditional(self, request: Request, reply: Reply) -> Reply:
         """Add validator and freshness to a good answer, or make it a 304 (RFC 9110, 13.1.2)."""
@@ -143,7 +172,7 @@ def bearer(request: Request) -> int:
     match = _BEARER.fullmatch(request.headers.get("authorization", "").strip())
     user = number(match[1], "u", USERS) if match else None
     if user is None:
-        detail = "the token names no customer" if match else "send Authorization: Bearer demo-<user id>"
+        detail = "the token names no customer" if match else "send Authorization: Bearer and a token that is good"
         raise Problem(401, detail, headers=[("www-authenticate", 'Bearer realm="demo"')])
     return user
 

@@ -157,6 +157,11 @@ def _wave(  # noqa: PLR0917 - by position, as it is called for every wave
 ) -> None:
     if not values:
         return
+    denied = run.denied.get((plan.type.name, ""))
+    if denied is not None:
+        for place in places:
+            run.fail(wave, field, place, denied)
+        return
     child = type(wave)(plan, values, wave, field, places=places)
     run.program.enter(run, child)
     for (number, indexes), row in zip(places, child.rows, strict=True):

@@ -18,6 +18,9 @@ V = TypeVar("V")
 VARIANTS = 32
 """Programs kept for one operation, one for each set of values of its conditions."""
 
+KEPT = 1024
+"""Operations kept, unless told otherwise."""
+
 Fragments = dict[str, FragmentDefinitionNode]
 
 
@@ -94,7 +97,7 @@ class Operations:
         size: How many are kept.
     """
 
-    def __init__(self, size: int = 1024) -> None:
+    def __init__(self, size: int = KEPT) -> None:
         self._kept: Recent[_Kept] = Recent(size)
 
     def get(

@@ -114,6 +114,8 @@ class Emitter:
         plan = f"plan_{field.number}"
         if field.source is Source.BATCH:
             return f"batch(run, wave, {plan})"
+        if field.source is Source.DENIED:
+            return f"deny(run, wave, {plan})"
         if field.source is not Source.RESOLVER:
             return f"read_field(run, wave, {plan})"
         self.names[f"resolve_{field.number}"] = field.definition.resolve

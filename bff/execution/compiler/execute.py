@@ -1,7 +1,7 @@
 """A drop-in for `graphql.execute`, and for the executor class behind it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +14,7 @@ from graphql.type import GraphQLResolveInfoHelpers
 from bff.execution.compiler.cache import Operations
 from bff.execution.compiler.load import Program
 from bff.execution.compiler.plan import BatchOf, Options, Unsupported
-from bff.execution.compiler.runtime import Run
+from bff.execution.compiler.runtime import NOTHING, Run
 from bff.execution.compiler.waiting import Work
 
 if TYPE_CHECKING:
@@ -51,10 +51,12 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
     Attributes:
         batch_of: Tells the batch form of a field.
         operations: Where compiled operations are kept; with the schema when None.
+        denied: Why fields fail without being asked, as of `Run`; what is left to graphql-core does not know it.
     """
 
     batch_of: BatchOf = staticmethod(no_batch)
     operations: Operations | None = None
+    denied: Mapping[tuple[str, str], Exception] = NOTHING
 
     def execute_operation(
         self,
@@ -87,6 +89,7 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
             middleware=middleware is not None and bool(middleware.middlewares),
             own_default=self.field_resolver is not default_field_resolver,
             hide_suggestions=self.hide_suggestions,
+            denied=frozenset(self.denied),
         )
         operations = self.operations if self.operations is not None else operations_of(self.schema)
         compiled = operations.get(self.schema, operation, self.fragment_definitions, options)
@@ -110,6 +113,7 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
             resolver=self._resolver,
             type_resolver=self.type_resolver,
             hide_suggestions=self.hide_suggestions,
+            denied=self.denied,
         )
 
     def _resolver(self, resolve: Callable[..., Any] | None) -> Callable[..., Any]:

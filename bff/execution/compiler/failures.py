@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from bff.execution.compiler.waiting import Work
 
 
+_PARTS = tuple(name for name in GraphQLError.__slots__ if name != "path")
+
+
 class Failures:
     """Collects the failures of one run and makes the nulls.
 
@@ -26,7 +29,7 @@ class Failures:
         nulls: How many times a null went beyond the value that failed.
     """
 
-    __slots__ = ("_burst", "_work", "data", "errors", "nulls")
+    __slots__ = ("_burst", "_told", "_work", "data", "errors", "nulls")
 
     def __init__(self, work: "Work") -> None:
         self._work = work
@@ -34,6 +37,7 @@ class Failures:
         self._burst: list[tuple[tuple[int, ...], Wave, FieldPlan, Place, Exception]] = []
         self.errors: list[GraphQLError] = []
         self.nulls = 0
+        self._told: tuple[Exception, FieldPlan, GraphQLError] | None = None
 
     def add(self, wave: "Wave", field: FieldPlan, place: "Place", error: Exception, late: int | None) -> None:
         """Note that the value of *field* at *place* failed.
@@ -83,8 +87,18 @@ class Failures:
         if not self.alive(wave, place, field):
             return
         path = wave.path_of(field, place).as_list()
-        self.errors.append(located_error(error, field.nodes, path))
+        self.errors.append(self._located(error, field, path))
         self._make_null(wave, field, place)
+
+    def _located(self, error: Exception, field: FieldPlan, path: list[str | int]) -> GraphQLError:
+        """Return *error* as graphql-core tells it; one that hits many places is looked up in the document once."""
+        told = self._told
+        if told is not None and told[0] is error and told[1] is field:
+            return _elsewhere(told[2], path)
+        located = located_error(error, field.nodes, path)
+        if not isinstance(error, GraphQLError) and type(located) is GraphQLError:
+            self._told = (error, field, located)
+        return located
 
     def _make_null(self, wave: "Wave", field: FieldPlan, place: "Place") -> None:
         number, indexes = place
@@ -99,6 +113,15 @@ class Failures:
             self.data = None
         else:
             self._make_null(wave.parent, wave.field, wave.places[number])
+
+
+def _elsewhere(error: GraphQLError, path: list[str | int]) -> GraphQLError:
+    """Return what *error* is where the same cause hits the same field at another *path*."""
+    twin = GraphQLError.__new__(GraphQLError, error.message)
+    for name in _PARTS:
+        setattr(twin, name, getattr(error, name))
+    twin.path = path
+    return twin.with_traceback(error.__traceback__)
 
 
 def _order(wave: "Wave", number: int) -> tuple[int, ...]:

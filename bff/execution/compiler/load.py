@@ -13,13 +13,14 @@ from graphql.execution.values import VariableValues
 from bff.execution.compiler.complete import resolve_batch
 from bff.execution.compiler.emit import Emitter
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, Request
-from bff.execution.compiler.read import fill, fill_either, read_field, resolve_each, row_of
+from bff.execution.compiler.read import deny, fill, fill_either, read_field, resolve_each, row_of
 from bff.execution.compiler.runtime import Run, Wave
 from bff.execution.compiler.values import BAD, ObjectTypes, PlainTypes
 
 _HELPERS = {
     "BAD": BAD,
     "batch": resolve_batch,
+    "deny": deny,
     "each": resolve_each,
     "fill": fill,
     "fill_either": fill_either,

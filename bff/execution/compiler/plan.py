@@ -63,6 +63,7 @@ class Source(Enum):
     MEMBER = "a member or attribute of the parent, as graphql-core's default resolver reads it"
     RESOLVER = "a function, called for each parent"
     BATCH = "a function, called once for all parents"
+    DENIED = "nowhere: the caller may not have it"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,12 +129,14 @@ class Options(NamedTuple):
         middleware: Whether every resolver is wrapped, also the default one.
         own_default: Whether fields without a resolver use a resolver of the caller's.
         hide_suggestions: Whether errors name no similar names.
+        denied: Fields that fail without being asked, by the names of type and field.
     """
 
     batch_of: BatchOf
     middleware: bool = False
     own_default: bool = False
     hide_suggestions: bool = False
+    denied: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +213,16 @@ class Planner:
     ) -> FieldPlan:
         nodes = [one.node for one in details]
         nonnull, inner = _levels(definition.type)
-        source, name, batch = self._source(definition, nodes[0].name.value)
+        name = nodes[0].name.value
+        if (parent.name, name) in self._options.denied:
+            source, batch, inner = Source.DENIED, None, None
+        else:
+            source, name, batch = self._source(definition, name)
         objects: dict[str, ObjectPlan] = {}
         leaf = inner if is_leaf_type(inner) else None
         if is_object_type(inner):
             objects[inner.name] = self.object(inner, details)
-        elif leaf is None:
+        elif leaf is None and inner is not None:
             for one in self._request.schema.get_possible_types(inner):
                 if self._planned < EAGER_OBJECTS:
                     objects[one.name] = self.object(one, details)

@@ -78,6 +78,14 @@ def read_field(run: "Run", wave: "Wave", field: FieldPlan) -> None:
     complete(run, wave, field, numbers, values)
 
 
+def deny(run: "Run", wave: "Wave", field: FieldPlan) -> None:
+    """Fail *field* for all parents, without asking anybody."""
+    numbers = wave.begun(field)
+    error = run.denied[field.parent_type.name, field.name]
+    for number in range(len(wave.sources)) if numbers is None else numbers:
+        run.fail(wave, field, (number, ()), error)
+
+
 def _read_all(run: "Run", wave: "Wave", field: FieldPlan) -> list[Any] | None:
     name = field.name
     if field.source is Source.TYPENAME:

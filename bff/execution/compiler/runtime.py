@@ -4,7 +4,8 @@ A *wave* is all objects of one type at one position of the operation, wherever t
 where a value of a field belongs: the number of the parent in its wave, and the index in each list around it.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _PATH = GraphQLResolveInfo._fields.index("path")
 Place = tuple[int, tuple[int, ...]]
+
+NOTHING: Mapping[tuple[str, str], Exception] = MappingProxyType({})
+"""No field is denied."""
 
 
 class Wave:
@@ -123,10 +127,13 @@ class Run:
         resolver: Returns the function that resolves a field: wrapped by middleware, or the default one.
         type_resolver: For abstract types without one.
         hide_suggestions: Whether errors name no similar names.
+        denied: Why fields fail without being asked, by the names of type and field; with an empty field, why all
+            objects of a type do that come as a value of an abstract one.
     """
 
     __slots__ = (
         "_arguments",
+        "denied",
         "failures",
         "hide_suggestions",
         "is_async_iterable",
@@ -156,6 +163,7 @@ class Run:
         resolver: Callable[[Any], Callable[..., Any]],
         type_resolver: Callable[..., Any],
         hide_suggestions: bool = False,
+        denied: Mapping[tuple[str, str], Exception] = NOTHING,
     ) -> None:
         self.program = program
         self.schema: GraphQLSchema = program.schema
@@ -168,6 +176,7 @@ class Run:
         self.resolver = resolver
         self.type_resolver = type_resolver
         self.hide_suggestions = hide_suggestions
+        self.denied = denied
         self.root = Wave(program.root, [root_value])
         self.failures = Failures(work)
         self.serial: Iterator[Any] | None = None

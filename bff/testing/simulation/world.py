@@ -164,8 +164,9 @@ class _Stage:
     async def _close(self) -> Leftovers:
         """Close everything; return what was not given back before, and what outlives it."""
         pipelines = [client.pipelines for client in self._clients]
-        permits = sum(each.permits.in_flight for each in pipelines)
-        waiting = sum(each.permits.waiting for each in pipelines)
+        every = [permits for each in pipelines for permits in (each.permits, *each.adaptive)]
+        permits = sum(each.in_flight for each in every)
+        waiting = sum(each.waiting for each in every)
         active = sum(member.active for each in pipelines for member in each.cluster.members)
         for upstreams in self._replicas:
             await upstreams.close()

@@ -62,18 +62,24 @@ def audience(
         directives: Its `Cache-Control`.
         credentials: Whether the call carried anything that tells users apart.
     """
-    refused = rules.scope == "off" or status not in KEPT_STATUSES or "no-store" in directives
-    if refused or "*" in headers.get("vary", ""):
-        return None
-    if not (rules.default_ttl or "expires" in headers or any(name in directives for name in _EXPLICIT)):
-        return None
-    if "set-cookie" in headers and "public" not in directives:
+    if not storable(rules, status, headers, directives):
         return None
     if "private" in directives or rules.scope == "user":
         return "user" if rules.scope == "user" and (credentials or "private" not in directives) else None
     if rules.scope == "public" or not credentials or any(name in directives for name in _SHARED_BY_RULE):
         return "public"
     return "user"
+
+
+def storable(rules: CacheRules, status: int, headers: Mapping[str, str], directives: Directives) -> bool:
+    """Return whether anybody at all may get this answer again (CA-1)."""
+    if rules.scope == "off" or status not in KEPT_STATUSES or "no-store" in directives:
+        return False
+    if "vary" in headers and "*" in headers["vary"]:
+        return False
+    if not (rules.default_ttl or "expires" in headers or any(name in directives for name in _EXPLICIT)):
+        return False
+    return "set-cookie" not in headers or "public" in directives
 
 
 def lifetimes(rules: CacheRules, headers: Mapping[str, str], directives: Directives, wall: float) -> Lifetimes:
@@ -163,4 +169,4 @@ def directives_of(headers: Mapping[str, str]) -> Directives:
     """Return the `Cache-Control` of *headers*; `Pragma: no-cache` counts where there is none."""
     if "cache-control" not in headers and "no-cache" in headers.get("pragma", "").lower():
         return {"no-cache": None}
-    return parse(headers.get("cache-control"))
+    return parse(headers["cache-control"]) if "cache-control" in headers else {}

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from bff.policy.caching import CacheRules
     from bff.upstream.pipeline.call import Call
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised when keys or entries change their form, so that nobody reads what another release wrote."""
 
 IMPERSONAL = frozenset(
@@ -37,36 +37,38 @@ NOISE = frozenset({"baggage", "traceparent", "tracestate", "x-request-id"})
 
 def digest(parts: Iterable[str | bytes | None]) -> str:
     """Return the SHA-256 of *parts*, each with its length, so that no two sequences run together."""
-    hasher = sha256()
-    for part in parts:
-        if part is None:
-            hasher.update(b"-;")
-            continue
-        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        hasher.update(b"%d:" % len(data))
-        hasher.update(data)
-    return hasher.hexdigest()
+    told = "".join(["-;" if part is None else _measured(part) for part in parts])
+    return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _measured(part: str | bytes) -> str:
+    return f"{len(part)}:{part}" if isinstance(part, str) else f"{len(part)}b{part.decode('latin-1')}"
 
 
 def partition(call: "Call", rules: "CacheRules") -> str | None:
     """Return what stands for the user in keys; None where the call tells nobody apart.
 
-    A known principal stands for its tokens, which change while it stays: issuer, subject, scopes. Whatever other
-    headers tell users apart counts too.
+    A known principal counts where the service learns of it, or policy says that answers are one user's. It stands
+    for its tokens, which change while it stays: issuer, subject, tenant, scopes. Whatever other headers tell users
+    apart counts too. Credentials of our own are the same for all users, and tell those answers from public ones.
     """
     principal = call.principal
-    known = principal is not None and bool(principal.issuer or principal.subject)
+    named_here = call.speaks_for == "user" or rules.scope == "user" or "authorization" in call.headers
+    known = principal is not None and bool(principal.issuer or principal.subject) and named_here
     named = rules.key_headers | rules.impersonal_headers
     told = [
         (name, value)
         for name, value in sorted(call.headers.items())
         if name not in IMPERSONAL and name not in named and not (known and name == "authorization")
     ]
-    if not known and not told:
+    ours = call.speaks_for == "service"
+    if not (known or told or ours):
         return None
     parts: list[str | None] = [None]
     if principal is not None and known:
-        parts = [principal.issuer, principal.subject, *sorted(principal.scopes), None]
+        parts = [principal.issuer, principal.subject, principal.tenant, *sorted(principal.scopes), None]
+    if ours:
+        parts.append("ours")
     for name, value in told:
         parts += (name, value)
     return digest(parts)

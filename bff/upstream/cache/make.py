@@ -1,7 +1,7 @@
 """From a response to an entry and back; pure but for the moments it is told."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from bff.upstream.cache import freshness
@@ -9,13 +9,12 @@ from bff.upstream.cache.directives import Directives
 from bff.upstream.cache.entry import Entry
 from bff.upstream.cache.freshness import Audience, Lifetimes
 from bff.upstream.cache.lookup import Lookup
-from bff.upstream.message import Item, Keeping, Note, Response
+from bff.upstream.message import NOT_KEPT, Item, Keeping, Note, Response
 
 _OF_ONE_CONNECTION = frozenset(
     {
         "age",
         "connection",
-        "content-encoding",
         "content-length",
         "keep-alive",
         "proxy-authenticate",
@@ -29,7 +28,7 @@ _OF_ONE_CONNECTION = frozenset(
         "upgrade",
     }
 )
-_OF_THE_BODY = _OF_ONE_CONNECTION | {"content-md5", "content-range", "etag"}
+_OF_THE_BODY = _OF_ONE_CONNECTION | {"content-encoding", "content-md5", "content-range", "etag"}
 """What a 304 does not change: it says nothing new about the body that is kept (RFC 9111, section 3.2)."""
 
 _MAX_SURROGATES = 32
@@ -117,6 +116,24 @@ def keeping_of(entry: Entry, now: float, note: Note | None = None) -> Keeping:
     return Keeping(0.0 if note else freshness.remaining(entry, now), entry.private)
 
 
+def item_entry(whole: Entry, body: bytes, headers: Mapping[str, str]) -> Entry:
+    """Return the entry of one item of the batch that *whole* keeps."""
+    return Entry(
+        status=200,
+        headers=headers,
+        body=body,
+        born=whole.born,
+        made=whole.made,
+        ttl=whole.ttl,
+        swr=whole.swr,
+        sie=whole.sie,
+        no_cache=whole.no_cache,
+        private=whole.private,
+        delta=whole.delta,
+        tags=whole.tags,
+    )
+
+
 def item_of(entry: Entry, note: Note | None = None) -> Item:
     """Return what a batch gets of *entry*."""
     return Item(None if entry.status == 404 else entry.body, note)  # noqa: PLR2004 - Not Found
@@ -129,13 +146,16 @@ def stale_note(entry: Entry, upstream: str, now: float, *, fetching: bool = Fals
     return Note(reason, "stale", upstream, age)  # type: ignore[arg-type]  # one of the literals
 
 
+def least(kept: Sequence[Keeping]) -> Keeping:
+    """Return how long an answer may be kept that is made of all these."""
+    if not kept:
+        return NOT_KEPT
+    shortest = min([one.max_age for one in kept])
+    return Keeping(shortest if math.isfinite(shortest) else 0.0, any(one.private for one in kept))
+
+
 def key_for(lookup: Lookup, audience: Audience) -> str | None:
     """Return the key under which an answer for *audience* is kept."""
     if audience == "user":
         return lookup.user or (None if lookup.credentials else lookup.public)
     return lookup.public
-
-
-def for_user(entry: Entry, audience: Audience) -> Entry:
-    """Return *entry* marked with whose it is."""
-    return replace(entry, private=audience == "user")

@@ -2,34 +2,30 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from bff.clock import Clock
 from bff.policy.caching import StorePolicy
 from bff.store import Store, StoreUnavailable
 from bff.upstream.cache import envelope
+from bff.upstream.cache.aftermath import Aftermath
 from bff.upstream.cache.entry import Entry, VarySpec
 from bff.upstream.cache.freshness import remaining
+from bff.upstream.cache.generations import EPOCH, Generations
 from bff.upstream.cache.keys import variant
+from bff.upstream.cache.leases import Leases
 from bff.upstream.cache.local import Local, Slot
-
-EPOCH = "epoch"
-"""The tag that every forgetting renews, so that a writer can tell whether any happened meanwhile (CA-21)."""
+from bff.upstream.cache.seal import Seal
 
 MAX_VARIANTS = 32
 """Of one key (CA-4)."""
 
-_RECHECK = 1.0
-"""Seconds for which a generation is believed without asking again (CA-17)."""
-_AFTERMATH = 0.1
-"""Seconds after a failed command in which nobody is kept waiting for what only helps: leases and generations."""
 _SILENCE = 15.0
 _SILENT_TRUST = 2.0
 """After so many seconds without a word from others, own copies are trusted for so many only (CA-18)."""
 _QUEUE = 1000
 _WRITTEN_AT_ONCE = 100
-_KNOWN_TAGS = 100_000
 _VARY_LIFE = 90_000.0
 
 Tier = Literal["local", "shared"]
@@ -50,25 +46,31 @@ class EntryCache:
         store: What replicas share.
         policy: How much is kept here and for how long it is trusted.
         clock: Tells when things grow old.
+        seal: Closes what is one user's before it goes to the store; None for no encryption.
     """
 
-    def __init__(self, store: Store, policy: StorePolicy, *, clock: Clock) -> None:
+    def __init__(self, store: Store, policy: StorePolicy, *, clock: Clock, seal: Seal | None = None) -> None:
+        self._seal = seal
         self._store = store
         self._clock = clock
         self._entry_max = policy.entry_max
         self._trust = policy.local_ttl.total_seconds()
         self._local = Local(policy.local_entries, policy.local_max)
-        self._known: dict[str, tuple[int, float]] = {}
         self._queue: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._writer: asyncio.Task[None] | None = None
-        self._reads: dict[tuple[str, ...], asyncio.Task[list[bytes | None]]] = {}
-        self._releases: set[asyncio.Task[None]] = set()
-        self._failed_at = float("-inf")
+        self._reads: dict[tuple[str, ...], asyncio.Task[Mapping[str, bytes | None]]] = {}
         self.counts: dict[str, int] = dict.fromkeys(
-            ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "store_errors", "refused"),
+            ("hits", "shared_hits", "misses", "writes", "dropped_writes", "unreadable", "refused"),
             0,
         )
+        self._aftermath = Aftermath(clock)
+        self.generations = Generations(store, clock=clock, aftermath=self._aftermath)
+        self.leases = Leases(store, self._aftermath, written=self.written)
         store.listen(self)
+
+    def missed(self, items: int) -> None:
+        """Count a call of so many *items* that nothing was looked for."""
+        self.counts["misses"] += items
 
     @property
     def shared(self) -> bool:
@@ -132,23 +134,22 @@ class EntryCache:
         keys = tuple(doubtful)
         try:
             values = await self._read(keys)
-        except StoreUnavailable:
-            self._note_failure()
+        except StoreUnavailable as failure:
+            self._aftermath.begin(failure)
             return {key: (slot.value, "local") for key, slot in doubtful.items() if slot is not None}
         now, wall = self._clock.now(), self._clock.wall()
         found: dict[str, tuple[Entry | VarySpec, Tier]] = {}
-        for key, data in zip(keys, values, strict=True):
-            waiting = self._queue.get(key)
-            slot = doubtful[key]
-            if waiting is not None and slot is not None:
+        for key, slot in doubtful.items():
+            data = values.get(key)
+            if slot is not None and (key not in values or key in self._queue):
                 found[key] = (slot.value, "local")
-            elif data is None:
-                self._local.drop(key)
-            else:
+            elif data is not None:
                 self._admit(key, data, now, wall, found)
+            elif key in values:
+                self._local.drop(key)
         return found
 
-    async def _read(self, keys: tuple[str, ...]) -> list[bytes | None]:
+    async def _read(self, keys: tuple[str, ...]) -> Mapping[str, bytes | None]:
         """Read *keys* from the store, once for all who ask for the same at the same time."""
         task = self._reads.get(keys)
         if task is None:
@@ -156,7 +157,7 @@ class EntryCache:
             task.add_done_callback(lambda done: self._has_read(keys, done))
         return await asyncio.shield(task)
 
-    def _has_read(self, keys: tuple[str, ...], task: "asyncio.Task[list[bytes | None]]") -> None:
+    def _has_read(self, keys: tuple[str, ...], task: "asyncio.Task[Mapping[str, bytes | None]]") -> None:
         self._reads.pop(keys, None)
         if not task.cancelled():
             task.exception()
@@ -165,7 +166,7 @@ class EntryCache:
         self, key: str, data: bytes, now: float, wall: float, found: dict[str, tuple[Entry | VarySpec, Tier]]
     ) -> None:
         try:
-            value = envelope.decode(data, now, wall, most=self._entry_max * 2, key=key)
+            value = envelope.decode(data, now, wall, most=self._entry_max * 2, key=key, seal=self._seal)
         except envelope.Unreadable:
             self.counts["unreadable"] += 1
             return
@@ -178,7 +179,7 @@ class EntryCache:
         tags = {tag for value, _ in items.values() if isinstance(value, Entry) for tag in value.tags}
         if not tags:
             return items
-        current = await self._generations(tags)
+        current = await self.generations.current(tags)
         valid = {}
         for key, (value, tier) in items.items():
             if isinstance(value, Entry) and any(
@@ -188,30 +189,6 @@ class EntryCache:
             else:
                 valid[key] = (value, tier)
         return valid
-
-    async def _generations(self, tags: Iterable[str]) -> dict[str, int]:
-        """Return the generations of *tags*, without those that cannot be known now."""
-        wanted = list(tags)
-        if not self.shared:
-            return dict(zip(wanted, await self._store.generations(wanted), strict=True))
-        now = self._clock.now()
-        asked = [tag for tag in wanted if now - self._known.get(tag, (0, -_RECHECK * 2))[1] > _RECHECK]
-        if asked and not self._has_just_failed():
-            try:
-                told = await self._store.generations(asked)
-            except StoreUnavailable:
-                self._note_failure()
-            else:
-                if len(self._known) > _KNOWN_TAGS:
-                    self._known.clear()
-                self._known.update({tag: (told_one, now) for tag, told_one in zip(asked, told, strict=True)})
-        return {tag: self._known[tag][0] for tag in wanted if tag in self._known}
-
-    async def capture(self, tags: Iterable[str]) -> dict[str, int]:
-        """Return the generation of each of *tags* before a fetch; 0 where it cannot be known (CA-21)."""
-        wanted = list(tags)
-        current = await self._generations(wanted)
-        return {tag: current.get(tag, 0) for tag in wanted}
 
     def keep(self, key: str, entry: Entry, *, vary: Sequence[str] = (), headers: Mapping[str, str]) -> None:
         """Keep *entry* for requests that equal *headers* in what it varies by; too large a one is not kept."""
@@ -241,7 +218,7 @@ class EntryCache:
         self._local.put(key, value, now, until)
         if not self.shared:
             return
-        self._queue[key] = (envelope.encode(value, now, self._clock.wall()), until - now)
+        self._queue[key] = (envelope.encode(value, now, self._clock.wall(), key=key, seal=self._seal), until - now)
         while len(self._queue) > _QUEUE:
             self._queue.popitem(last=False)
             self.counts["dropped_writes"] += 1
@@ -255,8 +232,8 @@ class EntryCache:
             longest = max(ttl for _, (_, ttl) in taken)
             try:
                 await self._store.set({key: data for key, (data, _) in taken}, longest)
-            except StoreUnavailable:
-                self._note_failure()
+            except StoreUnavailable as failure:
+                self._aftermath.begin(failure)
                 self.counts["dropped_writes"] += len(taken)
 
     async def drop(self, keys: Sequence[str]) -> None:
@@ -267,52 +244,21 @@ class EntryCache:
         if self.shared:
             try:
                 await self._store.delete(keys)
-            except StoreUnavailable:
-                self._note_failure()
+            except StoreUnavailable as failure:
+                self._aftermath.begin(failure)
 
     async def forget(self, tags: Sequence[str]) -> None:
         """Forget everything with one of *tags*, everywhere; where the store fails, at least here (CA-17)."""
         renewed = [*dict.fromkeys(tags), EPOCH]
         try:
             await self._store.forget(renewed)
-        except StoreUnavailable:
-            self._note_failure()
+        except StoreUnavailable as failure:
+            self._aftermath.begin(failure)
             lost = set(tags)
             for key, slot in self._local:
                 if isinstance(slot.value, Entry) and not lost.isdisjoint(slot.value.tags):
                     self._local.drop(key)
         self.forgotten(renewed)
-
-    async def acquire(self, key: str, ttl: float) -> str | None:
-        """Take the lease on fetching *key*; None when another process has it, "" where nobody else is (CA-13)."""
-        if not self.shared or self._has_just_failed():
-            return ""
-        try:
-            return await self._store.acquire(key + ":lease", ttl)
-        except StoreUnavailable:
-            self._note_failure()
-            return ""
-
-    def release(self, key: str, token: str) -> None:
-        """Give the lease back as soon as what was fetched under it is written; nobody waits for that."""
-        if token:
-            task = asyncio.create_task(self._release(key, token), name="cache lease")
-            self._releases.add(task)
-            task.add_done_callback(self._releases.discard)
-
-    async def _release(self, key: str, token: str) -> None:
-        await self.written()
-        try:
-            await self._store.release(key + ":lease", token)
-        except StoreUnavailable:
-            self._note_failure()
-
-    def _note_failure(self) -> None:
-        self.counts["store_errors"] += 1
-        self._failed_at = self._clock.now()
-
-    def _has_just_failed(self) -> bool:
-        return self._clock.now() - self._failed_at < _AFTERMATH
 
     async def written(self) -> None:
         """Wait until everything queued is written or dropped."""
@@ -321,12 +267,11 @@ class EntryCache:
 
     def forgotten(self, tags: Sequence[str]) -> None:
         """Ask for the generations of *tags* again before believing them."""
-        for tag in tags:
-            self._known.pop(tag, None)
+        self.generations.doubt(tags)
 
     def uncertain(self) -> None:
         """Drop the process's own copies: messages may have been lost (CA-18)."""
-        self._known.clear()
+        self.generations.doubt()
         if self.shared:
             for key, slot in self._local:
                 slot.since = float("-inf")
@@ -343,12 +288,13 @@ class EntryCache:
             "local_evicted": self._local.evicted,
             "queued_writes": len(self._queue),
             **self.counts,
+            "store_errors": self._aftermath.errors,
         }
 
     async def close(self) -> None:
         """End reading and writing; what is not written is lost, which a cache may do."""
-        writing = [self._writer] if self._writer else []
-        tasks: list[asyncio.Task[Any]] = [*self._reads.values(), *self._releases, *writing]
+        await self.leases.close()
+        tasks: list[asyncio.Task[Any]] = [*self._reads.values(), *([self._writer] if self._writer else [])]
         for task in tasks:
             task.cancel()
         if tasks:

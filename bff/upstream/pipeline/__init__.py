@@ -13,13 +13,16 @@ ORDER = (
     "degrade",  # turns any failure below into a stale value, a default, or the error
     "fill",  # the cache's other half: what comes back is kept once, however many wait for it
     "deadline",  # bounds everything below it, sleeps included
+    "split",  # sends a batch that failed whole in halves, each of which may be repeated
     "retry",  # above the pick of a host, so that every attempt picks anew
     "hedge",  # as retry; below it, so that a call has one hedge however often it is repeated
     "fanout",  # sees attempts, and waits before anything is held
     "balance",  # above what is known of one host
     "gate",  # a host that asked for silence costs no permission and no permit
     "breaker",  # an open breaker ends the attempt before it waits for a permit
+    "adaptive",  # as bulkhead, for one endpoint group; within its breaker, whose refusals say nothing about speed
     "bulkhead",  # inside retry, so that a pause between attempts holds no permit
+    "credentials",  # below the pick of a host, for whom alone they are meant
     "trace",  # innermost: one span for each request that is sent, which the service is told of
 )
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
@@ -30,13 +33,16 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "degrade": ("fallback",),
     "fill": ("cache.ttl_jitter",),
     "deadline": ("timeouts.total",),
+    "split": ("retry.split_on",),
     "retry": ("retry",),
     "hedge": ("hedge",),
     "balance": ("hosts", "balance", "outlier", "health", "slow_start"),
     "gate": ("retry.gate_max",),
     "breaker": ("breaker",),
-    "bulkhead": ("bulkhead", "codel", "adaptive", "timeouts.queue"),
-    "attempt": ("timeouts.attempt", "forward"),
+    "adaptive": ("adaptive",),
+    "bulkhead": ("bulkhead", "codel", "timeouts.queue"),
+    "credentials": ("credentials",),
+    "attempt": ("timeouts.attempt", "forward", "cost"),
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
 }
 """Which policy keys a stage goes by: a key, or a section; the longest that fits a key decides."""

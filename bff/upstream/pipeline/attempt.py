@@ -42,6 +42,8 @@ class Attempt:
         """
         started = self._clock.now()
         outcome, status = Outcome.CANCELLED, None
+        if call.fanout is not None:
+            call.fanout.count(call)
         try:
             response = await self._send(call, call.deadline - started)
             call.seconds = self._clock.now() - started
@@ -83,7 +85,7 @@ class Attempt:
         limit = call.limit = min(self._timeout, left)
         request = self._request(call, limit)
         try:
-            async with FairTimeout(limit):
+            with FairTimeout(limit):
                 return await self._transport.send(request)
         except TimeoutError as error:
             raise self._timed_out(limit, "attempt" if self._timeout < left else call.limited_by) from error

@@ -87,7 +87,7 @@ class Balance:
         hasty = error.phase in ("operation", "call") and seconds < self._slow_after
         if error.outcome is Outcome.READ_TIMEOUT and (hasty or error.sent is False):
             return Outcome.CANCELLED
-        if error.outcome is Outcome.THROTTLED and error.status is None:
+        if error.outcome in {Outcome.THROTTLED, Outcome.AUTH} and error.status is None:
             return Outcome.CANCELLED
         return error.outcome
 

@@ -80,6 +80,8 @@ def signal_of(error: UpstreamError, *, slow: bool) -> BreakerSignal:
     """
     if error.outcome is Outcome.READ_TIMEOUT and error.phase in {"operation", "call"} and not slow:
         return "neutral"
+    if error.outcome is Outcome.AUTH and error.sent is False:
+        return "neutral"
     if error.status in _NOT_OFFERED:
         return "success"
     return FACTS[error.outcome].breaker

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections import OrderedDict
+from datetime import timedelta
 from typing import Literal
 
 from bff.clock import Clock
@@ -176,6 +177,7 @@ class Bulkhead:
     Args:
         permits: What each attempt needs one of.
         limiter: Finds out how many there should be; None where the number is fixed.
+        group: The endpoint group that it adapts to.
         slow_after: Seconds from which an attempt that our own deadline ended blames the service (CB-9).
         clock: Tells the time.
         notify: Told of refusals and waits.
@@ -186,12 +188,14 @@ class Bulkhead:
         permits: Permits,
         limiter: Gradient2 | None = None,
         *,
+        group: str = "",
         slow_after: float = 0.0,
         clock: Clock,
         notify: Notify,
     ) -> None:
         self.permits = permits
         self._limiter = limiter
+        self._group = group
         self._slow_after = slow_after
         self._clock = clock
         self._notify = notify
@@ -249,27 +253,43 @@ class Bulkhead:
             now = self._clock.now()
             if limiter.sample(now - started, running, outcome, now):
                 self.permits.limit = limiter.limit
-                self._notify(LimitChanged(call.upstream, limiter.limit))
+                self._notify(LimitChanged(call.upstream, self._group, limiter.limit))
                 self.permits.serve()
 
 
 def bulkhead_of(policy: UpstreamPolicy, *, clock: Clock, notify: Notify) -> Bulkhead:
-    """Return the bulkhead that *policy* describes.
+    """Return the bulkhead of a whole upstream, as *policy* describes it.
 
     Args:
-        policy: `bulkhead`, `codel`, `adaptive` and `timeouts.queue` of it.
+        policy: `bulkhead`, `codel` and `timeouts.queue` of it.
         clock: Tells the time.
         notify: Told of refusals and waits.
     """
-    codel = Codel(
-        policy.codel.target.total_seconds(),
-        policy.codel.interval.total_seconds(),
-        policy.timeouts.queue.total_seconds(),
-    )
-    limiter = limiter_of(policy) if policy.adaptive.enabled else None
-    permits = Permits(limiter.limit if limiter else policy.concurrency, policy.bulkhead.queue, codel, clock=clock)
-    slow_after = policy.timeouts.attempt.total_seconds() * _SLOW
-    return Bulkhead(permits, limiter, slow_after=slow_after, clock=clock, notify=notify)
+    permits = Permits(policy.concurrency, policy.bulkhead.queue, _codel_of(policy), clock=clock)
+    return Bulkhead(permits, clock=clock, notify=notify)
+
+
+def adaptive_of(
+    policy: UpstreamPolicy, *, group: str = "default", attempt: timedelta, clock: Clock, notify: Notify
+) -> Bulkhead:
+    """Return what limits one endpoint group to as many attempts as it can take, apart from all others (AC-4).
+
+    Args:
+        policy: `adaptive`, `bulkhead`, `codel` and `timeouts.queue` of it.
+        group: Names it in events.
+        attempt: The group's longest attempt.
+        clock: Tells the time.
+        notify: Told of refusals, waits and changes.
+    """
+    limiter = limiter_of(policy)
+    permits = Permits(limiter.limit, policy.bulkhead.queue, _codel_of(policy), clock=clock)
+    slow_after = attempt.total_seconds() * _SLOW
+    return Bulkhead(permits, limiter, group=group, slow_after=slow_after, clock=clock, notify=notify)
+
+
+def _codel_of(policy: UpstreamPolicy) -> Codel:
+    target, interval = policy.codel.target.total_seconds(), policy.codel.interval.total_seconds()
+    return Codel(target, interval, policy.timeouts.queue.total_seconds())
 
 
 def limiter_of(policy: UpstreamPolicy) -> Gradient2:

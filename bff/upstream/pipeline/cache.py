@@ -1,8 +1,7 @@
 """Answers calls from what is kept, and forgets what a change has made untrue (CA-6 to CA-8, CA-14)."""
 
 import asyncio
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -12,11 +11,11 @@ from bff.policy.caching import Cache as CachePolicy
 from bff.upstream.cache import keys as naming
 from bff.upstream.cache.entry import Entry
 from bff.upstream.cache.freshness import State, state
-from bff.upstream.cache.lookup import Lookup
-from bff.upstream.cache.make import item_of, keeping_of, response_of
+from bff.upstream.cache.lookup import Lookup, Prospects, lookup_of
+from bff.upstream.cache.make import item_of, keeping_of, least, response_of, stale_note
 from bff.upstream.cache.tiers import EntryCache, Found
 from bff.upstream.errors import UpstreamError
-from bff.upstream.message import NOT_KEPT, Item, Keeping, Response
+from bff.upstream.message import Item, Keeping, Note, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline.call import UNDECODED, Call, Handler
 
@@ -27,6 +26,7 @@ REFUSALS = frozenset(
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _NOT_FOUND = 404
+_MOST_FAILED = 100_000
 
 
 class Cache:
@@ -36,6 +36,7 @@ class Cache:
         policy: What may be kept.
         entries: Where it is kept.
         refreshes: Those under way for the whole upstream.
+        prospects: Which endpoints are worth looking for.
         version: Of the application's types; a release that reads answers differently shares none.
         refresh_time: How long a background refresh may take, in seconds.
         clock: Tells ages.
@@ -48,6 +49,7 @@ class Cache:
         policy: CachePolicy,
         entries: EntryCache,
         refreshes: "Refreshes",
+        prospects: Prospects,
         *,
         version: str,
         refresh_time: float,
@@ -57,6 +59,7 @@ class Cache:
     ) -> None:
         self._policy = policy
         self._refreshes = refreshes
+        self._prospects = prospects
         self._entries = entries
         self._version = version
         self._refresh_time = refresh_time
@@ -70,7 +73,12 @@ class Cache:
             return await (send(call) if call.method in _READING else self._change(call, send))
         if self._policy.scope == "off":
             return await send(call)
-        call.lookup = lookup = self._lookup(call)
+        if self._prospects.hopeless(call.endpoint):
+            items = len(call.split.keys) if call.split is not None else 1
+            self._entries.missed(items)
+            self._tell(call, "miss", items=items)
+            return await send(call)
+        call.lookup = lookup = lookup_of(call, self._policy, self._version)
         if call.split is not None:
             return await self._batch(call, send, lookup)
         found = await self._entries.find(lookup.keys, call.headers)
@@ -78,17 +86,6 @@ class Cache:
             self._tell(call, "miss")
             return await send(call)
         return await self._use(found, call, send, lookup)
-
-    def _lookup(self, call: Call) -> Lookup:
-        rules = self._policy
-        part = naming.partition(call, rules)
-        base = naming.primary(self._version, call, rules, None)
-        alone = None if part is None else naming.primary(self._version, call, rules, part)
-        if rules.scope == "public":
-            return Lookup(rules, base, None, part is not None)
-        if rules.scope == "user" and part is not None:
-            return Lookup(rules, None, alone, credentials=True)
-        return Lookup(rules, base, alone, part is not None)
 
     async def _use(self, found: Found, call: Call, send: Handler, lookup: Lookup) -> Response:
         entry, now = found.entry, self._clock.now()
@@ -99,13 +96,20 @@ class Cache:
             return await send(call)
         if worth is not State.FRESH:
             lookup.entry = entry
-            self._refresh(entry.key, call, send)
+            self._refresh(entry.key, call, send, [entry.key])
         if entry.status != _NOT_FOUND and not self._readable(call, entry, now):
             return await send(call)
         self._tell(call, {State.FRESH: "hit", State.EARLY: "early"}.get(worth, "stale"), tier=found.tier)
         if entry.status == _NOT_FOUND:
             raise _absent()
-        return response_of(entry, now)
+        return response_of(entry, now, self._note(call, entry, now) if worth is State.STALE else None)
+
+    def _note(self, call: Call, entry: Entry, now: float) -> Note | None:
+        """Return the note on an answer that is old because the service fails, not because that saves time (PD-12).
+
+        Within `stale_while_revalidate` an old answer is as good as a new one, until fetching it anew has failed.
+        """
+        return stale_note(entry, call.upstream, now) if self._refreshes.has_failed(entry.key) else None
 
     @staticmethod
     def _readable(call: Call, entry: Entry, now: float) -> bool:
@@ -118,11 +122,11 @@ class Cache:
             return False
         return True
 
-    def _refresh(self, key: str, call: Call, send: Handler) -> None:
+    def _refresh(self, key: str, call: Call, send: Handler, entries: Sequence[str]) -> None:
         """Fetch anew in the background, once, with time and budget of its own (CA-8)."""
         until = self._clock.now() + self._refresh_time
         again = replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED, fanout=None)
-        self._refreshes.start(key, send, again)
+        self._refreshes.start(key, send, again, entries)
 
     async def _batch(self, call: Call, send: Handler, lookup: Lookup) -> Response:
         assert call.split is not None
@@ -144,8 +148,13 @@ class Cache:
         assert call.split is not None
         now = self._clock.now()
         worth = {key: state(one.entry, now) for key, one in entries.items()}
-        items = {key: item_of(one.entry) for key, one in entries.items() if worth[key] is not State.EXPIRED}
-        kept = [keeping_of(entries[key].entry, now) for key in items]
+        notes = {key: self._note(call, entries[key].entry, now) for key in entries if worth[key] is State.STALE}
+        items = {
+            key: item_of(one.entry, notes.get(key))
+            for key, one in entries.items()
+            if worth[key] is not State.EXPIRED
+        }
+        kept = [keeping_of(entries[key].entry, now, notes.get(key)) for key in items]
         for tier in ("local", "shared"):
             hits = sum([worth[key] is State.FRESH and entries[key].tier == tier for key in items])
             if hits:
@@ -154,10 +163,12 @@ class Cache:
         if old:
             self._tell(call, "stale", items=len(old))
             again = self._narrowed(call, lookup, old, entries)
-            self._refresh(naming.digest([*lookup.keys, *old]), again, send)
+            self._refresh(
+                naming.digest([*lookup.keys, *old]), again, send, [entries[key].entry.key for key in old]
+            )
         missing = [key for key in call.split.keys if key not in items]
         if not missing:
-            return Response(200, {}, b"", keeping=_least(kept), items=items)
+            return Response(200, {}, b"", keeping=least(kept), items=items)
         self._tell(call, "miss", items=len(missing))
         fewer = self._narrowed(call, lookup, missing, entries)
         return await self._with_missing(call, send, fewer, items, kept)
@@ -185,7 +196,7 @@ class Cache:
                 fetched = {key: Item(value, response.note) for key, value in fewer.split.items(response).items()}
         except UpstreamError as error:
             return Response(200, {}, b"", items={**items, **{key: Item(error) for key in missing}})
-        keeping = _least([*kept, response.keeping])
+        keeping = least([*kept, response.keeping])
         return Response(200, {}, b"", keeping=keeping, items={**items, **fetched})
 
     async def _change(self, call: Call, send: Handler) -> Response:
@@ -217,14 +228,33 @@ class Refreshes:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failed: set[str] = set()
 
-    def start(self, key: str, send: Handler, call: Call) -> None:
-        """Fetch *call* anew, unless that is under way for *key*."""
+    def has_failed(self, entry: str) -> bool:
+        """Return whether the last fetch of *entry* failed, so that it is old for that reason."""
+        return entry in self._failed
+
+    def start(self, key: str, send: Handler, call: Call, entries: Sequence[str]) -> None:
+        """Fetch *call* anew, for *entries*, unless that is under way for *key*."""
         if key in self._tasks:
             return
-        task = asyncio.create_task(_quietly(send, call), name=f"refresh {call.upstream}.{call.endpoint}")
+        task = asyncio.create_task(self._run(send, call, entries), name=f"refresh {call.upstream}.{call.endpoint}")
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    async def _run(self, send: Handler, call: Call, entries: Sequence[str]) -> None:
+        """Refresh; a failure changes nothing, the old entry stays for as long as it may."""
+        try:
+            response = await send(call)
+        except UpstreamError:
+            failed = True
+        else:
+            items = response.items or {}
+            failed = response.note is not None or any(item.note is not None for item in items.values())
+        if not failed:
+            self._failed.difference_update(entries)
+        elif len(self._failed) < _MOST_FAILED:
+            self._failed.update(entries)
 
     async def close(self) -> None:
         """End those under way."""
@@ -237,18 +267,3 @@ class Refreshes:
 
 def _absent() -> UpstreamError:
     return UpstreamError(Outcome.NOT_FOUND, "remembered as not found", status=_NOT_FOUND)
-
-
-def _least(kept: list[Keeping]) -> Keeping:
-    if not kept:
-        return NOT_KEPT
-    shortest = min([one.max_age for one in kept])
-    return Keeping(shortest if math.isfinite(shortest) else 0.0, any(one.private for one in kept))
-
-
-async def _quietly(send: Handler, call: Call) -> None:
-    """Refresh; a failure changes nothing, the old entry stays for as long as it may."""
-    try:
-        await send(call)
-    except UpstreamError:
-        return

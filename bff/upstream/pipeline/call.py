@@ -1,6 +1,6 @@
 """One call on its way through the pipeline."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +10,7 @@ from bff.upstream.message import Origin, Response
 
 if TYPE_CHECKING:
     from bff.context import Principal
+    from bff.policy.credentials import Speaker
     from bff.upstream.cache.lookup import Lookup
     from bff.upstream.pipeline.fanout import Fanout
 
@@ -27,6 +28,7 @@ class Split:
         body: The body without the keys.
         narrow: Returns the call for fewer keys.
         items: Returns the JSON of each key that the response holds; raises `UpstreamError` where it is unusable.
+        join: Returns the body that holds these items; None where a body holds more than them.
     """
 
     keys: tuple[str, ...]
@@ -34,6 +36,7 @@ class Split:
     body: bytes | None
     narrow: Callable[["Call", tuple[str, ...]], "Call"]
     items: Callable[[Response], dict[str, bytes]]
+    join: Callable[[Mapping[str, bytes]], bytes] | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Call:
         seconds: How long the last attempt took, from its start to the last byte.
         limit: How long it was allowed to take; a whole answer after more than that means that we stood still.
         principal: In whose name it is made; None where nobody said.
+        speaks_for: Whom its credentials speak for: the principal, ourselves, or nobody.
         cacheable: Whether its answer may be kept: a GET, or a query that says so (CA-1).
         split: How it falls into keys, where it is a batch.
         alternate: Fetches the same from elsewhere, where the endpoint names another source.
@@ -93,6 +97,7 @@ class Call:
     limit: float = inf
     notes: dict[str, str] = field(default_factory=dict)
     principal: "Principal | None" = None
+    speaks_for: "Speaker" = "nobody"
     cacheable: bool = False
     split: Split | None = None
     alternate: Callable[["Call"], Awaitable[Response]] | None = None

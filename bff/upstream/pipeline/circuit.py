@@ -178,6 +178,11 @@ class CircuitBreaker:
         self._opens = 0
         self._move(_STATE_OF[mode], "forced" if mode != "enforced" else "reset", now)
 
+    def suspect(self, now: float) -> None:
+        """Let only probes through until they have shown how the service is, if it is closed (CB-12)."""
+        if self._state == "closed":
+            self._move("half_open", "hint", now)
+
     def configure(self, thresholds: Thresholds, now: float) -> None:
         """Go by other *thresholds*; it begins anew only where the window has another shape (CB-15)."""
         reshaped = thresholds.window != self._t.window

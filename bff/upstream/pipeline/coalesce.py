@@ -1,8 +1,8 @@
 """Equal calls under way at the same time are made once, across operations (CA-12, DL-3)."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 from bff.clock import Clock
 from bff.events import Coalesced, Notify
@@ -17,21 +17,40 @@ Rescue = Callable[[Call, UpstreamError], Response | None]
 """Finds a stand-in for one waiter whose own time was up, None where there is none."""
 
 
-@dataclass(eq=False, slots=True)
 class _Flight:
-    """One call under way and how many wait for it; `until` is when its leader's time is up."""
+    """One call under way in a task of its own, and who waits for it; `until` is when its leader's time is up."""
 
-    task: "asyncio.Task[Response]"
-    call: Call
-    until: float
-    waiters: int = 0
+    __slots__ = ("call", "joinable", "key", "place", "task", "until", "waiters")
+
+    def __init__(self, key: object, place: int, call: Call, until: float, joinable: "dict[int, _Flight]") -> None:
+        self.key = key
+        self.place = place
+        self.call = call
+        self.until = until
+        self.joinable = joinable
+        self.waiters: list[asyncio.Future[None]] = []
+        self.task: asyncio.Task[Response]
+
+    def close(self) -> None:
+        """Let nobody join any more."""
+        if self.joinable.get(self.place) is self:
+            del self.joinable[self.place]
+
+    def landed(self, task: "asyncio.Task[Response]") -> None:
+        """Wake all who wait."""
+        self.close()
+        if not task.cancelled():
+            task.exception()
+        for waiter in self.waiters:
+            _wake(waiter)
 
 
 class Flights:
     """The calls of one upstream that are under way, and which of them may be joined."""
 
     def __init__(self) -> None:
-        self.joinable: dict[object, _Flight] = {}
+        self.joinable: dict[int, _Flight] = {}
+        """By the hash of what they ask, which is not computed again for each step."""
         self.tasks: set[asyncio.Task[Response]] = set()
 
     async def close(self) -> None:
@@ -86,9 +105,10 @@ class Coalesce:
         if self._off:
             return await send(call)
         key, until = _key(call), call.deadline
-        flight = self._flights.joinable.get(key)
-        if flight is None or not self._suits(flight, until):
-            flight = self._start(key, call, send)
+        place = hash(key)
+        flight = self._flights.joinable.get(place)
+        if flight is None or flight.key != key or not self._suits(flight, until):
+            flight = self._start(key, place, call, send)
             return await self._result(flight, call, until, leads=True)
         leader = flight.call
         self._notify(
@@ -99,7 +119,7 @@ class Coalesce:
         except UpstreamError as error:
             if (
                 error.phase == "operation"
-                and self._flights.joinable.get(key) is not flight
+                and self._flights.joinable.get(place) is not flight
                 and self._has_time(until)
             ):
                 return await self(call, send)
@@ -123,31 +143,33 @@ class Coalesce:
     def _has_time(self, until: float) -> bool:
         return self._clock.now() + self._reserve < until
 
-    def _start(self, key: object, call: Call, send: Handler) -> _Flight:
-        task = asyncio.ensure_future(send(call))
-        assert isinstance(task, asyncio.Task)
-        flight = _Flight(task, call, call.deadline)
-        self._flights.joinable[key] = flight
-        self._flights.tasks.add(task)
-
-        def ended(done: "asyncio.Task[Response]") -> None:
-            self._flights.tasks.discard(done)
-            if self._flights.joinable.get(key) is flight:
-                del self._flights.joinable[key]
-            if not done.cancelled():
-                done.exception()
-
-        task.add_done_callback(ended)
+    def _start(self, key: object, place: int, call: Call, send: Handler) -> _Flight:
+        flights = self._flights
+        flight = _Flight(key, place, call, call.deadline, flights.joinable)
+        flight.task = task = asyncio.get_running_loop().create_task(
+            cast("Coroutine[Any, Any, Response]", send(call))
+        )
+        flights.joinable[place] = flight
+        flights.tasks.add(task)
+        task.add_done_callback(flight.landed)
+        task.add_done_callback(flights.tasks.discard)
         return flight
 
     async def _result(self, flight: _Flight, call: Call, until: float, *, leads: bool) -> Response:
-        flight.waiters += 1
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        flight.waiters.append(waiter)
+        # The leader's time bounds the call itself.
+        alarm = None if leads else loop.call_later(max(0.0, until - self._clock.now()), _wake, waiter)
         try:
-            await asyncio.wait([flight.task], timeout=max(0.0, until - self._clock.now()))
+            await waiter
         finally:
-            flight.waiters -= 1
-            if not flight.waiters:
-                self._abandon(flight)
+            if alarm is not None:
+                alarm.cancel()
+            flight.waiters.remove(waiter)
+            if not flight.waiters and not flight.task.done():
+                flight.close()
+                flight.task.cancel()
         if not flight.task.done() or (flight.task.cancelled() and self._clock.now() >= until):
             return self._left_behind(call)
         if flight.task.cancelled():
@@ -159,14 +181,6 @@ class Coalesce:
             raise error
         raise error.fresh()
 
-    def _abandon(self, flight: _Flight) -> None:
-        if flight.task.done():
-            return
-        for key, one in list(self._flights.joinable.items()):
-            if one is flight:
-                del self._flights.joinable[key]
-        flight.task.cancel()
-
     def _left_behind(self, call: Call) -> Response:
         error = UpstreamError(Outcome.READ_TIMEOUT, "the operation's time was up first", phase="operation")
         found = self._rescue(call, error)
@@ -175,6 +189,12 @@ class Coalesce:
         return found
 
 
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 def _key(call: Call) -> object:
     headers = tuple(sorted([pair for pair in call.headers.items() if pair[0] not in NOISE]))
-    return (call.endpoint, call.method, call.target, call.body, call.principal, headers)
+    asker = call.principal if call.speaks_for == "user" else None
+    return (call.endpoint, call.method, call.target, call.body, asker, headers)

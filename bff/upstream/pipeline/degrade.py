@@ -50,7 +50,8 @@ class Degrade:
             UpstreamError: The failure, where nothing stands in.
         """
         try:
-            return await send(call)
+            response = await send(call)
+            return response if response.items is None else self._mended(call, response)
         except UpstreamError as error:
             if error.outcome in ANSWERS or not call.cacheable:
                 raise
@@ -62,6 +63,22 @@ class Degrade:
     def rescue(self, call: Call, error: UpstreamError) -> Response | None:
         """Return what stands in for *error* without asking anybody, None where nothing does."""
         return self._stale(call, error) or self._default(call, error)
+
+    def _mended(self, call: Call, response: Response) -> Response:
+        """Return a batch some of whose parts failed with what stands in for those."""
+        items, now = dict(response.items or {}), self._clock.now()
+        for key, item in items.items():
+            if not isinstance(item.value, UpstreamError) or item.value.outcome in ANSWERS:
+                continue
+            old = call.lookup.items.get(key) if call.lookup and self._rules.on_failure != "error" else None
+            if old is not None and stands_in(old, now):
+                self._tell(call, "STALE_IF_ERROR")
+                items[key] = item_of(old, stale_note(old, call.upstream, now))
+            elif otherwise := self._default_item(call):
+                self._tell(call, "DEFAULT")
+                items[key] = otherwise
+        response.items = items
+        return response
 
     def _stale(self, call: Call, error: UpstreamError) -> Response | None:
         lookup, now = call.lookup, self._clock.now()

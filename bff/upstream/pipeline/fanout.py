@@ -18,14 +18,21 @@ class Fanout:
         running: Those under way.
         total: Those begun or waiting to begin, in all.
         waiting: Whoever wants to begin and has to wait, oldest first.
+        sent: How often each endpoint was really called, by `upstream.endpoint`; what the client pays for (RL-10).
     """
 
-    __slots__ = ("running", "total", "waiting")
+    __slots__ = ("running", "sent", "total", "waiting")
 
     def __init__(self) -> None:
         self.running = 0
         self.total = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
+        self.sent: dict[str, int] = {}
+
+    def count(self, call: Call) -> None:
+        """Note that *call* is really sent."""
+        name = f"{call.upstream}.{call.endpoint}"
+        self.sent[name] = self.sent.get(name, 0) + 1
 
 
 class FanoutExceeded(UpstreamError):

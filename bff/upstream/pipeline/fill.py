@@ -1,30 +1,16 @@
-"""Asks whether an old answer still holds, and keeps what comes back (CA-1, CA-6, CA-10, CA-13, CA-21)."""
-
-from collections.abc import Mapping
-from random import Random
+"""Asks whether an old answer still holds, and hands what comes back to be kept (CA-6, CA-13)."""
 
 from bff.clock import Clock
 from bff.events import CacheUsed, Notify
-from bff.policy.caching import Cache as CachePolicy
-from bff.upstream.cache import freshness
 from bff.upstream.cache import keys as naming
 from bff.upstream.cache.entry import Entry
-from bff.upstream.cache.freshness import State, state
+from bff.upstream.cache.freshness import State, stands_in, state
+from bff.upstream.cache.keeper import Keeper
 from bff.upstream.cache.lookup import Lookup
-from bff.upstream.cache.make import (
-    entry_of,
-    for_user,
-    keeping_of,
-    key_for,
-    renewed,
-    response_of,
-    stale_note,
-    surrogate_tags,
-    useful,
-)
-from bff.upstream.cache.tiers import EPOCH, EntryCache
+from bff.upstream.cache.make import item_of, keeping_of, least, renewed, response_of, stale_note
+from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.errors import UpstreamError
-from bff.upstream.message import Response
+from bff.upstream.message import Item, Keeping, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline.call import Call, Handler
 
@@ -38,74 +24,157 @@ class Fill:
     """The cache's other half: writes. Inside coalescing and degradation, so that it runs once for all who wait.
 
     Args:
-        policy: What may be kept.
-        entries: Where.
+        keeper: Keeps what may be kept; None where policy keeps nothing at all.
+        entries: Where it is kept.
         lease: For how long one process fetches while others wait, in seconds.
         clock: Tells ages.
-        rng: Spreads the ends of lifetimes.
         notify: Told of revalidations.
     """
 
     def __init__(
-        self,
-        policy: CachePolicy,
-        entries: EntryCache,
-        *,
-        lease: float,
-        clock: Clock,
-        rng: Random,
-        notify: Notify,
+        self, keeper: Keeper | None, entries: EntryCache, *, lease: float, clock: Clock, notify: Notify
     ) -> None:
-        self._jitter = policy.ttl_jitter
+        self._keeper = keeper
         self._entries = entries
         self._lease = lease
         self._clock = clock
-        self._rng = rng
         self._notify = notify
 
     async def __call__(self, call: Call, send: Handler) -> Response:
         """Fetch the answer to *call* and keep it, if it may be kept."""
-        lookup = call.lookup
-        if lookup is None:
+        keeper, lookup = self._keeper, call.lookup
+        if keeper is None or not call.cacheable:
             return await send(call)
-        if call.split is not None or not self._entries.shared:
-            return await self._fetch(call, send, lookup)
-        return await self._leased(call, send, lookup)
+        if lookup is None:
+            return await self._unlooked(call, send, keeper)
+        if not self._entries.shared:
+            return await self._fetch(call, send, lookup, keeper)
+        if call.split is not None:
+            return await self._leased_items(call, send, lookup, keeper)
+        return await self._leased(call, send, lookup, keeper)
 
-    async def _leased(self, call: Call, send: Handler, lookup: Lookup) -> Response:
+    async def _unlooked(self, call: Call, send: Handler, keeper: Keeper) -> Response:
+        """Fetch what nothing was looked for, because it could never be kept so far: without key and lease."""
+        headers = call.headers.copy()
+        mark = None if self._entries.shared else await keeper.mark(call)
+        started = self._clock.now()
+        response = await send(call)
+        if response.note is None and response.items is None and (call.keepable is None or call.keepable(response)):
+            await keeper.first(call, headers, response, mark, self._clock.now() - started)
+        return response
+
+    async def _leased(self, call: Call, send: Handler, lookup: Lookup, keeper: Keeper) -> Response:
         """Fetch, or use what the process that holds the lease brings (CA-13)."""
-        name = lookup.user or lookup.public or ""
-        token = await self._entries.acquire(name, self._lease)
-        if token is None:
-            response = await self._awaited(call, lookup)
-            if response is not None:
-                return response
-            return await self._fetch(call, send, lookup)
+        leases, name = self._entries.leases, lookup.user or lookup.public or ""
+        held = await leases.acquire([name], self._lease)
+        if not held:
+            response = await self._awaited(call, lookup, name)
+            return response or await self._fetch(call, send, lookup, keeper)
+        failed = None
         try:
-            return await self._fetch(call, send, lookup)
+            return await self._fetch(call, send, lookup, keeper)
+        except UpstreamError as error:
+            failed = error
+            raise
         finally:
-            self._entries.release(name, token)
+            leases.release(held, failed)
 
-    async def _awaited(self, call: Call, lookup: Lookup) -> Response | None:
+    async def _awaited(self, call: Call, lookup: Lookup, name: str) -> Response | None:
         now = self._clock.now()
-        if lookup.entry is not None and freshness.stands_in(lookup.entry, now):
+        if lookup.entry is not None and stands_in(lookup.entry, now):
             return response_of(lookup.entry, now, stale_note(lookup.entry, call.upstream, now, fetching=True))
-        until = now + min(self._lease, (call.deadline - now) / 2)
-        while (now := self._clock.now()) < until:
+        until = self._patience(call)
+        while self._clock.now() < until:
             await self._clock.sleep(_POLL)
             found = await self._entries.find(lookup.keys, call.headers)
-            if found is not None and state(found.entry, self._clock.now()) is State.FRESH:
-                return response_of(found.entry, self._clock.now())
+            now = self._clock.now()
+            if found is not None and state(found.entry, now) is State.FRESH:
+                return response_of(found.entry, now)
+            if error := await self._entries.leases.failure([name]):
+                raise error
         return None
 
-    async def _fetch(self, call: Call, send: Handler, lookup: Lookup) -> Response:
-        generations = await self._entries.capture([*self._tags(call, lookup), EPOCH])
+    def _patience(self, call: Call) -> float:
+        now = self._clock.now()
+        return now + min(self._lease, (call.deadline - now) / 2)
+
+    async def _leased_items(self, call: Call, send: Handler, lookup: Lookup, keeper: Keeper) -> Response:
+        """Fetch those keys of a batch that nobody else is fetching, and wait for the others (CA-13)."""
+        assert call.split is not None
+        leases, base = self._entries.leases, lookup.user or lookup.public or ""
+        names = {naming.item(base, key): key for key in call.split.keys}
+        held = await leases.acquire(list(names), self._lease)
+        failed = None
+        try:
+            if len(held) == len(names):
+                return await self._fetch(call, send, lookup, keeper)
+            mine = await self._part(call, send, [names[name] for name in held], keeper)
+        except UpstreamError as error:
+            failed = error
+            raise
+        finally:
+            leases.release(held, failed)
+        others = {name: key for name, key in names.items() if name not in held}
+        theirs = await self._awaited_items(call, lookup, others)
+        left = [key for key in others.values() if key not in (theirs.items or {})]
+        return _joined(mine, theirs, await self._rest(call, send, left, keeper))
+
+    async def _part(self, call: Call, send: Handler, keys: list[str], keeper: Keeper) -> Response:
+        """Return the items of *keys* alone."""
+        assert call.split is not None
+        if not keys:
+            return Response(200, {}, b"", items={})
+        assert call.lookup is not None
+        fewer = call.split.narrow(call, tuple(keys))
+        fewer.lookup = call.lookup.about(keys)
+        response = await self._fetch(fewer, send, fewer.lookup, keeper)
+        if response.items is not None:
+            return response
+        assert fewer.split is not None
+        raws = fewer.split.items(response)
+        return Response(
+            200, {}, b"", keeping=response.keeping, items={key: Item(raws.get(key)) for key in fewer.split.keys}
+        )
+
+    async def _rest(self, call: Call, send: Handler, keys: list[str], keeper: Keeper) -> Response:
+        """Return the items of *keys*, for which nobody came back in time, or the error of each."""
+        try:
+            return await self._part(call, send, keys, keeper)
+        except UpstreamError as error:
+            return Response(200, {}, b"", items={key: Item(error) for key in keys})
+
+    async def _awaited_items(self, call: Call, lookup: Lookup, names: dict[str, str]) -> Response:
+        """Return what other processes bring of *names*: old items at once, others as they come."""
+        now, items, kept = self._clock.now(), {}, []
+        for key in names.values():
+            old = lookup.items.get(key)
+            if old is not None and stands_in(old, now):
+                items[key] = item_of(old, stale_note(old, call.upstream, now, fetching=True))
+        missing = [name for name, key in names.items() if key not in items]
+        until = self._patience(call)
+        while missing and self._clock.now() < until:
+            await self._clock.sleep(_POLL)
+            found = await self._entries.find_many(missing)
+            now = self._clock.now()
+            for name, one in found.items():
+                if state(one.entry, now) is State.FRESH:
+                    items[names[name]] = item_of(one.entry)
+                    kept.append(keeping_of(one.entry, now))
+            missing = [name for name in missing if names[name] not in items]
+            if missing and (error := await self._entries.leases.failure(missing)):
+                items.update({names[name]: Item(error) for name in missing})
+                break
+        keeping = least(kept) if len(kept) == len(names) else Keeping()
+        return Response(200, {}, b"", keeping=keeping, items=items)
+
+    async def _fetch(self, call: Call, send: Handler, lookup: Lookup, keeper: Keeper) -> Response:
+        mark = await keeper.mark(call)
         started = self._clock.now()
         try:
             response = await self._conditional(call, send, lookup.entry)
         except UpstreamError as error:
             if error.outcome is Outcome.NOT_FOUND and call.split is None:
-                await self._absent(lookup, generations)
+                await keeper.absent(call, lookup, mark)
             raise
         if response.status == _NOT_MODIFIED:
             if lookup.entry is None:
@@ -114,16 +183,15 @@ class Fill:
                 CacheUsed(call.upstream, call.endpoint, "revalidated", 1, None, call.request_id, call.number)
             )
             response = renewed(lookup.entry, response)
-        if response.note is None and (call.keepable is None or call.keepable(response)):
-            await self._keep(call, lookup, response, generations, self._clock.now() - started)
+        if response.note is None and response.items is None and (call.keepable is None or call.keepable(response)):
+            await keeper.keep(call, lookup, response, mark, self._clock.now() - started)
         return response
 
     @staticmethod
     async def _conditional(call: Call, send: Handler, entry: Entry | None) -> Response:
-        asked = entry.validators if entry is not None and entry.status != _NOT_FOUND else {}
-        asked = {name: value for name, value in asked.items() if name not in call.headers}
-        if not asked:
+        if entry is None or entry.status == _NOT_FOUND:
             return await send(call)
+        asked = {name: value for name, value in entry.validators.items() if name not in call.headers}
         call.headers.update(asked)
         try:
             return await send(call)
@@ -131,100 +199,9 @@ class Fill:
             for name in asked:
                 call.headers.pop(name, None)
 
-    def _tags(self, call: Call, lookup: Lookup) -> list[str]:
-        target = call.split.target.partition("?")[0] if call.split else call.target
-        return [
-            naming.upstream_tag(call.upstream),
-            naming.uri_tag(call.upstream, target),
-            *lookup.rules.tags,
-        ]
 
-    async def _keep(
-        self, call: Call, lookup: Lookup, response: Response, generations: Mapping[str, int], delta: float
-    ) -> None:
-        directives = freshness.directives_of(response.headers)
-        headers = response.headers
-        rules = lookup.rules
-        audience = freshness.audience(rules, response.status, headers, directives, credentials=lookup.credentials)
-        key = audience and key_for(lookup, audience)
-        if audience is None or key is None:
-            await self._outdated(lookup)
-            return
-        now, wall = self._clock.now(), self._clock.wall()
-        times = freshness.lifetimes(rules, headers, directives, wall)
-        entry = entry_of(
-            response, directives, times, now=now, wall=wall, delta=delta, jitter=self._jitter, rng=self._rng
-        )
-        entry = for_user(entry, audience)
-        response.keeping = keeping_of(entry, now)
-        tags = dict(generations)
-        epoch = tags.pop(EPOCH, 0)
-        named = surrogate_tags(headers) if rules.surrogate_keys else ()
-        if named:
-            tags.update(await self._entries.capture(named))
-            if (await self._entries.capture([EPOCH]))[EPOCH] != epoch:
-                return
-        entry.tags = tags
-        if not useful(entry, now):
-            await self._outdated(lookup)
-        elif call.split is not None:
-            self._keep_items(call, key, response, entry, lookup)
-        else:
-            vary = naming.vary_names(headers.get("vary", ""))
-            self._entries.keep(key, entry, vary=vary, headers=call.headers)
-
-    def _keep_items(self, call: Call, base: str, response: Response, entry: Entry, lookup: Lookup) -> None:
-        """Keep each item of a batch on its own; what varies by request headers is not kept."""
-        assert call.split is not None
-        varies = set(naming.vary_names(entry.headers.get("vary", ""))) - {"accept-encoding", "accept", "origin"}
-        if varies - lookup.rules.key_headers - ({"authorization"} if base == lookup.user else set()):
-            return
-        raws = call.split.items(response)
-        negative = lookup.rules.negative_ttl.total_seconds()
-        content = {"content-type": "application/json"}
-        for key in call.split.keys:
-            body = raws.get(key)
-            if body is not None:
-                one = self._item(entry, body, content)
-            elif negative:
-                one = self._item(entry, b"", content)
-                one.status, one.ttl, one.swr, one.sie = _NOT_FOUND, min(one.ttl, negative), 0.0, 0.0
-            else:
-                continue
-            self._entries.keep(naming.item(base, key), one, headers=call.headers)
-
-    @staticmethod
-    def _item(entry: Entry, body: bytes, headers: Mapping[str, str]) -> Entry:
-        return Entry(
-            status=200,
-            headers=headers,
-            body=body,
-            born=entry.born,
-            made=entry.made,
-            ttl=entry.ttl,
-            swr=entry.swr,
-            sie=entry.sie,
-            no_cache=entry.no_cache,
-            private=entry.private,
-            delta=entry.delta,
-            tags=entry.tags,
-        )
-
-    async def _outdated(self, lookup: Lookup) -> None:
-        """Forget what an answer has replaced that may not be kept itself."""
-        if lookup.entry is not None:
-            await self._entries.drop([lookup.entry.key])
-        if lookup.items:
-            await self._entries.drop([entry.key for entry in lookup.items.values()])
-
-    async def _absent(self, lookup: Lookup, generations: Mapping[str, int]) -> None:
-        """Forget what is not there any more, and remember that it is not, where policy says so (CA-6, CA-10)."""
-        await self._outdated(lookup)
-        ttl = lookup.rules.negative_ttl.total_seconds()
-        key = lookup.user or lookup.public
-        if ttl and key:
-            now = self._clock.now()
-            tags = {tag: generation for tag, generation in generations.items() if tag != EPOCH}
-            private = lookup.user is not None
-            entry = Entry(_NOT_FOUND, {}, b"", born=now, made=now, ttl=ttl, private=private, tags=tags)
-            self._entries.keep(key, entry, headers={})
+def _joined(*parts: Response) -> Response:
+    """Return one batch made of several."""
+    items = {key: item for part in parts for key, item in (part.items or {}).items()}
+    filled = [part.keeping for part in parts if part.items]
+    return Response(200, {}, b"", keeping=least(filled), items=items)

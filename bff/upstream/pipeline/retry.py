@@ -80,7 +80,8 @@ class Retry:
         Raises:
             UpstreamError: The last real outcome; `suppressed` says why it was the last, where that is not plain.
         """
-        self._budget.deposit(self._clock.now())
+        if call.attempt == 1:
+            self._budget.deposit(self._clock.now())
         pause = 0.0
         while True:
             try:

@@ -33,6 +33,8 @@ class Limits:
     max_header_count: int = 100
     ca_file: str | None = None
     """PEM file with the authorities to trust instead of the system's."""
+    certificate: tuple[str, str] | None = None
+    """PEM files with our certificate and its private key, which the service asks for (RFC 8446, section 4.3.2)."""
 
 
 class Transport(Protocol):

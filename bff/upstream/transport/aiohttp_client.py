@@ -17,6 +17,7 @@ from bff.upstream.message import Origin, Request, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
 from bff.upstream.transport.body import ACCEPT_ENCODING, decoder_for, too_large
+from bff.upstream.transport.client_certificate import ClientCertificate
 from bff.upstream.transport.dial import STAGGER, tls_context, tls_failure
 from bff.upstream.transport.head import encode, host_field
 from bff.upstream.transport.reader import broken
@@ -48,6 +49,8 @@ class AiohttpTransport:
         self._slots = asyncio.Semaphore(limits.max_connections)
         self._hosts: dict[Origin, str] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._certificate = ClientCertificate(*limits.certificate) if limits.certificate else None
+        self._tls = tls_context(limits.ca_file) if limits.ca_file or limits.certificate else None
         self._closed = False
 
     async def send(self, request: Request) -> Response:
@@ -111,6 +114,11 @@ class AiohttpTransport:
         return body
 
     async def _start(self, request: Request) -> aiohttp.ClientResponse:
+        if self._certificate is not None and self._tls is not None:
+            try:
+                self._certificate.show_in(self._tls)
+            except OSError as error:
+                raise tls_failure(str(request.origin), error) from error
         session = self._session or self._open_session()
         url = URL(f"{request.origin}{request.target}", encoded=True)
         body = request.body
@@ -171,7 +179,7 @@ class AiohttpTransport:
             use_dns_cache=False,
             keepalive_timeout=limits.keepalive_expiry,
             happy_eyeballs_delay=STAGGER,
-            ssl=tls_context(limits.ca_file) if limits.ca_file else True,
+            ssl=self._tls or True,
         )
         session = self._session = aiohttp.ClientSession(
             connector=connector,

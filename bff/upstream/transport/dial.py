@@ -9,6 +9,7 @@ import aiohappyeyeballs
 from bff.upstream.errors import UpstreamError
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
+from bff.upstream.transport.client_certificate import ClientCertificate
 from bff.upstream.transport.connection import Connection
 from bff.upstream.transport.patience import FairTimeout
 from bff.upstream.transport.resolve import Resolver
@@ -43,6 +44,7 @@ class Dialler:
         self._resolver = resolver
         # Reading the system's authorities takes some 20 ms: only once, and only for an upstream that uses TLS.
         self._tls = tls_context(limits.ca_file) if limits.ca_file else None
+        self._certificate = ClientCertificate(*limits.certificate) if limits.certificate else None
 
     async def __call__(self, connection: Connection) -> None:
         """Connect *connection* to its origin.
@@ -53,7 +55,7 @@ class Dialler:
         origin = connection.origin
         addresses = await self._resolver.resolve(origin.host, origin.port, timeout=self._limits.dns_timeout)
         try:
-            async with FairTimeout(self._limits.connect_timeout):
+            with FairTimeout(self._limits.connect_timeout):
                 sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=STAGGER)
                 await self._adopt(connection, sock)
         except TimeoutError as error:
@@ -73,6 +75,8 @@ class Dialler:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if connection.origin.scheme == "https":
                 context = self._tls = self._tls or tls_context(None)
+                if self._certificate is not None:
+                    self._certificate.show_in(context)
             loop = asyncio.get_running_loop()
             name = connection.origin.host if context else None
             await loop.create_connection(lambda: connection, sock=sock, ssl=context, server_hostname=name)

@@ -13,31 +13,37 @@ class FairTimeout:
     A loop that was busy for longer than the limit finds timer and answer due at once and lets the timer win. So a
     timer that comes late gives what it was late by, at most *seconds*, to the answer (fault 31).
 
+    Written out instead of built on `asyncio.timeout`, because every attempt has one: it takes a third of the time.
+
     Raises:
         TimeoutError: Time is up.
     """
 
-    __slots__ = ("_due", "_limit", "_loop", "_seconds", "_timer")
-
-    _due: float
-    _loop: asyncio.AbstractEventLoop
-    _timer: asyncio.TimerHandle
+    __slots__ = ("_cancelling", "_due", "_expired", "_loop", "_seconds", "_task", "_timer")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._limit = asyncio.timeout(None)
+        self._expired = False
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a time limit needs a task that it can end")
+        self._task = task
+        self._cancelling = task.cancelling()
         self._loop = loop = asyncio.get_running_loop()
-        await self._limit.__aenter__()
         self._due = loop.time() + self._seconds
-        self._timer = loop.call_later(self._seconds, self._look)
+        self._timer = loop.call_later(max(0.0, self._seconds), self._look)
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        await self._limit.__aexit__(kind, error, trace)
+        if not self._expired:
+            return
+        # Somebody else's cancellation of the same moment goes before ours.
+        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
 
     def _look(self) -> None:
         late = self._loop.time() - self._due
@@ -47,4 +53,5 @@ class FairTimeout:
             self._end()
 
     def _end(self) -> None:
-        self._limit.reschedule(self._loop.time())
+        self._expired = True
+        self._task.cancel()

@@ -14,6 +14,8 @@ export interface Config {
   readonly headers: string;
   /** The header that asks for `extensions.trace`, in lower case; null where nobody gets it. */
   readonly traceHeader: string | null;
+  /** Where people log in, relative to this page; null where they cannot. */
+  readonly login: string | null;
   /** Changes whenever the operations do. */
   readonly version: string;
 }

@@ -1,6 +1,7 @@
 /** Sends operations and tells what came back; introspection is not worth telling. */
 import { createGraphiQLFetcher, isAsyncIterable, type Fetcher } from "@graphiql/toolkit";
 import { Kind, parse, type DocumentNode, type ExecutionResult } from "graphql";
+import { MEANT } from "./login";
 import { summarise, summariseNoAnswer, type Summary } from "./summary";
 
 /** Returns a fetcher for `endpoint` on this host that calls `tell` with null when it starts, then for each answer. */
@@ -12,6 +13,7 @@ export function createFetcher(endpoint: string, tell: (summary: Summary | null) 
     url: url.href,
     subscriptionUrl: socket.href,
     enableIncrementalDelivery: false,
+    headers: MEANT,
   });
 
   return async (given, givenOptions) => {

@@ -7,7 +7,9 @@ import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
+import { explainPlugin } from "./explain";
 import { createFetcher } from "./fetcher";
+import { Login } from "./login";
 import { forgetTabs, openStorage } from "./storage";
 import type { Summary, Verdict } from "./summary";
 import { Traces, withTrace } from "./trace";
@@ -19,7 +21,11 @@ const storage = openStorage(config);
 const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
 
 const traces = new Traces();
-const plugins = [HISTORY_PLUGIN, ...(config.traceHeader ? [tracePlugin(traces)] : [])];
+const plugins = [
+  HISTORY_PLUGIN,
+  explainPlugin(config.endpoint),
+  ...(config.traceHeader ? [tracePlugin(traces)] : []),
+];
 
 const MARKS: Record<Verdict, string> = { whole: "✓", partial: "◐", failed: "✕" };
 
@@ -91,10 +97,12 @@ function Page() {
   const tab = useRef("");
   const [onTab] = useState(() => (id: string) => void (tab.current = id));
   const [summaries, setSummaries] = useState<Summaries>({});
+  const [refusals, setRefusals] = useState(0);
   const [fetcher] = useState(() => {
-    const send = createFetcher(config.endpoint, (summary) =>
-      setSummaries((old) => ({ ...old, [tab.current]: summary })),
-    );
+    const send = createFetcher(config.endpoint, (summary) => {
+      setSummaries((old) => ({ ...old, [tab.current]: summary }));
+      if (summary?.verdict === "failed") setRefusals((count) => count + 1); // the session may have ended
+    });
     return config.traceHeader ? withTrace(send, config.traceHeader, (told) => traces.set(tab.current, told)) : send;
   });
   return (
@@ -122,7 +130,10 @@ function Page() {
         )}
       </GraphiQL.Toolbar>
       <GraphiQL.Footer>
-        <SummaryLine summaries={summaries} onTab={onTab} />
+        <div className="bff-footer">
+          <SummaryLine summaries={summaries} onTab={onTab} />
+          {config.login && <Login place={config.login} asked={refusals} />}
+        </div>
       </GraphiQL.Footer>
       <RunKey />
       <Readiness />

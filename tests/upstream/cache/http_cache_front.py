@@ -1,13 +1,15 @@
 """A reverse proxy around our cache, for the public test suite `http-cache-tests`.
 
-It adds nothing but what a proxy adds: what the pipeline refuses (as 4xx and 5xx) it passes on as it came, and what
-comes from the cache has an `Age`.
+It adds nothing but what a proxy adds: what the pipeline refuses (as 4xx and 5xx) it passes on as it came, what
+comes from the cache has an `Age`, and the beginning of a body is cut out of the whole.
 """
 
 import asyncio
+import re
 import socket
 import sys
 from contextvars import ContextVar
+from http import HTTPStatus
 from random import Random
 
 import uvicorn
@@ -38,6 +40,7 @@ HOP = {
 }
 CONDITIONS = {"if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range"}
 PERSONAL = {"authorization", "cookie"}
+BEGINNING = re.compile(r"bytes=0-(\d{1,9})")
 seen = ContextVar("seen")
 
 
@@ -108,7 +111,8 @@ class Front:
         await send({"type": "http.response.body", "body": answer})
 
     async def answer(self, method, target, headers, body):
-        cacheable = method == "GET" and "range" not in headers and target.startswith("/test/")
+        part = BEGINNING.fullmatch(headers.get("range", ""))
+        cacheable = method == "GET" and (part or "range" not in headers) and target.startswith("/test/")
         operation = Operation("test", Deadline.after(20.0, self.clock), self.upstreams)
         call = Call(
             upstream="origin",
@@ -118,7 +122,7 @@ class Front:
             headers={
                 name: value
                 for name, value in headers.items()
-                if name not in HOP and not (cacheable and name in CONDITIONS)
+                if name not in HOP and not (cacheable and name in CONDITIONS) and not (part and name == "range")
             },
             body=body or None,
             safe=method in {"GET", "HEAD"},
@@ -137,6 +141,8 @@ class Front:
             response = responses[-1]
         if cacheable and matches(headers.get("if-none-match"), response.headers.get("etag", "").encode()):
             return 304, response.headers, b""
+        if part and response.status == HTTPStatus.OK:
+            return 206, response.headers, response.body[: int(part[1]) + 1]
         return response.status, response.headers, response.body
 
 

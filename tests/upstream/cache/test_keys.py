@@ -52,7 +52,31 @@ def test_a_known_principal_stands_for_its_tokens():
     assert partition(call(principal=alice, headers=before), RULES) == partition(
         call(principal=alice, headers=after), RULES
     )
-    assert partition(call(principal=alice), RULES) != partition(call(principal=admin), RULES)
+    exchanged = {"speaks_for": "user"}
+    assert partition(call(principal=alice, **exchanged), RULES) != partition(
+        call(principal=admin, **exchanged), RULES
+    )
+
+
+def test_who_is_behind_our_own_credentials_makes_no_difference():
+    """CA-2, CA-3: nor who is behind none; but the two are not the same."""
+    alice, bob = Principal("https://id", "alice"), Principal("https://id", "bob")
+
+    ours = {partition(call(principal=who, speaks_for="service"), RULES) for who in (alice, bob, None)}
+
+    assert len(ours) == 1
+    assert None not in ours
+    assert {partition(call(principal=who), RULES) for who in (alice, bob, None)} == {None}
+
+
+def test_a_tenant_is_part_of_who_asks():
+    """CA-3."""
+    parts = {
+        partition(call(principal=Principal("https://id", "alice", tenant=tenant), speaks_for="user"), RULES)
+        for tenant in (None, "north", "south")
+    }
+
+    assert len(parts) == 3
 
 
 def test_any_header_that_may_name_a_user_counts():

@@ -12,6 +12,9 @@ from bff.store import StoreUnavailable
 from bff.store.memory import MemoryStore
 from bff.testing.virtual_clock import VirtualClock
 from bff.upstream.declare import Upstream
+from bff.upstream.errors import UpstreamError
+from bff.upstream.message import Response
+from bff.upstream.outcome import Outcome
 
 pytestmark = pytest.mark.xdist_group("redis")
 
@@ -184,3 +187,64 @@ async def test_a_store_that_answers_nothing_keeps_a_call_waiting_once(make_bff, 
 
     assert clock.now() - asked_at == pytest.approx(0.05)
     assert store.asked == ["get", "set"]
+
+
+async def test_a_stampede_of_batches_on_four_replicas_asks_for_each_key_once(replica, reply):
+    """CA-13: leases are by key, so that batches which overlap share what they have in common."""
+    replicas = [replica() for _ in range(4)]
+
+    async def slow(request):
+        keys = request.target.partition("ids=")[2].split(",")
+        await asyncio.sleep(0.1)
+        return reply([{"id": key} for key in keys], cache_control="max-age=60")
+
+    for bff in replicas:
+        bff.service.answer = slow
+    batches = [["a", "b", "c"], ["b", "c", "d"], ["c", "d", "e"], ["e", "f", "a"]]
+    found = await asyncio.gather(
+        *(many.many(bff.context(many), keys) for bff, keys in zip(replicas, batches, strict=True))
+    )
+
+    assert [[one.id for one in batch] for batch in found] == batches
+    asked = [
+        key
+        for bff in replicas
+        for request in bff.service.requests
+        for key in request.target.partition("ids=")[2].split(",")
+    ]
+    assert sorted(asked) == ["a", "b", "c", "d", "e", "f"]
+
+
+async def test_who_waits_for_another_replica_fails_with_it(replica):
+    """CA-10: a failure is told to those who wait, so that they do not all ask the failing service in turn."""
+    replicas = [replica() for _ in range(4)]
+
+    async def fail(_):
+        await asyncio.sleep(0.1)
+        return Response(503, {}, b"")
+
+    for bff in replicas:
+        bff.service.answer = fail
+    errors = await asyncio.gather(*(ask(bff) for bff in replicas), return_exceptions=True)
+
+    assert {error.outcome for error in errors} == {Outcome.GATEWAY_ERROR}
+    assert sum(len(bff.service.requests) for bff in replicas) == 1
+
+
+async def test_a_failure_of_our_own_is_told_to_nobody(replica, reply):
+    """Somebody else may have more time, or a pool that is not empty."""
+    one, other = replica(), replica()
+
+    async def slow(_):
+        await asyncio.sleep(0.15)
+        return reply("v", cache_control="max-age=60")
+
+    for bff in one, other:
+        bff.service.answer = slow
+    hasty = asyncio.ensure_future(thing(one.context(thing, seconds=0.1), id=1))
+    await asyncio.sleep(0.02)
+    patient = asyncio.ensure_future(ask(other))
+
+    with pytest.raises(UpstreamError):
+        await hasty
+    assert await patient == b'"v"'

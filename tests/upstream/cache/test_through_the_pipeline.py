@@ -187,6 +187,40 @@ async def test_old_data_is_given_at_once_while_it_is_fetched(make_bff, reply):
     assert context.operation.degraded == []
 
 
+async def test_old_data_is_noted_once_fetching_it_anew_has_failed(make_bff, reply):
+    """PD-12: until then it is as good as new; from then on it is old because the service fails."""
+    bff = make_bff()
+    control = "max-age=1, stale-while-revalidate=60, stale-if-error=60"
+    bff.service.answer = lambda _: reply({"id": "1", "name": "Soup"}, cache_control=control)
+    await dish(bff.context(dish), id=1)
+    await bff.clock.advance(2)
+
+    async def noted():
+        context = bff.context(dish)
+        assert (await dish(context, id=1)).name == "Soup"
+        await asyncio.sleep(0.01)
+        return [one.note.reason for one in context.noted]
+
+    bff.service.answer = lambda _: DOWN
+    assert [await noted(), await noted()] == [[], ["STALE_IF_ERROR"]]
+    bff.service.answer = lambda _: reply({"id": "1", "name": "Soup"}, cache_control=control)
+    assert [await noted(), await noted()] == [["STALE_IF_ERROR"], []]
+
+
+async def test_an_endpoint_that_begins_to_say_how_long_is_kept_from_then_on(make_bff, reply):
+    """What never could be kept is not looked for; the first answer that can be ends that."""
+    bff = make_bff()
+    bff.service.answer = lambda _: reply({"id": "1", "name": "Soup"})
+    for _ in range(3):
+        await dish(bff.context(dish), id=1)
+    bff.service.answer = lambda _: reply({"id": "1", "name": "Soup"}, cache_control="max-age=60")
+    for _ in range(3):
+        await dish(bff.context(dish), id=1)
+
+    assert len(bff.service.requests) == 4
+    assert bff.entries.counts["misses"] == 4
+
+
 async def test_absence_is_remembered_where_policy_says_so(make_bff):
     """CA-10."""
     for cache, calls in ({}, 2), ({"negative_ttl": "5s"}, 1):

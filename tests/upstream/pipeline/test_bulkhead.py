@@ -14,7 +14,7 @@ from bff.testing import VirtualClock
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
-from bff.upstream.pipeline.bulkhead import Bulkhead, Permits, bulkhead_of
+from bff.upstream.pipeline.bulkhead import Bulkhead, Permits, adaptive_of, bulkhead_of
 from bff.upstream.pipeline.call import Call
 from bff.upstream.pipeline.codel import Codel
 
@@ -299,7 +299,7 @@ async def test_ac4_the_limit_follows_what_the_service_can_take(make_call):
     policy = UpstreamPolicy.model_validate(
         {"hosts": ["https://a"], "adaptive": {"enabled": True}, "timeouts": {"queue": "1s"}}
     )
-    stage = bulkhead_of(policy, clock=clock, notify=events.append)
+    stage = adaptive_of(policy, attempt=policy.timeouts.attempt, clock=clock, notify=events.append)
 
     async def send(call):
         await clock.sleep(0.05)
@@ -324,7 +324,7 @@ async def test_ac4_a_client_in_a_hurry_does_not_lower_the_limit(make_call, ran, 
     """CB-9 for the limiter: with a fifth of such clients the limit of a healthy service fell to its minimum."""
     clock, events = VirtualClock(), []
     policy = UpstreamPolicy.model_validate({"hosts": ["https://a"], "adaptive": {"enabled": True}})
-    stage = bulkhead_of(policy, clock=clock, notify=events.append)
+    stage = adaptive_of(policy, attempt=policy.timeouts.attempt, clock=clock, notify=events.append)
 
     async def send(call):
         await clock.sleep(ran)

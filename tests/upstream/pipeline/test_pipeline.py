@@ -373,3 +373,13 @@ async def test_after_all_that_nothing_is_left_over(service, callers):
             await asyncio.sleep(0.001)
     assert (pipelines.permits.in_flight, pipelines.permits.waiting) == (0, 0)
     assert [member.active for member in pipelines.cluster.members] == [0]
+
+
+async def test_ac4_each_group_has_a_limit_of_its_own(make_world):
+    """Cheap calls must not make costly ones look slow."""
+    world = make_world({"adaptive": {"enabled": True}, "groups": {"search": {"endpoints": ["search"]}}})
+
+    pipelines = world.upstreams["catalog"].pipelines
+
+    assert [permits.limit for permits in pipelines.adaptive] == [20, 20]
+    assert pipelines.permits.limit == 100

@@ -46,8 +46,9 @@ def test_deflate_without_a_zlib_header_is_understood():
     assert decode("deflate", [raw_deflate(b"hello")]) == b"hello"
 
 
-@pytest.mark.parametrize("coding", ["", "identity", " Identity "])
-def test_a_plain_body_needs_no_decoder(coding):
+@pytest.mark.parametrize("coding", ["", "identity", " Identity ", "br"])
+def test_a_body_that_is_plain_or_cannot_be_undone_stays_as_it_is(coding):
+    """What reads the payload refuses a coding that was not asked for; another attempt would bring the same."""
     assert decoder_for(coding, 1) is None
 
 

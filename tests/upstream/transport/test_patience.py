@@ -17,26 +17,24 @@ async def test_an_answer_that_is_there_after_our_own_stall_is_taken():
     loop.call_soon(time.sleep, STALL)
     loop.call_later(STALL * 1.2, answer.set_result, "there")
 
-    async with FairTimeout(STALL / 2):
+    with FairTimeout(STALL / 2):
         assert await answer == "there"
 
 
 async def test_time_is_up_when_the_loop_was_idle():
-    with pytest.raises(TimeoutError):
-        async with FairTimeout(0.01):
-            await asyncio.Event().wait()
+    with pytest.raises(TimeoutError), FairTimeout(0.01):
+        await asyncio.Event().wait()
 
 
 async def test_a_stall_gives_no_more_than_the_limit_once_more():
     asyncio.get_running_loop().call_soon(time.sleep, STALL)
-    with pytest.raises(TimeoutError):
-        async with FairTimeout(0.01):
-            await asyncio.Event().wait()
+    with pytest.raises(TimeoutError), FairTimeout(0.01):
+        await asyncio.Event().wait()
 
 
 async def test_a_cancellation_stays_one():
     async def body():
-        async with FairTimeout(10):
+        with FairTimeout(10):
             await asyncio.Event().wait()
 
     task = asyncio.ensure_future(body())

@@ -19,6 +19,8 @@ _DECLINED_ABOVE: Final = 50_000
 _CHARGING: Final = 0.03
 """Seconds it takes to charge, in which the same key may come again."""
 _ANY_ORDER: Final = 999_999_999
+_CALLERS: Final = frozenset({"bff-services"})
+"""OAuth clients that say in `x-subject` for which customer they call."""
 
 
 class NewCharge(Wire, frozen=True):
@@ -37,7 +39,7 @@ class _Euros(Wire, frozen=True):
 def app(world: World, outside: Outside) -> App:
     """Return the service."""
     service = Payments(world, outside)
-    payments = App("payments", "no-store", outside)
+    payments = App("payments", "no-store", outside, for_others=_CALLERS)
     payments.get("/methods", service.methods)
     payments.get("/charges", service.charges)
     payments.post("/charges", service.charge)

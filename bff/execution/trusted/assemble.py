@@ -1,0 +1,52 @@
+"""Puts together what an engine needs to know registered documents."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bff.clock import Clock
+from bff.events import Notify
+from bff.execution.documents import Document, Documents
+from bff.execution.interpreter import Run
+from bff.execution.trusted.prepare import Preparation
+from bff.execution.trusted.registry import Registry, load
+from bff.execution.trusted.source import TrustedSource
+from bff.policy.trusted import TrustedDocuments
+from bff.store import Store
+
+
+class Trust:
+    """The registered documents of one process.
+
+    Args:
+        policy: Who may run what.
+        policies: The folder of policies, below which documents are registered; None for none.
+        store: What processes share, or this one's own.
+        clock: Tells the time.
+        notify: Hears of what is worth knowing.
+
+    Raises:
+        PolicyError: What is registered cannot be read.
+    """
+
+    def __init__(
+        self, policy: TrustedDocuments, policies: Path | None, *, store: Store, clock: Clock, notify: Notify
+    ) -> None:
+        known = policies is not None and policy.mode != "off"
+        self.registry = load(policies) if policies is not None and known else Registry()
+        self.prepared = min(len(self.registry), policy.prepared)
+        """How many documents are kept ready besides those that are kept anyway."""
+        shared = store if store.shared else None
+        self.source = TrustedSource(policy, self.registry, shared=shared, clock=clock, notify=notify)
+        self._clock = clock
+        self._notify = notify
+
+    def preparation(self, documents: Documents, run: Run) -> Preparation:
+        """Return the work of getting them ready on *documents*, and compiled where *run* compiles."""
+        warm: Callable[[Document], None] = getattr(run, "warm", _nothing)
+        return Preparation(
+            self.registry, documents, warm, most=self.prepared, clock=self._clock, notify=self._notify
+        )
+
+
+def _nothing(document: Document) -> None:
+    """Compile nothing."""

@@ -1,0 +1,1 @@
+"""What we show services so that they let us in."""
