@@ -147,6 +147,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         policies, store=counters, workers=settings.workers, clock=clock, rng=rng, notify=notify, usage=usage
     )
     trust = Trust(operations.documents, policies_directory(settings), store=store, clock=clock, notify=notify)
+    telemetry.metrics.know(trust.registry.names())
     hide, registered = operations.introspection == "deny", trust.prepared
     run = (
         compiled_run_of(schema, hide_suggestions=hide, registered=registered)

@@ -551,6 +551,16 @@ class CostExceeded(Event):
 
 
 @event
+class CostSettled(Event):
+    """What an operation was charged is settled: it was estimated to cost *requested* and did cost *actual*."""
+
+    request_id: str
+    name: str | None
+    requested: float
+    actual: float
+
+
+@event
 class UntrustedDocument(Event):
     """A text was sent that nobody has registered; `allowed` tells whether it ran."""
 

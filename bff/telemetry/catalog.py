@@ -30,6 +30,7 @@ from bff.events import (
     StoreFailed,
 )
 from bff.server.events import DrainAdvanced, ExchangeStopped, HintIgnored, LoopTurned
+from bff.telemetry.caller_catalog import ALLOWANCE, AUTHENTICATION, DOCUMENTS
 from bff.telemetry.metric import Metric
 
 BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2, "forced_open": 3, "disabled": 4, "metrics_only": 5}
@@ -291,9 +292,9 @@ PROTECTION = [
     Metric(
         "bff_concurrency_limit",
         "gauge",
-        "Attempts that may run at once.",
-        {LimitChanged: lambda event: (event.limit, event.upstream)},
-        ("upstream",),
+        "Attempts that may run at once; an empty group stands for the whole service.",
+        {LimitChanged: lambda event: (event.limit, event.upstream, event.group)},
+        _GROUP,
     ),
     Metric(
         "bff_store_failures_total",
@@ -357,10 +358,21 @@ OVERFLOW = Metric(
     {},
     ("label",),
 )
-METRICS: tuple[Metric, ...] = (*OPERATIONS, *UPSTREAMS, *PROTECTION, *PROCESS)
+METRICS: tuple[Metric, ...] = (
+    *OPERATIONS,
+    *UPSTREAMS,
+    *PROTECTION,
+    *AUTHENTICATION,
+    *ALLOWANCE,
+    *DOCUMENTS,
+    *PROCESS,
+)
 SECTIONS = {
     "Operations": OPERATIONS,
     "Services": UPSTREAMS,
     "Protection of services": PROTECTION,
+    "Authentication": AUTHENTICATION,
+    "What callers may spend": ALLOWANCE,
+    "Documents": DOCUMENTS,
     "This process": [*PROCESS, OVERFLOW],
 }

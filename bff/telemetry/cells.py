@@ -62,6 +62,10 @@ class Numbers:
 
         return handle
 
+    def value(self, number: float) -> float:
+        """Return what is shown for *number*."""
+        return number
+
     def family(self) -> Family:
         """Return the numbers as they are now."""
         metric = self._metric
@@ -71,9 +75,36 @@ class Numbers:
         else:
             family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
         for labels, cell in list(self._cells.items()):
-            family.add_metric([str(label) for label in labels], cell[0])
+            family.add_metric([str(label) for label in labels], self.value(cell[0]))
         made: Family = family
         return made
+
+
+class Ages(Numbers):
+    """A gauge of ages: each event says how old something is, which grows older until the next one.
+
+    Args:
+        metric: What it is.
+        now: Tells the time in seconds.
+    """
+
+    def __init__(self, metric: Metric, now: Callable[[], float]) -> None:
+        super().__init__(metric)
+        self._now = now
+
+    def handler(self, reading: Reading) -> Callable[[Any], None]:
+        """Return what takes one event."""
+
+        def handle(event: Any) -> None:
+            sample = reading(event)
+            if sample is not None:
+                self.set(self._now() - sample[0], *sample[1:])
+
+        return handle
+
+    def value(self, number: float) -> float:
+        """Return the age of what began at *number*."""
+        return self._now() - number
 
 
 class _Times:

@@ -61,7 +61,7 @@ class Telemetry:
         self._operations = operations
         self.journals = Journals(clock)
         self.errors = ErrorRing(self.journals, wall=clock.wall)
-        self.metrics = Metrics(policies.upstreams, operations, names=names, exemplar=exemplar)
+        self.metrics = Metrics(policies.upstreams, operations, clock=clock, names=names, exemplar=exemplar)
         level = logging.DEBUG if verbose else logging.INFO
         logs = JsonLogs(stream, wall=clock.wall, level=level, story=self._story)
         logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)

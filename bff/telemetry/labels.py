@@ -26,6 +26,10 @@ class Capped:
         self._room = most
         self._overflowed = overflowed
 
+    def know(self, values: Iterable[str]) -> None:
+        """Let *values* stand for themselves, too."""
+        self._values.update(values)
+
     def of(self, value: str | None) -> str:
         """Return what stands for *value*."""
         if not value:

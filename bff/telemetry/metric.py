@@ -22,7 +22,8 @@ class Metric:
 
     Attributes:
         name: As Prometheus shows it; a counter's ends in `_total`.
-        kind: `level` is a gauge that events raise and lower, `gauge` one that they set.
+        kind: `level` is a gauge that events raise and lower, `gauge` one that they set, `age` one that they set
+            and that grows by a second each second from then on.
         help: What it says, in one sentence.
         of: The events it is made of.
         labels: Names of its labels; all of them have few values.
@@ -30,7 +31,7 @@ class Metric:
     """
 
     name: str
-    kind: Literal["counter", "gauge", "level", "histogram"]
+    kind: Literal["counter", "gauge", "level", "age", "histogram"]
     help: str
     of: Mapping[type[Event], Reading]
     labels: tuple[str, ...] = ()

@@ -7,11 +7,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from bff.clock import Clock
 from bff.events import Event
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.telemetry.buckets import buckets
 from bff.telemetry.catalog import METRICS, OVERFLOW
-from bff.telemetry.cells import Exemplar, Histogram, Labels, Numbers, all_labels
+from bff.telemetry.cells import Ages, Exemplar, Histogram, Labels, Numbers, all_labels
 from bff.telemetry.labels import Capped
 from bff.telemetry.metric import Sample
 
@@ -27,6 +28,7 @@ class Metrics(Collector):
     Args:
         upstreams: Policies of the services, for buckets and for what is known before the first event.
         operations: Policy of operations, for buckets and names.
+        clock: Tells how old things are when somebody looks.
         names: Further operations that have a label of their own.
         exemplar: Names the current trace, for histograms; None where nothing is traced.
     """
@@ -36,6 +38,7 @@ class Metrics(Collector):
         upstreams: Mapping[str, UpstreamPolicy],
         operations: OperationsPolicy,
         *,
+        clock: Clock,
         names: Iterable[str] = (),
         exemplar: Exemplar | None = None,
     ) -> None:
@@ -52,6 +55,8 @@ class Metrics(Collector):
             if metric.kind == "histogram":
                 bounds = buckets(metric.times, upstreams, operations)
                 made = Histogram(metric, bounds, exemplar=exemplar, labels=labels)
+            elif metric.kind == "age":
+                made = Ages(metric, clock.now)
             self._made[metric.name] = made
             for event, reading in metric.of.items():
                 self._handlers.setdefault(event, []).append(made.handler(reading))
@@ -69,6 +74,10 @@ class Metrics(Collector):
         """Return what counts events of *kind*."""
         return self._handlers.get(kind, ())
 
+    def know(self, names: Iterable[str]) -> None:
+        """Give operations with these *names* labels of their own, too."""
+        self._operations.know(names)
+
     def collect(self) -> Iterator[Family]:
         """Return all metrics as they are now."""
         for made in self._made.values():
@@ -83,13 +92,15 @@ class Metrics(Collector):
 
     def _set_what_is_known(self, name: str, policy: UpstreamPolicy) -> None:
         """Show from the start what events tell only when it changes."""
-        limit = policy.adaptive.initial if policy.adaptive.enabled else policy.concurrency
         for group in {policy.chain(None).group, *policy.groups}:
             self._set("bff_breaker_state", 0, name, group)
+            if policy.adaptive.enabled:
+                initial = min(policy.adaptive.initial, policy.concurrency)
+                self._set("bff_concurrency_limit", initial, name, group)
         self._set("bff_hosts", len(policy.places), name)
         self._set("bff_available_hosts", len(policy.places), name)
         self._set("bff_ejected_hosts", 0, name)
-        self._set("bff_concurrency_limit", min(limit, policy.concurrency), name)
+        self._set("bff_concurrency_limit", policy.concurrency, name, "")
 
     def _set(self, metric: str, value: float, *labels: str) -> None:
         made = self._made[metric]

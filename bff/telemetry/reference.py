@@ -18,7 +18,7 @@ first {MOST_OPERATIONS} others that were seen; further ones are `other`, counted
 operation without a name has an empty one. `class` is the outcome of an attempt. Histograms have a bucket that ends
 just below and one that ends just above each configured timeout.
 """
-_KINDS = {"counter": "counter", "gauge": "gauge", "level": "gauge", "histogram": "histogram"}
+_KINDS = {"counter": "counter", "gauge": "gauge", "level": "gauge", "age": "gauge", "histogram": "histogram"}
 
 
 def page() -> str:

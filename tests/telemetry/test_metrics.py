@@ -18,8 +18,14 @@ from bff.events import (
     CacheUsed,
     CallFinished,
     CallStarted,
+    CostSettled,
     ErrorTold,
     Event,
+    KeysFailed,
+    KeysFetched,
+    LimitChanged,
+    LimiterDegraded,
+    LimitExceeded,
     OperationAbandoned,
     OperationFinished,
     OperationShared,
@@ -31,6 +37,7 @@ from bff.telemetry.buckets import buckets
 from bff.telemetry.catalog import METRICS
 from bff.telemetry.labels import Capped, names_in
 from bff.telemetry.metrics import MOST_OPERATIONS, Metrics
+from bff.testing import VirtualClock
 from bff.upstream.message import Origin
 from bff.upstream.outcome import Outcome
 
@@ -43,7 +50,7 @@ NOT_COUNTED = {"Event", "ErrorsTold", "GateOpened", "HostReturned"}
 
 @pytest.fixture
 def metrics():
-    return Metrics({"catalog": CATALOG}, OperationsPolicy())
+    return Metrics({"catalog": CATALOG}, OperationsPolicy(), clock=VirtualClock())
 
 
 def operation(name="Screen", errors=0, degraded=0, seconds=0.02):
@@ -103,7 +110,7 @@ def test_cb_16_a_breaker_is_closed_until_it_says_otherwise(metrics):
     assert value(metrics, "bff_breaker_state", **place) == 2.0
     assert value(metrics, "bff_breaker_failure_ratio", **place) == 0.6
     assert value(metrics, "bff_hosts", upstream="catalog") == 2.0
-    assert value(metrics, "bff_concurrency_limit", upstream="catalog") == 100.0
+    assert value(metrics, "bff_concurrency_limit", upstream="catalog", group="") == 100.0
 
 
 def test_errors_are_counted_by_code_and_service(metrics):
@@ -147,7 +154,9 @@ def test_lesson_24_names_that_clients_invent_become_one(metrics):
 
 
 def test_a_known_name_has_its_own_label_however_late_it_comes():
-    metrics = Metrics({}, OperationsPolicy(deadlines={"Slow": timedelta(seconds=20)}), names=["Tab"])
+    metrics = Metrics(
+        {}, OperationsPolicy(deadlines={"Slow": timedelta(seconds=20)}), names=["Tab"], clock=VirtualClock()
+    )
     for number in range(MOST_OPERATIONS + 1):
         metrics(operation(f"Invented{number}"))
     metrics(operation("Slow"))
@@ -155,6 +164,68 @@ def test_a_known_name_has_its_own_label_however_late_it_comes():
 
     for name in ("Slow", "Tab"):
         assert value(metrics, "bff_operations_total", operation=name, kind="query", result="whole") == 1.0
+
+
+def test_names_can_be_known_later_than_the_start(metrics):
+    metrics.know(["Registered"])
+    for number in range(MOST_OPERATIONS + 1):
+        metrics(operation(f"Invented{number}"))
+    metrics(operation("Registered"))
+
+    assert value(metrics, "bff_operations_total", operation="Registered", kind="query", result="whole") == 1.0
+
+
+async def test_the_age_of_keys_is_as_of_the_look():
+    clock = VirtualClock()
+    metrics = Metrics({}, OperationsPolicy(), clock=clock)
+    metrics(KeysFailed("https://never", "down", 1.0, None))
+    metrics(KeysFetched("https://id", 2, 2, 0))
+
+    await clock.advance(90)
+    assert value(metrics, "bff_jwks_age_seconds", issuer="https://id") == 90.0
+    assert value(metrics, "bff_jwks_age_seconds", issuer="https://never") == float("inf")
+
+    metrics(KeysFailed("https://id", "down", 1.0, 90.0))
+    await clock.advance(10)
+    assert value(metrics, "bff_jwks_age_seconds", issuer="https://id") == 100.0
+
+    metrics(KeysFetched("https://id", 2, 0, 0))
+    assert value(metrics, "bff_jwks_age_seconds", issuer="https://id") == 0.0
+    assert value(metrics, "bff_jwks_fetches_total", issuer="https://id", result="fetched") == 2.0
+
+
+def test_limits_are_counted_by_layer_whatever_their_names(metrics):
+    """An operation's limit carries its name, which would be a series of its own each."""
+    metrics(LimitExceeded("r1", "web", "operation.Home", True, "store"))
+    metrics(LimitExceeded("r2", "web", "operation.Search", True, "store"))
+    metrics(LimitExceeded("r3", "web", "user", False, "share"))
+
+    name = "bff_ratelimit_decisions_total"
+    assert value(metrics, name, layer="operation", decision="refused", store="store") == 2.0
+    assert value(metrics, name, layer="user", decision="measured", store="share") == 1.0
+
+
+def test_the_limiter_is_whole_until_it_says_otherwise(metrics):
+    assert value(metrics, "bff_limiter_degraded") == 0.0
+    metrics(LimiterDegraded(True))
+    assert value(metrics, "bff_limiter_degraded") == 1.0
+    metrics(LimiterDegraded(False))
+    assert value(metrics, "bff_limiter_degraded") == 0.0
+
+
+def test_cost_is_summed_by_operation(metrics):
+    metrics(CostSettled("r1", "Screen", 40.0, 12.0))
+    metrics(CostSettled("r2", "Screen", 10.0, 10.0))
+
+    assert value(metrics, "bff_cost_estimated_total", operation="Screen") == 50.0
+    assert value(metrics, "bff_cost_actual_total", operation="Screen") == 22.0
+
+
+def test_a_limit_belongs_to_its_group(metrics):
+    metrics(LimitChanged("catalog", "reads", 7))
+
+    assert value(metrics, "bff_concurrency_limit", upstream="catalog", group="reads") == 7.0
+    assert value(metrics, "bff_concurrency_limit", upstream="catalog", group="") == 100.0
 
 
 @given(st.lists(st.text(min_size=1, max_size=3)), st.integers(0, 5))
@@ -222,7 +293,6 @@ def test_each_event_is_counted_or_known_not_to_be():
 
 
 def test_the_list_of_resilience_is_whole():
-    """Metrics that features to come will bring are named in the page of telemetry."""
     page = (Path(bff.events.__file__).parent / "telemetry" / "METRICS.md").read_text("utf-8")
 
     for name in (
@@ -246,12 +316,17 @@ def test_the_list_of_resilience_is_whole():
         "loop_lag_seconds",
         "degraded_fields_total",
         "errors_total",
+        "ratelimit_decisions_total",
+        "cost_estimated_total",
+        "cost_actual_total",
+        "jwks_age_seconds",
+        "token_refresh_total",
     ):
         assert f"`bff_{name}`" in page
 
 
 def test_an_exemplar_leads_from_a_bucket_to_a_trace():
-    metrics = Metrics({}, OperationsPolicy(), exemplar=lambda: {"trace_id": "4bf92f"})
+    metrics = Metrics({}, OperationsPolicy(), exemplar=lambda: {"trace_id": "4bf92f"}, clock=VirtualClock())
     metrics(operation())
 
     (family,) = [family for family in metrics.registry.collect() if family.name == "bff_operation_seconds"]
