@@ -26,18 +26,28 @@ TROUBLE = 5
 COUNTED = ("_total", "_bucket", "_count", "_sum")
 
 QUIET = {
+    "bff_api_key_reads_total",
+    "bff_clients_refused_total",
     "bff_coalesced_total",
+    "bff_cost_exceeded_total",
     "bff_deadline_hints_ignored_total",
     "bff_gate_closed_total",
     "bff_hedges_total",
     "bff_host_ejections_total",
     "bff_host_health_changes_total",
+    "bff_introspection_failures_total",
+    "bff_jwks_unknown_keys_total",
+    "bff_login_refused_total",
     "bff_queue_refused_total",
     "bff_queue_wait_seconds_bucket",
+    "bff_ratelimit_decisions_total",
     "bff_requests_stopped_total",
     "bff_retry_suppressed_total",
+    "bff_session_renewals_total",
+    "bff_sessions_ended_total",
     "bff_shed_total",
     "bff_store_failures_total",
+    "bff_untrusted_documents_total",
 }
 """What need not happen in a short run; each is counted in tests of its own."""
 
@@ -98,6 +108,8 @@ def seen(keeping_bff, services):
     for name in ("home", "order-history", "restaurant-page"):
         for _ in range(3):
             keeping_bff.run(name)
+    keeping_bff.ask("{ __typename }", authorization="Bearer nonsense")
+    keeping_bff.ask("query Priced { __typename }", **{"x-bff-cost": "1"})
     first = look()
     for member in ("orders", "promotions", "couriers"):
         services.break_with(member, {"kind": "status", "status": 503})

@@ -13,24 +13,39 @@ import bff.events
 import bff.server.events
 from bff.codes import Code
 from bff.events import (
+    ApiKeysRead,
     AttemptFinished,
+    AuthenticationRefused,
     BreakerChanged,
     CacheUsed,
     CallFinished,
     CallStarted,
+    ClientRefused,
+    CostExceeded,
     CostSettled,
+    DeprecatedFieldsUsed,
+    DocumentsPrepared,
+    DocumentUnusable,
     ErrorTold,
     Event,
+    IntrospectionFailed,
     KeysFailed,
     KeysFetched,
+    KeyUnknown,
     LimitChanged,
     LimiterDegraded,
     LimitExceeded,
+    LoginRefused,
     OperationAbandoned,
     OperationFinished,
     OperationShared,
     PermitRefused,
     PermitWaited,
+    SessionEnded,
+    SessionOpened,
+    SessionRenewed,
+    TokenFetched,
+    UntrustedDocument,
 )
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.telemetry.buckets import buckets
@@ -173,6 +188,38 @@ def test_names_can_be_known_later_than_the_start(metrics):
     metrics(operation("Registered"))
 
     assert value(metrics, "bff_operations_total", operation="Registered", kind="query", result="whole") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "labels", "expected"),
+    [
+        (AuthenticationRefused("r", "token", "expired", "", ""), "bff_authentication_refused_total",
+         {"means": "token", "reason": "expired"}, 1),
+        (KeyUnknown("https://id", "k"), "bff_jwks_unknown_keys_total", {"issuer": "https://id"}, 1),
+        (IntrospectionFailed("https://id", "", stale=True), "bff_introspection_failures_total",
+         {"issuer": "https://id", "used": "stale"}, 1),
+        (ApiKeysRead(3, "broken"), "bff_api_key_reads_total", {"result": "failed"}, 1),
+        (TokenFetched("catalog", "refreshed", 0.1, ""), "bff_token_refresh_total",
+         {"upstream": "catalog", "result": "refreshed"}, 1),
+        (SessionOpened(), "bff_sessions_opened_total", {}, 1),
+        (SessionEnded("logout", 3), "bff_sessions_ended_total", {"reason": "logout"}, 3),
+        (SessionRenewed(ok=False, reason=""), "bff_session_renewals_total", {"result": "failed"}, 1),
+        (LoginRefused("callback", ""), "bff_login_refused_total", {"step": "callback"}, 1),
+        (ClientRefused("r", "version", ""), "bff_clients_refused_total", {"reason": "version"}, 1),
+        (CostExceeded("r", "Screen", 9.0, 5.0, enforced=True), "bff_cost_exceeded_total",
+         {"decision": "refused"}, 1),
+        (UntrustedDocument("r", "0f", allowed=True), "bff_untrusted_documents_total", {"decision": "ran"}, 1),
+        (DocumentsPrepared(3, 5, 1, 0.1), "bff_documents_prepared", {}, 3),
+        (DocumentsPrepared(3, 5, 1, 0.1), "bff_documents", {}, 5),
+        (DocumentUnusable("h", "Home", ""), "bff_documents_unusable_total", {}, 1),
+        (DeprecatedFieldsUsed("r", "web", "1", ("Dish.price", "Dish.old")), "bff_deprecated_fields_total", {}, 2),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Event) else "",
+)  # fmt: skip
+def test_what_happens_to_callers_is_counted(metrics, event, name, labels, expected):
+    metrics(event)
+
+    assert value(metrics, name, **labels) == expected
 
 
 async def test_the_age_of_keys_is_as_of_the_look():
