@@ -23,6 +23,7 @@ setup: $(VENV)/.ready bff/web/dist/.built ## Make the virtual environment and th
 
 include bff/web/web.mk
 include tests/redis.mk
+include tests/prometheus.mk
 
 demo: $(VENV)/.ready bff/web/dist/.built ## Run the reference application: services, BFF, GraphiQL
 	@$(BIN)/bff demo
@@ -39,7 +40,7 @@ types: $(VENV)/.ready ## Check types
 	$(call say,Types)
 	@$(BIN)/mypy
 
-unit: $(VENV)/.ready bff/web/dist/.built browser redis ## Run all tests
+unit: $(VENV)/.ready bff/web/dist/.built browser redis prometheus ## Run all tests
 	$(call say,Tests)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 

@@ -1,6 +1,5 @@
 """The one place that constructs and connects things."""
 
-import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,8 +13,6 @@ from random import Random
 import strawberry
 from fastapi import FastAPI
 from graphql import GraphQLSchema, print_schema
-from opentelemetry import trace
-from opentelemetry.trace import ProxyTracerProvider
 
 import bff.web
 from bff.admission.admin import router as client_routes
@@ -40,6 +37,7 @@ from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
 from bff.secrets import Secret, SecretMissing
 from bff.server.admin_cache import router as cache_routes
+from bff.server.colleagues import Colleagues
 from bff.server.explain import Explaining
 from bff.server.framework import admin_app, instrumented
 from bff.server.graphiql import GraphiQL, read_tabs
@@ -54,9 +52,10 @@ from bff.store import Store
 from bff.store.address import Address
 from bff.store.memory import MemoryStore
 from bff.store.redis_store import RedisStore
+from bff.telemetry.compose import Telemetry
 from bff.telemetry.fanout import fan_out
-from bff.telemetry.logs import JsonLogs, StandardLogs
-from bff.telemetry.spans import operation_spans, record_on_span
+from bff.telemetry.labels import names_in
+from bff.telemetry.spans import current_trace, spans_of
 from bff.telemetry.tracing import open_tracing
 from bff.upstream.assemble import Caching
 from bff.upstream.cache.keys import FORMAT
@@ -85,11 +84,21 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     operations = operations_of(policies, development=settings.development)
     clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
     new_id = new_ids(rng)
-    logs = JsonLogs(sys.stderr, wall=clock.wall, level=logging.DEBUG if settings.verbose else logging.INFO)
-    logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
     usage = Usage()
-    notify = fan_out(logs, record_on_span, usage)
     tracing = open_tracing(os.environ)
+    spans = spans_of(tracing)
+    telemetry = Telemetry(
+        policies,
+        operations,
+        clock=clock,
+        stream=sys.stderr,
+        verbose=settings.verbose,
+        names=names_in(settings.operations) if settings.operations else (),
+        listeners=(usage, *(spans.listeners if spans else ())),
+        exemplar=current_trace if spans else None,
+    )
+    notify, colleagues = telemetry.notify, Colleagues()
+    witness = telemetry.witness(development=settings.development)
 
     def transport(limits: Limits) -> Transport:
         return open_transport(limits, clock=clock, rng=rng)
@@ -110,6 +119,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         rng=rng,
         notify=notify,
         caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
+        trace=spans.attempts if spans else None,
     )
     share = partial(shared_store, settings, policies.store, clock=clock, notify=notify)
     login = login_of(
@@ -132,14 +142,12 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     )
     upstreams.hint_with(hints, policies.upstreams)
     desk = ErrorDesk(notify, new_id=new_id, alias=upstreams.alias, max_errors=operations.limits.max_errors)
-    # With nobody listening even an empty span costs a tenth of a small request.
-    listening = tracing is not None or not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
-    spans = operation_spans(trace.get_tracer("bff", tracer_provider=tracing)) if listening else no_span
     counters = counter_store(settings, policies, clock=clock, notify=notify)
     gate = open_admission(
         policies, store=counters, workers=settings.workers, clock=clock, rng=rng, notify=notify, usage=usage
     )
     trust = Trust(operations.documents, policies_directory(settings), store=store, clock=clock, notify=notify)
+    telemetry.metrics.know(trust.registry.names())
     hide, registered = operations.introspection == "deny", trust.prepared
     run = (
         compiled_run_of(schema, hide_suggestions=hide, registered=registered)
@@ -153,25 +161,28 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         desk=desk,
         clock=clock,
         notify=notify,
-        span=spans,
+        span=spans.operation if spans else no_span,
         observe=gate.observe(graphql_schema_of(schema)),
         run=run,
         source=trust.source,
         weight_of=weights_in(policies.upstreams),
         registered=registered,
+        witness=witness,
     )
     preparation = trust.preparation(engine.documents, run)
     lifecycle = Lifecycle(clock)
     checks: dict[str, Check] = {"documents": preparation.check}
     if auth is not None:
         checks["issuers"] = auth.health
+    header = operations.trace.header if witness else None
+    page = graphiql_of(settings, operations, trace_header=header, login=login is not None)
     endpoint = GraphQLEndpoint(
         engine,
         operations,
         clock=clock,
         lifecycle=lifecycle,
         new_request_id=new_id,
-        graphiql=explaining(graphiql_of(settings, operations, login=login is not None), schema, policies, engine),
+        graphiql=explaining(page, schema, policies, engine),
         path=GRAPHQL,
         authenticator=auth.authenticator if auth is not None else None,
         hosts=gate.hosts,
@@ -204,17 +215,20 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         if tracing is not None:
             tracing.shutdown()
 
+    front = spans.around(endpoint, GRAPHQL) if spans else endpoint
     routes = [login.routes] if login is not None else []
     return Service(
-        app=gate.around(Front(endpoint, instrumented(tracing, *routes, lifespan=lifespan)), path=GRAPHQL),
+        app=gate.around(Front(front, instrumented(tracing, *routes, lifespan=lifespan)), path=GRAPHQL),
         admin=admin_app(
             Health(lifecycle, clock=clock, checks=checks),
             tracing,
             cache_routes(entries, store),
             client_routes(usage),
+            *telemetry.routes(colleagues),
         ),
         lifecycle=lifecycle,
         notify=notify,
+        colleagues=colleagues,
     )
 
 
@@ -291,13 +305,17 @@ def judged(auth: Authentication | None, token: str, arrival: Arrival) -> Princip
     return auth.authenticator.identify_token("Bearer", token, arrival)
 
 
-def graphiql_of(settings: Settings, operations: OperationsPolicy, *, login: bool = False) -> GraphiQL | None:
+def graphiql_of(
+    settings: Settings, operations: OperationsPolicy, *, trace_header: str | None = None, login: bool = False
+) -> GraphiQL | None:
     """Return the page for browsers, None when policy closes it."""
     if operations.graphiql == "deny":
         return None
     tabs = read_tabs(settings.operations) if settings.operations else []
     assets = Path(bff.web.__file__).parent / "dist"
-    return GraphiQL(operations=tabs, headers=settings.graphiql_headers, assets=assets, login=login)
+    return GraphiQL(
+        operations=tabs, headers=settings.graphiql_headers, assets=assets, trace_header=trace_header, login=login
+    )
 
 
 def explaining(

@@ -16,7 +16,7 @@ from strawberry.exceptions import StrawberryGraphQLError, StrawberryInputCoercio
 
 from bff.codes import Code
 from bff.context import Operation
-from bff.events import ErrorTold, Notify
+from bff.events import ErrorsTold, ErrorTold, Notify
 from bff.upstream.errors import UpstreamError
 from bff.upstream.outcome import Outcome
 
@@ -104,7 +104,8 @@ class ErrorDesk:
     """Words errors, gives each an id, and tells what was kept back.
 
     Args:
-        notify: Receives one `ErrorTold` for each error that a client reads.
+        notify: Receives one `ErrorTold` for each error that a client reads, and one `ErrorsTold` for all of an
+            answer.
         new_id: Returns an id that no other error has.
         alias: Public name of an upstream, by its name.
         max_errors: Errors in one answer; the rest are counted in a last one (PD-3).
@@ -122,6 +123,7 @@ class ErrorDesk:
         self._new_id = new_id
         self._alias = alias
         self._max_errors = max_errors
+        self._told: list[ErrorTold] = []
 
     def refusal(
         self, code: Code, message: str, request_id: str, *, detail: str = "", **extensions: Any
@@ -135,8 +137,10 @@ class ErrorDesk:
             detail: For the log.
             extensions: Further members of the error's `extensions`, such as `retryAfterMs`.
         """
-        told = self._tell(code, request_id, detail or message)
-        return [{"message": message, "extensions": _extensions(code, told, **extensions)}]
+        self._told = []
+        worded = [self._refusal(code, message, request_id, detail=detail, **extensions)]
+        self._close(request_id)
+        return worded
 
     def request(
         self, code: Code, errors: Sequence[GraphQLError], request_id: str, *, hints: bool = True
@@ -166,12 +170,20 @@ class ErrorDesk:
         word: Callable[[GraphQLError], dict[str, Any]],
         request_id: str,
     ) -> list[dict[str, Any]]:
+        self._told = []
         worded = [word(error) for error in errors[: self._max_errors]]
         suppressed = len(errors) - len(worded)
         if suppressed:
             message = f"{suppressed} further errors were left out."
-            worded += self.refusal(Code.TOO_MANY_ERRORS, message, request_id, suppressed=suppressed)
+            worded.append(self._refusal(Code.TOO_MANY_ERRORS, message, request_id, suppressed=suppressed))
+        self._close(request_id)
         return worded
+
+    def _refusal(
+        self, code: Code, message: str, request_id: str, *, detail: str = "", **extensions: Any
+    ) -> dict[str, Any]:
+        told = self._tell(code, request_id, detail or message)
+        return {"message": message, "extensions": _extensions(code, told, **extensions)}
 
     def _field(self, error: GraphQLError, operation: Operation) -> dict[str, Any]:
         cause = cause_of(error)
@@ -216,8 +228,14 @@ class ErrorDesk:
     ) -> str:
         error_id = self._new_id()
         where = None if path is None else tuple(path)
-        self._notify(ErrorTold(error_id, request_id, code, where, upstream, detail, exception))
+        told = ErrorTold(error_id, request_id, code, where, upstream, detail, exception)
+        self._told.append(told)
+        self._notify(told)
         return error_id
+
+    def _close(self, request_id: str) -> None:
+        """Say that the errors of one answer are all told; nothing is awaited between the first and this."""
+        self._notify(ErrorsTold(request_id, tuple(self._told)))
 
 
 def cause_of(error: GraphQLError) -> BaseException:

@@ -63,7 +63,8 @@ def test_a_service_is_named_by_its_alias_and_never_quoted(desk, told):
             "errorId": "id-1",
         },
     }
-    (event,) = told
+    event, all_of_it = told
+    assert all_of_it.errors == (event,)
     assert event.error_id == "id-1"
     assert event.upstream == "catalog"
     assert event.exception is cause
@@ -161,7 +162,9 @@ def test_errors_beyond_the_limit_are_counted(desk, told):
     assert errors[-1]["extensions"] == {
         "code": "TOO_MANY_ERRORS", "retryable": False, "suppressed": 7, "errorId": "id-4",
     }  # fmt: skip
-    assert [event.error_id for event in told] == ["id-1", "id-2", "id-3", "id-4"]
+    *each, all_of_them = told
+    assert [event.error_id for event in each] == ["id-1", "id-2", "id-3", "id-4"]
+    assert all_of_them.errors == tuple(each), "told together, however many were left out"
 
 
 def test_as_many_errors_as_the_limit_need_no_summary(desk):

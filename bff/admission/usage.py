@@ -1,6 +1,7 @@
 """Who asked what lately, counted for the admin port; bounded, whatever clients call themselves."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from bff.events import ClientRefused, DeprecatedFieldsUsed, Event, LimiterDegraded, LimitExceeded, StoreFailed
@@ -29,10 +30,12 @@ class Usage:
         self._store_errors = 0
         self._degraded = False
 
+    def handlers(self, kind: type[Event]) -> Sequence[Callable[[Any], None]]:
+        """Return what counts events of *kind*."""
+        return (self,) if kind in _COUNTED else ()
+
     def __call__(self, event: Event) -> None:
         """Count *event*."""
-        if type(event) not in _COUNTED:
-            return
         if isinstance(event, LimitExceeded):
             how = "refused" if event.enforced else "measured"
             self._refused[event.policy, event.limit, how, event.counted] += 1

@@ -1,13 +1,11 @@
 """`bff cache`: what is kept of services' answers, and forgetting it."""
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import typer
 
+from bff.cli.admin import DEFAULT, ask
 from bff.cli.output import Format, FormatOption, Unusable, example, say, say_json, say_table
 from bff.cli.project import PoliciesOption
 
@@ -21,11 +19,10 @@ RedisOption = Annotated[
 ]
 AdminOption = Annotated[
     str | None,
-    typer.Option("--admin", metavar="URL", help="Admin port of a process without Redis, http://127.0.0.1:8001."),
+    typer.Option("--admin", metavar="URL", help=f"Admin port of a process without Redis, {DEFAULT}."),
 ]
-_TIMEOUT = 10.0
+_OTHERWISE = "name the Redis with --redis-url"
 _PATIENCE = timedelta(seconds=5)
-_DEFAULT_ADMIN = "http://127.0.0.1:8001"
 
 
 @app.command("purge", epilog=example("bff cache purge --tag catalog"))
@@ -47,7 +44,8 @@ def purge(  # noqa: PLR0917 - typer reads options from parameters
         raise Unusable("say one of --tag, --key and --upstream")
     store = _redis(redis_url, admin, policies)
     if store is None:
-        told = _ask(admin, "/purge", given)
+        whole = {"tag": None, "key": None, "upstream": None, **given}
+        told = ask(admin, "/admin/api/cache/purge", whole, otherwise=_OTHERWISE)
     else:
         import asyncio  # noqa: PLC0415 - slow to import
 
@@ -65,7 +63,7 @@ def stats(
     """Show how much is kept and how often it helped."""
     store = _redis(redis_url, admin, policies)
     if store is None:
-        told = _ask(admin, "", None)
+        told = ask(admin, "/admin/api/cache", otherwise=_OTHERWISE)
     else:
         import asyncio  # noqa: PLC0415 - slow to import
 
@@ -123,24 +121,3 @@ async def _stats(store: "RedisStore") -> dict[str, Any]:
         raise Unusable(f"Redis cannot be used: {error}") from error
     finally:
         await store.close()
-
-
-def _ask(admin: str | None, path: str, body: dict[str, str] | None) -> dict[str, Any]:
-    """Return what the admin port of a running process answers."""
-    base = (admin or _DEFAULT_ADMIN).rstrip("/")
-    if not base.startswith(("http://", "https://")):
-        raise Unusable(f"--admin {base!r}: write a URL such as {_DEFAULT_ADMIN}")
-    data = None if body is None else json.dumps({"tag": None, "key": None, "upstream": None, **body}).encode()
-    request = Request(  # noqa: S310 - the scheme was checked above
-        f"{base}/admin/api/cache{path}", data=data, headers={"content-type": "application/json"}
-    )
-    try:
-        with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except HTTPError as error:
-        raise Unusable(f"{base} answered {error.code}: is it the admin port of a bff?") from error
-    except (URLError, OSError, ValueError) as error:
-        raise Unusable(
-            f"no bff answers at {base} ({error}): say which with --admin URL, or name the Redis with --redis-url"
-        ) from error

@@ -13,6 +13,7 @@ from bff.policy import reference as policy_reference
 from bff.policy.schema import KINDS
 from bff.policy.schema import text as schema_text
 from bff.server.statuses import STATUSES, UNPROCESSABLE, Statuses
+from bff.telemetry.reference import page as metrics_page
 
 _ERRORS_INTRODUCTION = """# Error codes
 
@@ -37,6 +38,7 @@ def pages(root: Path) -> dict[Path, str]:
         root / "bff/policy/REFERENCE.md": policy_reference.page(),
         root / "bff/cli/REFERENCE.md": commands_page(),
         root / "bff/ERRORS.md": errors_page(),
+        root / "bff/telemetry/METRICS.md": metrics_page(),
     }
     if (root / "policies").is_dir():
         files |= {root / f"policies/schema/{kind}.json": schema_text(kind) for kind in KINDS}

@@ -1,11 +1,11 @@
 """From a request to an answer: the document, the deadline, the running, what was not there in time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from strawberry.schema.base import BaseSchema
@@ -14,7 +14,7 @@ from bff.clock import Clock, SystemClock
 from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
-from bff.events import Notify, OperationFinished
+from bff.events import Notify, OperationAbandoned, OperationFinished, OperationStarted
 from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
 from bff.execution.access.demands import Survey
 from bff.execution.cache_control import CacheHints
@@ -26,7 +26,7 @@ from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
-from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress
+from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
 from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
@@ -76,6 +76,7 @@ class Engine:
         notify: Receives one `OperationFinished` for each operation that was executed.
         span: Opens the span of an operation.
         run: Runs operations; compiled when absent.
+        witness: Tells callers who may know what happened to their operation; None tells nobody.
         observe: Looks at each operation that will run, and never fails; None where nobody does.
         source: Finds the texts of documents; only those that requests bring when absent.
         weight_of: What a call of an endpoint costs.
@@ -96,6 +97,7 @@ class Engine:
         notify: Notify,
         span: Span = no_span,
         run: Run | None = None,
+        witness: Witness | None = None,
         observe: Observe | None = None,
         source: DocumentSource | None = None,
         weight_of: WeightOf = one_each,
@@ -107,6 +109,7 @@ class Engine:
         self._clock = clock
         self._notify = notify
         self._span = span
+        self._witness = witness
         self._hints = policy.introspection == "allow"
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema) or nothing_around
@@ -132,14 +135,16 @@ class Engine:
         try:
             accepted = await self._accept(request, ingress)
             kind = accepted.operation.kind
-            if accepted.bill is None:
-                return await self._run_it(accepted)
-            return await self._settled(accepted, accepted.bill)
+            bill = accepted.bill
+            answer = await (self._run_it(accepted) if bill is None else self._settled(accepted, bill))
         except Refused as error:
             told = self._desk.request(error.code, error.errors, ingress.request_id, hints=self._hints)
             return Answer({"errors": told}, refused=error.code, kind=kind)
         except Denied as denied:
             return self.refuse(denied.code, denied.message, ingress, detail=denied.detail, **denied.extensions)
+        if self._witness is not None and answer.story is not None and self._witness.asked(ingress):
+            return _with_trace(answer, self._witness.tell(answer.story, ingress.request_id))
+        return answer
 
     def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
         """Return the answer that refuses a request with *message*; *detail* goes to the log only."""
@@ -247,25 +252,21 @@ class Engine:
 
     async def _answer(self, accepted: _Accepted) -> Answer:
         operation = accepted.operation
+        names = (operation.request_id, operation.name, operation.kind)
         started = self._clock.now()
         with self._span(operation):
-            outcome = await self._whatever_happens(accepted)
-            body: dict[str, Any] = {"data": outcome.data}
-            errors = one_error_for_each_null(outcome.data, outcome.errors)
-            if errors:
-                body["errors"] = self._desk.execution(errors, operation)
-            if operation.degraded:
-                body["extensions"] = {"degraded": degradations(operation.degraded)}
-            self._notify(
-                OperationFinished(
-                    operation.request_id,
-                    operation.name,
-                    operation.kind,
-                    self._clock.now() - started,
-                    len(errors),
-                    len(operation.degraded),
+            self._notify(OperationStarted(*names, started))
+            story = self._witness.story(operation.request_id) if self._witness is not None else None
+            try:
+                body, errors = await self._body(accepted)
+            except BaseException as error:
+                reason: Literal["cancelled", "refused"] = (
+                    "refused" if isinstance(error, Refused | Denied) else "cancelled"
                 )
-            )
+                self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
+                raise
+            seconds = self._clock.now() - started
+            self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded)))
         max_age, private = 0, True
         if accepted.keepable and operation.kind == "query" and operation.max_age != 0:
             max_age, private = keeping(operation, self._cache_hints.of(accepted.document.node, accepted.node))
@@ -275,8 +276,21 @@ class Engine:
             degraded=bool(operation.degraded),
             max_age=max_age,
             private=private,
-            barred=barred_by(outcome.data, errors) if errors else None,
+            barred=barred_by(body["data"], errors) if errors else None,
+            story=story,
         )
+
+    async def _body(self, accepted: _Accepted) -> tuple[dict[str, Any], list[GraphQLError]]:
+        """Return the body of the answer and the errors in it."""
+        operation = accepted.operation
+        outcome = await self._whatever_happens(accepted)
+        body: dict[str, Any] = {"data": outcome.data}
+        errors = one_error_for_each_null(outcome.data, outcome.errors)
+        if errors:
+            body["errors"] = self._desk.execution(errors, operation)
+        if operation.degraded:
+            body["extensions"] = {"degraded": degradations(operation.degraded)}
+        return body, errors
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
         """Return the outcome, also where something other than a field failed, such as a schema extension."""
@@ -351,6 +365,12 @@ class Engine:
                 done.exception()
 
         task.add_done_callback(ended)
+
+
+def _with_trace(answer: Answer, trace: Mapping[str, Any]) -> Answer:
+    """Return *answer* with *trace* in it; nobody shares it, and nobody keeps it."""
+    body = {**answer.body, "extensions": {**answer.body.get("extensions", {}), "trace": trace}}
+    return replace(answer, body=body, pieces=None, max_age=0, private=True)
 
 
 async def _until(operation: Operation, result: Awaitable[T], flight: Flight, reserve: float = 0.0) -> T:

@@ -92,6 +92,7 @@ class Answer:
         barred: Set where nothing resolved because it could not be found out whether the caller may
             (AUTH_UNAVAILABLE) or because they have to log in again (STEP_UP_REQUIRED): the transport says so, too.
         pieces: The body as bytes, once somebody has encoded it; those who share an answer share them.
+        story: What is known of the execution, for callers who may see it; None where nobody watched.
     """
 
     body: dict[str, Any]
@@ -102,3 +103,17 @@ class Answer:
     private: bool = True
     barred: Code | None = None
     pieces: list[bytes] | None = None
+    story: object | None = None
+
+
+class Witness(Protocol):
+    """Knows what happened while an operation ran, and whom it may tell."""
+
+    def asked(self, ingress: Ingress) -> bool:
+        """Return whether the caller asks for `extensions.trace` and may see it."""
+
+    def story(self, request_id: str) -> object | None:
+        """Return what will be known of the operation that has just begun; None where nobody watches it."""
+
+    def tell(self, story: object, request_id: str) -> Mapping[str, Any]:
+        """Return `extensions.trace`: what *story* says of the execution that answered the request *request_id*."""

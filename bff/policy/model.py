@@ -33,6 +33,7 @@ from bff.policy.problem import Clash
 from bff.policy.resilience import Breaker, Hedge, Retry, Timeouts
 from bff.policy.sharing import Sharing
 from bff.policy.shedding import PriorityName, Shedding
+from bff.policy.tracing import Trace
 from bff.policy.trusted import TrustedDocuments
 from bff.policy.units import Duration, Size, bytes_of, format_duration
 
@@ -349,6 +350,9 @@ class OperationsPolicy(Policy):
 
     document_cache: Annotated[Count, Field(ge=1)] = 1000
     """Documents kept parsed and validated; the one longest unused makes room."""
+
+    trace: Trace = Trace()
+    """Who may see what became of the calls of an operation."""
 
     introspection: Literal["allow", "deny"] = "deny"
     """Whether clients may read the schema; `deny` also ends "did you mean" hints (PD-10)."""

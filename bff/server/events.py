@@ -1,14 +1,13 @@
 """What the edge tells telemetry."""
 
-from dataclasses import dataclass
 from typing import Literal
 
-from bff.events import Event
+from bff.events import Event, event
 
 Step = Literal["draining", "closed", "cancelled", "finished"]
 
 
-@dataclass(frozen=True, slots=True)
+@event
 class HintIgnored(Event):
     """A client's deadline header was not used (DL-1); too many had asked for no time at all (DL-11)."""
 
@@ -17,7 +16,7 @@ class HintIgnored(Event):
     reason: Literal["malformed", "not positive", "too many"]
 
 
-@dataclass(frozen=True, slots=True)
+@event
 class ExchangeStopped(Event):
     """A request ended before its answer was delivered."""
 
@@ -25,9 +24,17 @@ class ExchangeStopped(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@event
 class DrainAdvanced(Event):
     """The process took one step of its way out (DR-1)."""
 
     step: Step
+    in_flight: int
+
+
+@event
+class LoopTurned(Event):
+    """The event loop turned, as it does ten times a second; `lag` is how late it is, in seconds (PY-18)."""
+
+    lag: float
     in_flight: int

@@ -161,6 +161,7 @@ class GraphiQL:
         operations: The tabs that a first visitor sees.
         headers: What a fresh tab sends, such as a development token. Everybody who may load the page sees them.
         assets: The folder that the build wrote, `bff/web/dist`; the page is 503 while there is nothing in it.
+        trace_header: The request header that asks for `extensions.trace`; None where nobody gets it.
         nonce: Returns an unguessable text for each page.
         login: Whether people can log in below `/auth/`, which the page then offers.
     """
@@ -171,10 +172,11 @@ class GraphiQL:
         operations: Sequence[Tab],
         headers: Mapping[str, str],
         assets: Path,
+        trace_header: str | None = None,
         nonce: Callable[[], str] = secrets.token_urlsafe,
         login: bool = False,
     ) -> None:
-        self._config = _config(operations, headers, login=login)
+        self._config = _config(operations, headers, trace_header, login=login)
         self._assets = assets
         self._nonce = nonce
         self._built_at = 0
@@ -251,7 +253,9 @@ class GraphiQL:
         return FileResponse(path, headers=headers, media_type=_MEDIA_TYPES[Path(name).suffix])
 
 
-def _config(operations: Sequence[Tab], headers: Mapping[str, str], *, login: bool) -> str:
+def _config(
+    operations: Sequence[Tab], headers: Mapping[str, str], trace_header: str | None, *, login: bool
+) -> str:
     """Return what the page's script reads, as JSON that no parser of HTML mistakes for markup."""
     tabs = [
         {"query": tab.query, "variables": None if tab.variables is None else _indented(tab.variables)}
@@ -262,6 +266,7 @@ def _config(operations: Sequence[Tab], headers: Mapping[str, str], *, login: boo
         "endpoint": PAGE_PATH.removeprefix("/"),
         "operations": tabs,
         "headers": _indented(headers) if headers else "",
+        "traceHeader": trace_header,
         "version": version,
         "login": "auth" if login else None,
     }

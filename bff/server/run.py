@@ -8,14 +8,16 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvloop
 
 from bff.clock import Clock, SystemClock
 from bff.events import Notify, ignore
 from bff.policy.model import Drain
+from bff.server.colleagues import Colleagues, Place
 from bff.server.drain import drain
+from bff.server.events import LoopTurned
 from bff.server.lifecycle import Lifecycle
 from bff.server.ports import ASGIApp
 from bff.server.uvicorn_server import Server
@@ -32,6 +34,7 @@ class Service:
     admin: ASGIApp
     lifecycle: Lifecycle
     notify: Notify = ignore
+    colleagues: Colleagues = field(default_factory=Colleagues)
 
 
 Build = Callable[[], Service]
@@ -68,7 +71,7 @@ def serve(
     """Serve until SIGTERM or SIGINT and return the exit code: 0 after a drain, 2 when a port cannot be had.
 
     A second signal cancels what is in flight at once. With several *workers*, each is a process of its own on the
-    same sockets; the admin port is then answered by any of them.
+    same sockets; the admin port is then answered by any of them, for all of them where that matters.
     """
     from bff.server.workers import supervise  # noqa: PLC0415 - it imports this module
 
@@ -97,13 +100,17 @@ def run(
     announce: Callable[[], None],
     *,
     supervisor: int | None = None,
+    place: Place | None = None,
 ) -> int:
     """Serve in this process and return its exit code.
 
     *supervisor* is a file descriptor that reads as closed when the parent is gone, which then ends this process
-    too; SIGINT is the parent's business in that case.
+    too; SIGINT is the parent's business in that case. *place* says which of several workers this is; the third of
+    *sockets* is then the one that the others ask.
     """
     service = build()
+    if place is not None:
+        service.colleagues.join(place)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(service, sockets, policy, announce, supervisor, SystemClock()))
 
@@ -117,12 +124,17 @@ async def _run(  # noqa: PLR0917 - the whole of one process, called once
     clock: Clock,
 ) -> int:
     lifecycle = service.lifecycle
-    public = Server(service.app, lifespan=True, on_tick=lifecycle.beat)
+
+    def tick() -> None:
+        lifecycle.beat()
+        service.notify(LoopTurned(lifecycle.lag.seconds, len(lifecycle.in_flight)))
+
+    public = Server(service.app, lifespan=True, on_tick=tick)
     admin = Server(service.admin, lifespan=False)
     leave, hurry = asyncio.Event(), asyncio.Event()
     _listen(leave, hurry, supervisor)
     tasks = [
-        asyncio.create_task(admin.serve(sockets=[sockets[1]]), name="admin port"),
+        asyncio.create_task(admin.serve(sockets=sockets[1:]), name="admin port"),
         asyncio.create_task(public.serve(sockets=[sockets[0]]), name="public port"),
     ]
     while not (admin.started and public.started) and not any(task.done() for task in tasks):

@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Final
 
 from bff.policy.model import Drain
+from bff.server.colleagues import Place
 from bff.server.drain import LAST_WORDS
 from bff.server.run import Build, run
 
@@ -27,6 +28,7 @@ _SLACK: Final = 5.0
 @dataclass(slots=True)
 class _Worker:
     process: SpawnProcess
+    number: int
     line: Connection
     """Carries one message, "ready"; the worker reads its end as closed when the parent is gone."""
     ready: bool = False
@@ -38,10 +40,11 @@ class _Crew:
     sockets: list[socket.socket]
     policy: Drain
     announce: Callable[[], None]
-    size: int
+    own: list[socket.socket]
+    """One socket for each worker, on which the others ask it."""
     workers: list[_Worker] = field(default_factory=list)
-    due: list[float] = field(default_factory=list)
-    """When replacements for crashed workers start."""
+    due: list[tuple[float, int]] = field(default_factory=list)
+    """When replacements for crashed workers start, and whose place they take."""
     pause: float = _FIRST_PAUSE
     announced: bool = False
     leaving_since: float | None = None
@@ -55,9 +58,14 @@ def supervise(
     A worker that dies before all have been ready once ends everything: what cannot start now will not later. After
     that, replacements wait a second, then twice as long for each further crash.
     """
-    crew = _Crew(build, sockets, policy, announce, count)
-    for _ in range(count):
-        crew.workers.append(_start(crew))
+    with contextlib.ExitStack() as stack:
+        own = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return _supervise(_Crew(build, sockets, policy, announce, own))
+
+
+def _supervise(crew: _Crew) -> int:
+    for number in range(len(crew.own)):
+        crew.workers.append(_start(crew, number))
     with _signals() as bell:
         while crew.workers or crew.due:
             wait([bell, *_signs_of_life(crew)], timeout=_next_look(crew))
@@ -69,20 +77,22 @@ def supervise(
     return 0
 
 
-def _start(crew: _Crew) -> _Worker:
+def _start(crew: _Crew, number: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
+    place = Place(number, tuple(one.getsockname()[1] for one in crew.own))
+    sockets = [*crew.sockets, crew.own[number]]
     process = context.Process(
-        target=_work, args=(crew.build, crew.sockets, crew.policy, theirs), name="bff worker"
+        target=_work, args=(crew.build, sockets, crew.policy, theirs, place), name="bff worker"
     )
     process.start()
     theirs.close()
-    return _Worker(process, ours)
+    return _Worker(process, number, ours)
 
 
-def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection) -> None:
+def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection, place: Place) -> None:
     """Be one worker."""
-    sys.exit(run(build, sockets, policy, lambda: line.send("ready"), supervisor=line.fileno()))
+    sys.exit(run(build, sockets, policy, lambda: line.send("ready"), supervisor=line.fileno(), place=place))
 
 
 def _look(crew: _Crew) -> int | None:
@@ -90,7 +100,8 @@ def _look(crew: _Crew) -> int | None:
     now = time.monotonic()
     for worker in crew.workers:
         _hear(worker)
-    if not crew.announced and len(crew.workers) == crew.size and all(worker.ready for worker in crew.workers):
+    complete = len(crew.workers) == len(crew.own)
+    if not crew.announced and complete and all(worker.ready for worker in crew.workers):
         crew.announced = True
         crew.announce()
     for worker in [worker for worker in crew.workers if not worker.process.is_alive()]:
@@ -99,12 +110,12 @@ def _look(crew: _Crew) -> int | None:
             if not crew.announced:
                 _kill(crew)
                 return worker.process.exitcode or 1
-            crew.due.append(now + crew.pause)
+            crew.due.append((now + crew.pause, worker.number))
             _report(worker, crew.pause)
             crew.pause = min(crew.pause * 2, _LONGEST_PAUSE)
-    for moment in [moment for moment in crew.due if moment <= now]:
-        crew.due.remove(moment)
-        crew.workers.append(_start(crew))
+    for moment, number in [due for due in crew.due if due[0] <= now]:
+        crew.due.remove((moment, number))
+        crew.workers.append(_start(crew, number))
     if crew.leaving_since is not None:
         _see_out(crew, now - crew.leaving_since)
     return None
@@ -155,7 +166,7 @@ def _kill(crew: _Crew) -> None:
 def _next_look(crew: _Crew) -> float | None:
     if crew.leaving_since is not None:
         return 0.1
-    return max(0.0, min(crew.due) - time.monotonic()) if crew.due else None
+    return max(0.0, min(crew.due)[0] - time.monotonic()) if crew.due else None
 
 
 def _signs_of_life(crew: _Crew) -> list[Connection | int]:

@@ -1,8 +1,9 @@
 """Which events are worth a log line, at which level, and what stands in it."""
 
 import logging
+import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bff.codes import Code
@@ -40,6 +41,7 @@ from bff.events import (
 Line = tuple[int, dict[str, Any]]
 """Level and fields."""
 
+_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _OURS = frozenset({Code.INTERNAL_SERVER_ERROR})
 
 
@@ -49,9 +51,9 @@ def line_of(event: Event) -> Line:
     return word(event) if word else (logging.DEBUG, {"event": type(event).__name__, "detail": repr(event)})
 
 
-def is_loud(event: Event) -> bool:
-    """Return whether *event* may stand above DEBUG; the others happen with every call."""
-    return type(event) in _LOUD
+def is_loud(kind: type[Event]) -> bool:
+    """Return whether events of *kind* may stand above DEBUG; the others happen with every call."""
+    return kind in _LOUD
 
 
 def text_of(exception: BaseException) -> str:
@@ -82,6 +84,31 @@ def _error(event: ErrorTold) -> Line:
         # That a service failed is not explained by our own frames.
         "stack": stack_of(exception) if exception and ours else None,
     }
+
+
+_MOST_PATHS = 10
+
+
+def errors_of(errors: Iterable[ErrorTold]) -> list[Line]:
+    """Return level and fields of the lines for the *errors* of one answer: one line for all that are equal.
+
+    Errors are equal when code, service and cause are, whatever numbers the cause is told with. A line for several
+    lists all their ids, so that each of them can be found.
+    """
+    groups: dict[object, list[ErrorTold]] = {}
+    for error in errors:
+        kind = type(error.exception) if error.exception else None
+        groups.setdefault((error.code, error.upstream, kind, _NUMBERS.sub("#", error.detail)), []).append(error)
+    return [_grouped(group) for group in groups.values()]
+
+
+def _grouped(group: list[ErrorTold]) -> Line:
+    level, fields = _error(group[0])
+    if len(group) == 1:
+        return level, fields
+    paths = [".".join(map(str, error.path)) for error in group[:_MOST_PATHS] if error.path is not None]
+    ids = [error.error_id for error in group]
+    return level, {**fields, "count": len(group), "error_ids": ids, "paths": paths or None}
 
 
 def _attempt(event: AttemptFinished) -> Line:
@@ -307,7 +334,6 @@ def _unusable(event: DocumentUnusable) -> Line:
 
 
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
-    ErrorTold: _error,
     AttemptFinished: _attempt,
     OperationFinished: _operation,
     OperationShared: _shared,

@@ -58,12 +58,13 @@ class Caching:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What every part of a pipeline may need: time, chance, and somebody to tell."""
+    """What every part of a pipeline may need: time, chance, somebody to tell, and a stage that traces attempts."""
 
     clock: Clock
     rng: Random
     notify: Notify
     caching: Caching
+    trace: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ class _Assembly:
             "balance": self._balance,
             "bulkhead": self._bulkhead,
         }
+        if world.trace is not None:
+            self._shared["trace"] = world.trace
         self._groups: dict[str, _Group] = {}
         self._flights = Flights()
         self._refreshes = Refreshes()

@@ -1,11 +1,12 @@
 """How one upstream is called in this process: its policy turned into a pipeline around a transport."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
 from bff.clock import Clock
-from bff.events import Notify
+from bff.events import CallFinished, CallStarted, Notify
 from bff.policy.caching import StorePolicy
 from bff.policy.credentials import Credentials
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
@@ -16,7 +17,8 @@ from bff.upstream.credentials.assemble import source_of
 from bff.upstream.credentials.source import Source
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
-from bff.upstream.pipeline import Call
+from bff.upstream.outcome import Outcome
+from bff.upstream.pipeline import Call, Stage
 from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
@@ -46,8 +48,14 @@ class Client:
         pipelines: Pipelines,
         transport: Transport,
         credentials: Source | None = None,
+        *,
+        clock: Clock,
+        notify: Notify,
     ) -> None:
         self.name = name
+        self._clock = clock
+        self._notify = notify
+        self._numbers = count(1)
         self.alias = policy.alias or name
         self.pipelines = pipelines
         self._default = pipelines.default
@@ -80,11 +88,21 @@ class Client:
             call.repeatable = not _is_repetition(inbound["x-attempt-count"])
         if operation.kind == "mutation" and not call.safe:
             operation.dispatched = True
+        number = call.number = next(self._numbers)
+        names = (self.name, call.endpoint, operation.request_id, number)
+        self._notify(CallStarted(*names))
+        started, outcome = self._clock.now(), Outcome.CANCELLED
         try:
-            return await self._special.get(call.endpoint, self._default)(call)
+            response = await self._special.get(call.endpoint, self._default)(call)
+            outcome = Outcome.OK
         except UpstreamError as error:
+            outcome = error.outcome
             error.upstream, error.endpoint = self.name, call.endpoint
             raise
+        else:
+            return response
+        finally:
+            self._notify(CallFinished(*names, outcome, self._clock.now() - started))
 
     async def start(self) -> None:
         """Begin to ask hosts how they are, where policy says so."""
@@ -163,13 +181,14 @@ def open_upstreams(
     rng: Random,
     notify: Notify,
     caching: Caching | None = None,
+    trace: Stage | None = None,
 ) -> Upstreams:
     """Return clients for all upstreams that *policies* describe; no connection is made before the first call.
 
-    Answers are kept by *caching*; in the process alone where none is given.
+    Answers are kept by *caching*; in the process alone where none is given. *trace* goes around each attempt.
     """
     caching = caching or Caching(EntryCache(MemoryStore(clock), StorePolicy(), clock=clock))
-    world = World(clock, rng, notify, caching)
+    world = World(clock, rng, notify, caching, trace)
     clients = {}
     for name, policy in policies.items():
         transport = open_transport(limits_of(policy))
@@ -177,7 +196,7 @@ def open_upstreams(
             name, policy.credentials, open_transport=open_transport, clock=clock, rng=rng, notify=notify
         )
         pipelines = assemble(name, policy, operations, transport, world, credentials=credentials)
-        clients[name] = Client(name, policy, pipelines, transport, credentials)
+        clients[name] = Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify)
     return Upstreams(clients)
 
 

@@ -40,11 +40,25 @@ def test_a_broken_file_would_be_noticed(compose, specification):
 
 
 def test_it_starts_the_services_the_issuer_redis_and_the_bff(compose):
-    services = compose["services"]
+    services = {name: one for name, one in compose["services"].items() if "profiles" not in one}
 
     assert set(services) == {"services", "issuer", "bff", "redis"}
     assert services["bff"]["network_mode"] == "service:services"
     assert services["services"]["ports"] == ["127.0.0.1:8000:8000"]
+
+
+def test_what_observes_comes_only_when_asked_for(compose):
+    services = compose["services"]
+
+    observers = {name for name, one in services.items() if one.get("profiles") == ["observe"]}
+    assert observers == {"prometheus", "collector", "jaeger", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for one in services.values() for port in one.get("ports", ()))
+
+
+def test_every_file_that_is_mounted_exists(compose):
+    for service in compose["services"].values():
+        for volume in service.get("volumes", ()):
+            assert (ROOT / "docker" / volume.split(":")[0]).exists(), volume
 
 
 def test_every_build_names_a_stage_that_exists(compose):

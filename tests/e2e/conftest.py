@@ -36,7 +36,8 @@ FORGIVING = "\nretry: {gate_max: 500ms}\nbreaker: {open_time: 500ms, max_open_ti
 class Bff:
     """One `bff serve` process, its log, and a client that asks it."""
 
-    def __init__(self, policies, *, arguments=(), schema="schema:schema", cwd=ROOT, issuer=None):
+    def __init__(self, policies, *, arguments=(), schema="schema:schema", cwd=ROOT, issuer=None, search=None):
+        self._search = search
         command = [sys.executable, "-m", "bff.cli", "serve", "--schema", schema, "--policies", str(policies)]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--admin-port", "0", "--development", *arguments],
@@ -85,6 +86,8 @@ class Bff:
             self.process.terminate()
         code = self.process.wait(30)
         self._reader.join(5)
+        if self._search:
+            self._search(self.errors)
         self.process.stdout.close()
         self.process.stderr.close()
         return code
@@ -139,20 +142,30 @@ def _rewrite(file, old, new):
 
 
 @pytest.fixture(scope="session")
-def bff(services, policies_for, issuer):
-    started = Bff(policies_for(services.urls), issuer=issuer)
+def bff(services, policies_for, issuer, search_log):
+    started = Bff(policies_for(services.urls), issuer=issuer, search=search_log)
     started.run("home")
     yield started
     assert started.close() == 0
 
 
+@pytest.fixture(scope="module")
+def keeping_bff(services, policies_for, issuer, search_log):
+    """Two workers under the application's own policies, which keep answers and fall back on them."""
+    policies = policies_for(services.urls, keeping=True)
+    started = Bff(policies, arguments=["--workers", "2"], issuer=issuer, search=search_log)
+    yield started
+    services.heal()
+    started.close()
+
+
 @pytest.fixture
-def start_bff(issuer):
+def start_bff(issuer, search_log):
     """Return a function that starts a further process, stopped at the end of the test."""
     started = []
 
     def start(*args, **options):
-        started.append(Bff(*args, issuer=issuer, **options))
+        started.append(Bff(*args, issuer=issuer, search=search_log, **options))
         return started[-1]
 
     yield start
@@ -161,12 +174,12 @@ def start_bff(issuer):
 
 
 @pytest.fixture(scope="module")
-def module_bff():
+def module_bff(search_log):
     """Return a function that starts a further process, stopped at the end of the module."""
     started = []
 
     def start(*args, **options):
-        started.append(Bff(*args, **options))
+        started.append(Bff(*args, search=search_log, **options))
         return started[-1]
 
     yield start

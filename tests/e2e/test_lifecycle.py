@@ -85,7 +85,7 @@ def test_a_start_that_cannot_be_says_why_and_what_to_do(arguments, message):
 def test_an_exporter_that_is_not_built_in_is_refused_with_the_way_to_it():
     done = subprocess.run(
         [sys.executable, "-m", "bff.cli", "serve"],
-        env={**os.environ, "OTEL_TRACES_EXPORTER": "otlp"},
+        env={**os.environ, "OTEL_TRACES_EXPORTER": "zipkin"},
         capture_output=True,
         text=True,
         timeout=20,

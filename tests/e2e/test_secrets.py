@@ -108,6 +108,7 @@ async def every_route(client, url, query):
     yield await client.post(
         f"{url}/graphql", json={"query": query}, headers={"accept": "application/graphql-response+json"}
     )
+    yield await client.post(f"{url}/graphql", json={"query": query}, headers={"x-bff-trace": "1"})
     headers = {"graphql-require-preflight": "1"}
     yield await client.get(f"{url}/graphql", params={"query": query}, headers=headers)
     yield await client.post(f"{url}/graphql", content=b'{"query": ', headers={"content-type": "application/json"})
@@ -133,7 +134,12 @@ async def test_no_body_header_or_exception_of_the_inside_reaches_a_client(servic
         for path in ("/livez", "/readyz", "/startupz", "/elsewhere"):
             assert CANARY not in (await client.get(f"{application.admin}{path}")).text
 
-    logged = {line["error_id"]: json.dumps(line) for line in application.log if line.get("event") == "error"}
+    logged = {
+        error_id: json.dumps(line)
+        for line in application.log
+        if line.get("event") == "error"
+        for error_id in line.get("error_ids", [line["error_id"]])
+    }
     assert told
     assert told <= logged.keys()
     assert sum(CANARY in line for line in logged.values()) >= 30

@@ -120,7 +120,7 @@ async def test_secrets_stay_in_the_log_under_the_same_id(world, error, query):
 
     answer = await it.ask(query)
     logs = JsonLogs(stream, wall=it.clock.wall)
-    for event in it.told:
+    for event in it.events:
         logs(event)
 
     assert CANARY not in json.dumps(answer.body)

@@ -59,8 +59,8 @@ def services():
         yield [service.ready() for service in started]
 
 
-def new_bff(stack, folder, upstreams, *arguments, defaults=None, operations=None, store=None, **options):
-    """Return a bff with these policies, which are written to *folder*; *stack* ends it."""
+def new_bff(stack, folder, upstreams, *arguments, search, defaults=None, operations=None, store=None, **options):
+    """Return a bff with these policies, which are written to *folder*; *stack* ends it, *search* reads its log."""
     (folder / "upstreams").mkdir()
     files = {"operations": {**OPERATIONS, **(operations or {})}, "defaults": {**IMPATIENT, **(defaults or {})}}
     files |= {f"upstreams/{name}": policy for name, policy in upstreams.items()}
@@ -68,22 +68,23 @@ def new_bff(stack, folder, upstreams, *arguments, defaults=None, operations=None
     for name, policy in files.items():
         (folder / f"{name}.yaml").write_text(json.dumps(policy), encoding="utf-8")
     bff = Bff(folder, *arguments, **options)
+    stack.callback(lambda: search(bff.lines))  # after it is closed
     stack.callback(bff.close)
     return bff
 
 
 @pytest.fixture(scope="module")
-def start_bff(running, tmp_path_factory):
+def start_bff(running, tmp_path_factory, search_log):
     """Return a function that starts a bff: `start({name: policy}, *arguments, defaults=..., operations=...)`."""
 
     def start(*arguments, **options):
-        return new_bff(running, tmp_path_factory.mktemp("policies"), *arguments, **options)
+        return new_bff(running, tmp_path_factory.mktemp("policies"), *arguments, search=search_log, **options)
 
     return start
 
 
 @pytest.fixture(scope="session")
-def common_bff(services, tmp_path_factory):
+def common_bff(services, tmp_path_factory, search_log):
     """The bff of all files that want nothing special."""
     shaky, steady, *pair = [service.url for service in services]
     with ExitStack() as stack:
@@ -91,6 +92,7 @@ def common_bff(services, tmp_path_factory):
             stack,
             tmp_path_factory.mktemp("policies"),
             {"shaky": {"hosts": [shaky]}, "steady": {"hosts": [steady]}, "pair": {"hosts": pair}},
+            search=search_log,
         )
 
 

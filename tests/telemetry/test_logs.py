@@ -13,6 +13,7 @@ from bff.events import (
     ApiKeysRead,
     AttemptFinished,
     BreakerChanged,
+    ErrorsTold,
     ErrorTold,
     GateClosed,
     GateOpened,
@@ -28,6 +29,7 @@ from bff.events import (
     OperationFinished,
     TokenFetched,
 )
+from bff.server.events import LoopTurned
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.logs import JsonLogs
 from bff.telemetry.redaction import redact
@@ -55,7 +57,7 @@ def raised(error):
 
 
 def error_told(exception=None, detail="what happened", code=Code.INTERNAL_SERVER_ERROR, path=("dishes", 3)):
-    return ErrorTold("id-1", "r1", code, path, "catalog", detail, exception)
+    return ErrorsTold("r1", (ErrorTold("id-1", "r1", code, path, "catalog", detail, exception),))
 
 
 def test_an_error_line_has_all_that_finds_the_fault():
@@ -75,6 +77,39 @@ def test_an_error_line_has_all_that_finds_the_fault():
         "exception": "ValueError: the reason",
     }
     assert "in raised" in stack
+
+
+def test_equal_errors_of_one_answer_are_one_line_in_which_each_id_is_found():
+    """A service that is down fails forty fields of a screen; forty lines would bury the next fault."""
+    errors = [
+        ErrorTold(
+            f"id-{n}", "r1", Code.UPSTREAM_TIMEOUT, ("dishes", n), "catalog", f"no answer within {n} ms", None
+        )
+        for n in range(43)
+    ]
+    other = ErrorTold("other", "r1", Code.UPSTREAM_TIMEOUT, ("reviews",), "reviews", "no answer", None)
+
+    first, second = lines(ErrorsTold("r1", (*errors[:20], other, *errors[20:])))
+
+    assert (first["count"], first["error_ids"]) == (43, [f"id-{n}" for n in range(43)])
+    assert (first["error_id"], first["path"], first["paths"][:2]) == ("id-0", "dishes.0", ["dishes.0", "dishes.1"])
+    assert len(first["paths"]) == 10
+    assert (second["error_id"], "error_ids" in second, "count" in second) == ("other", False, False)
+
+
+def test_the_line_of_an_error_has_the_story_of_its_service_without_credentials():
+    stream = io.StringIO()
+    logs = JsonLogs(stream, wall=lambda: 0.0, story=lambda error: [f"{error.upstream}: Bearer SECRETabc"])
+
+    logs(error_told())
+
+    assert json.loads(stream.getvalue())["story"] == ["catalog: Bearer [redacted]"]
+
+
+def test_what_is_only_counted_has_no_line_even_when_debugging():
+    (told,) = error_told().errors
+
+    assert lines(told, LoopTurned(0.0, 0), level=logging.DEBUG) == []
 
 
 def test_a_failure_of_a_service_is_told_without_our_own_frames():

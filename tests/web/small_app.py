@@ -24,6 +24,8 @@ RESTAURANTS = [
     {"id": "r2", "name": "Sakura", "deliveryMinutes": 35},
 ]
 
+TRACE = json.loads((HERE / "trace.json").read_text("utf-8"))
+
 
 class Root:
     """Resolves `home`; what is `broken` fails as an upstream would, what is `stale` is marked as old."""
@@ -82,6 +84,8 @@ async def execute(request: Request) -> JSONResponse:
     answer: dict[str, Any] = dict(result.formatted)
     if root.degraded:
         answer["extensions"] = {"degraded": root.degraded}
+    if "x-bff-trace" in request.headers and "errors" not in answer:
+        answer.setdefault("extensions", {})["trace"] = TRACE
     return JSONResponse(answer)
 
 
@@ -93,6 +97,7 @@ class Negotiated:
             operations=read_tabs(HERE / "operations"),
             headers={"Authorization": "Bearer demo-u1"},
             assets=HERE.parents[1] / "bff" / "web" / "dist",
+            trace_header="x-bff-trace",
         )
         self._endpoint = Route("/{rest:path}", execute, methods=["POST"])
 

@@ -7,7 +7,7 @@ from graphql import FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNo
 
 from bff.codes import Code
 from bff.context import Operation
-from bff.events import CostExceeded, Notify
+from bff.events import CostExceeded, CostSettled, Notify
 from bff.execution.cost.actual import actual
 from bff.execution.cost.estimate import Estimate, ListTooLong, Variables
 from bff.execution.cost.tree import Tree, plant
@@ -42,15 +42,23 @@ class Bill:
         requested: The estimate.
         allowance: Where it was taken from.
         tell: Whether the answer says what it cost.
+        notify: Receives a `CostSettled` where a cost was estimated.
     """
 
     def __init__(
-        self, cost: OperationCost | None, requested: float, allowance: Allowance | None, *, tell: bool
+        self,
+        cost: OperationCost | None,
+        requested: float,
+        allowance: Allowance | None,
+        *,
+        tell: bool,
+        notify: Notify,
     ) -> None:
         self._cost = cost
         self._requested = requested
         self._allowance = allowance
         self._tell = tell
+        self._notify = notify
 
     async def settle(
         self, data: Mapping[str, Any] | None, failed: Iterable[Sequence[str | int]], operation: Operation
@@ -59,6 +67,7 @@ class Bill:
         told: dict[str, Any] = {}
         if self._cost is not None:
             used = actual(self._cost.tree, data, failed, operation.fanout.sent)
+            self._notify(CostSettled(operation.request_id, operation.name, self._requested, used))
             await self._refund(self._requested - used)
             if self._tell:
                 told["cost"] = {"requested": self._requested, "actual": used}
@@ -83,7 +92,7 @@ class Costs:
         schema: What operations are validated against.
         policy: What is allowed, and what is told.
         weight_of: What a call of an endpoint costs.
-        notify: Receives a `CostExceeded` for what is too expensive.
+        notify: Receives a `CostExceeded` for what is too expensive, a `CostSettled` for what is charged or told.
     """
 
     def __init__(self, schema: GraphQLSchema, policy: Cost, *, weight_of: WeightOf, notify: Notify) -> None:
@@ -117,13 +126,14 @@ class Costs:
         """
         allowance = ingress.allowance
         if cost is None:
-            return Bill(None, 0.0, allowance, tell=False) if allowance is not None else None
+            return Bill(None, 0.0, allowance, tell=False, notify=self._notify) if allowance is not None else None
         requested = self._judge(cost, variables or _NO_VARIABLES, operation)
         report = self._policy.report
         tell = report == "always" or (report == "ask" and REPORT_HEADER in ingress.headers)
         if allowance is None:
-            return Bill(cost, requested, None, tell=tell) if tell else None
-        return _charged(Bill(cost, requested, allowance, tell=tell), allowance, requested)
+            return Bill(cost, requested, None, tell=tell, notify=self._notify) if tell else None
+        bill = Bill(cost, requested, allowance, tell=tell, notify=self._notify)
+        return _charged(bill, allowance, requested)
 
     async def charge_refused(self, ingress: Ingress) -> None:
         """Take 1 for a request whose document cannot be run.

@@ -1,5 +1,6 @@
 """The registered documents of all clients, by id."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,6 +13,7 @@ FOLDER = "documents"
 """Below the folder of policies."""
 
 _PREFIX = "sha256:"
+_OPERATION = re.compile(r"\b(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ class Registry:
                 if known.hash not in seen:
                     seen.add(known.hash)
                     yield one, known
+
+    def names(self) -> set[str]:
+        """Return the names of registered operations, and perhaps words that no operation has for a name.
+
+        Texts are only searched, for parsing thousands of them would hold up the start.
+        """
+        names: set[str] = set()
+        for registered, known in self.texts():
+            names.update((registered.name,) if registered.name else _OPERATION.findall(known.text))
+        return names
 
     def __len__(self) -> int:
         return len({known.hash for known in self._known.values()})

@@ -23,6 +23,7 @@ ORDER = (
     "adaptive",  # as bulkhead, for one endpoint group; within its breaker, whose refusals say nothing about speed
     "bulkhead",  # inside retry, so that a pause between attempts holds no permit
     "credentials",  # below the pick of a host, for whom alone they are meant
+    "trace",  # innermost: one span for each request that is sent, which the service is told of
 )
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
 

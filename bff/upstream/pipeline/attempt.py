@@ -77,6 +77,7 @@ class Attempt:
                     call.request_id,
                     call.attempt,
                     self._group,
+                    call.number,
                 )
             )
 

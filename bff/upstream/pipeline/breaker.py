@@ -60,7 +60,9 @@ class Breaker:
 
     def _refused(self, call: Call) -> UpstreamError:
         state = self.circuit.state
-        self._notify(BreakerRefused(self._upstream, self._group, call.endpoint, call.request_id, state))
+        self._notify(
+            BreakerRefused(self._upstream, self._group, call.endpoint, call.request_id, state, call.number)
+        )
         return UpstreamError(
             Outcome.OPEN,
             f"circuit breaker of {self._group} is {state}",

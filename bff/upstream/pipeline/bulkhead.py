@@ -226,9 +226,9 @@ class Bulkhead:
         reason = await self.permits.wait(call.deadline)
         waited = now() - started
         if reason is None:
-            self._notify(PermitWaited(call.upstream, call.endpoint, waited))
+            self._notify(PermitWaited(call.upstream, call.endpoint, waited, call.request_id, call.number))
             return
-        self._notify(PermitRefused(call.upstream, call.endpoint, reason, waited))
+        self._notify(PermitRefused(call.upstream, call.endpoint, reason, waited, call.request_id, call.number))
         raise UpstreamError(
             Outcome.POOL,
             f"{reason}: {self.permits.in_flight} attempts running, {self.permits.waiting} waiting",

@@ -220,7 +220,7 @@ class Cache:
         return [*(naming.uri_tag(call.upstream, target) for target in targets), *self._policy.tags]
 
     def _tell(self, call: Call, result: str, *, items: int = 1, tier: str | None = None) -> None:
-        self._notify(CacheUsed(call.upstream, call.endpoint, result, items, tier))
+        self._notify(CacheUsed(call.upstream, call.endpoint, result, items, tier, call.request_id, call.number))
 
 
 class Refreshes:

@@ -70,6 +70,7 @@ class Call:
         alternate: Fetches the same from elsewhere, where the endpoint names another source.
         keepable: Says whether a response is whole; one of GraphQL that has errors is not, and is never kept.
         lookup: What the cache knew of it before it was sent.
+        number: Names it within its upstream, in events.
     """
 
     upstream: str
@@ -102,6 +103,7 @@ class Call:
     alternate: Callable[["Call"], Awaitable[Response]] | None = None
     keepable: Callable[[Response], bool] | None = None
     lookup: "Lookup | None" = None
+    number: int = 0
 
     @property
     def keyed(self) -> bool:

@@ -20,11 +20,12 @@ Rescue = Callable[[Call, UpstreamError], Response | None]
 class _Flight:
     """One call under way in a task of its own, and who waits for it; `until` is when its leader's time is up."""
 
-    __slots__ = ("joinable", "key", "place", "task", "until", "waiters")
+    __slots__ = ("call", "joinable", "key", "place", "task", "until", "waiters")
 
-    def __init__(self, key: object, place: int, until: float, joinable: "dict[int, _Flight]") -> None:
+    def __init__(self, key: object, place: int, call: Call, until: float, joinable: "dict[int, _Flight]") -> None:
         self.key = key
         self.place = place
+        self.call = call
         self.until = until
         self.joinable = joinable
         self.waiters: list[asyncio.Future[None]] = []
@@ -109,7 +110,10 @@ class Coalesce:
         if flight is None or flight.key != key or not self._suits(flight, until):
             flight = self._start(key, place, call, send)
             return await self._result(flight, call, until, leads=True)
-        self._notify(Coalesced(call.upstream, call.endpoint))
+        leader = flight.call
+        self._notify(
+            Coalesced(call.upstream, call.endpoint, call.request_id, call.number, leader.request_id, leader.number)
+        )
         try:
             return await self._result(flight, call, until - self._reserve, leads=False)
         except UpstreamError as error:
@@ -141,7 +145,7 @@ class Coalesce:
 
     def _start(self, key: object, place: int, call: Call, send: Handler) -> _Flight:
         flights = self._flights
-        flight = _Flight(key, place, call.deadline, flights.joinable)
+        flight = _Flight(key, place, call, call.deadline, flights.joinable)
         flight.task = task = asyncio.get_running_loop().create_task(
             cast("Coroutine[Any, Any, Response]", send(call))
         )

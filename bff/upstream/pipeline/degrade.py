@@ -151,4 +151,4 @@ class Degrade:
         return msgspec.json.encode(rules.default) if rules.on_failure == "default" else None
 
     def _tell(self, call: Call, reason: str, items: int = 1) -> None:
-        self._notify(FellBack(call.upstream, call.endpoint, reason, items))
+        self._notify(FellBack(call.upstream, call.endpoint, reason, items, call.request_id, call.number))

@@ -179,7 +179,9 @@ class Fill:
         if response.status == _NOT_MODIFIED:
             if lookup.entry is None:
                 raise UpstreamError(Outcome.BAD_PAYLOAD, "304 to a call without conditions", status=_NOT_MODIFIED)
-            self._notify(CacheUsed(call.upstream, call.endpoint, "revalidated"))
+            self._notify(
+                CacheUsed(call.upstream, call.endpoint, "revalidated", 1, None, call.request_id, call.number)
+            )
             response = renewed(lookup.entry, response)
         if response.note is None and response.items is None and (call.keepable is None or call.keepable(response)):
             await keeper.keep(call, lookup, response, mark, self._clock.now() - started)

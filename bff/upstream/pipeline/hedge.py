@@ -85,7 +85,8 @@ class Hedge:
             sends[asyncio.create_task(_run(twin, send))] = twin
             winner = await self._first_usable(sends)
             self._adopt(call, sends[winner])
-            self._notify(HedgeFinished(call.upstream, call.endpoint, call.request_id, delay, winner is not first))
+            won = winner is not first
+            self._notify(HedgeFinished(call.upstream, call.endpoint, call.request_id, delay, won, call.number))
             return winner.result()
         finally:
             await _end(tuple(sends))

@@ -134,7 +134,14 @@ class Retry:
         balance = self._budget.balance(now)
         self._notify(
             Retrying(
-                call.upstream, call.endpoint, call.request_id, call.attempt + 1, pause, error.outcome, balance
+                call.upstream,
+                call.endpoint,
+                call.request_id,
+                call.attempt + 1,
+                pause,
+                error.outcome,
+                balance,
+                call.number,
             )
         )
         return pause
@@ -143,6 +150,8 @@ class Retry:
         error.suppressed = reason
         balance = self._budget.balance(self._clock.now())
         self._notify(
-            RetrySuppressed(call.upstream, call.endpoint, call.request_id, reason, error.outcome, balance)
+            RetrySuppressed(
+                call.upstream, call.endpoint, call.request_id, reason, error.outcome, balance, call.number
+            )
         )
         return -1.0

@@ -12,6 +12,8 @@ export interface Config {
   readonly operations: readonly Operation[];
   /** JSON text of the headers that a fresh tab sends. */
   readonly headers: string;
+  /** The header that asks for `extensions.trace`, in lower case; null where nobody gets it. */
+  readonly traceHeader: string | null;
   /** Where people log in, relative to this page; null where they cannot. */
   readonly login: string | null;
   /** Changes whenever the operations do. */

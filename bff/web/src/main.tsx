@@ -12,13 +12,20 @@ import { createFetcher } from "./fetcher";
 import { Login } from "./login";
 import { forgetTabs, openStorage } from "./storage";
 import type { Summary, Verdict } from "./summary";
+import { Traces, withTrace } from "./trace";
+import { tracePlugin } from "./tracePanel";
 
 const root = document.getElementById("root") as HTMLElement; // the server writes it
 const config = readConfig();
 const storage = openStorage(config);
 const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
 
-const plugins = [HISTORY_PLUGIN, explainPlugin(config.endpoint)];
+const traces = new Traces();
+const plugins = [
+  HISTORY_PLUGIN,
+  explainPlugin(config.endpoint),
+  ...(config.traceHeader ? [tracePlugin(traces)] : []),
+];
 
 const MARKS: Record<Verdict, string> = { whole: "✓", partial: "◐", failed: "✕" };
 
@@ -91,12 +98,13 @@ function Page() {
   const [onTab] = useState(() => (id: string) => void (tab.current = id));
   const [summaries, setSummaries] = useState<Summaries>({});
   const [refusals, setRefusals] = useState(0);
-  const [fetcher] = useState(() =>
-    createFetcher(config.endpoint, (summary) => {
+  const [fetcher] = useState(() => {
+    const send = createFetcher(config.endpoint, (summary) => {
       setSummaries((old) => ({ ...old, [tab.current]: summary }));
       if (summary?.verdict === "failed") setRefusals((count) => count + 1); // the session may have ended
-    }),
-  );
+    });
+    return config.traceHeader ? withTrace(send, config.traceHeader, (told) => traces.set(tab.current, told)) : send;
+  });
   return (
     <GraphiQL
       fetcher={fetcher}

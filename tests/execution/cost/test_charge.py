@@ -6,7 +6,7 @@ import pytest
 from graphql import build_schema
 
 from bff.codes import Code
-from bff.events import CostExceeded
+from bff.events import CostExceeded, CostSettled
 from bff.execution.messages import Denied
 
 SDL = """
@@ -67,6 +67,18 @@ async def test_the_estimate_is_charged_before_and_the_rest_refunded(asked):
 
     assert "errors" not in answer.body
     assert (bucket.charged, bucket.refunded) == ([55.0], [49.0])
+
+
+async def test_what_was_settled_is_told(asked):
+    it = asked()
+    bucket = Bucket()
+
+    await it.ask("query Shelf { items(first: 10) { name } }", allowance=bucket)
+
+    (settled,) = [event for event in it.events if isinstance(event, CostSettled)]
+    assert (settled.request_id, settled.name) == ("r1", "Shelf")
+    assert settled.requested == bucket.charged[0]
+    assert settled.actual == bucket.charged[0] - bucket.refunded[0]
 
 
 async def test_what_needed_all_of_it_is_not_refunded(asked):

@@ -24,6 +24,13 @@ def test_the_same_document_of_two_clients_is_one():
     assert registry.find("nobody") is None
 
 
+def test_names_of_operations_come_from_manifests_or_texts():
+    """Without parsing: what a text only seems to name does no harm."""
+    unnamed = Registered("u", "query First { name } mutation Second { other }")
+
+    assert Registry([manifest(HOME, unnamed)]).names() == {"Home", "First", "Second"}
+
+
 def test_one_id_cannot_mean_two_texts():
     """A request does not say whose id it sends."""
     other = Registered("h", "query Home { other }", line=7)

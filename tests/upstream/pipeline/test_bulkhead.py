@@ -119,7 +119,7 @@ async def test_bh1_a_full_queue_refuses_at_once(world):
         False,
         "queue",
     )
-    assert some.events == [PermitRefused("catalog", "c", "queue full", 0.0)]
+    assert some.events == [PermitRefused("catalog", "c", "queue full", 0.0, "r")]
 
 
 async def test_bh1_nobody_waits_longer_than_the_queue_timeout(world):
@@ -132,7 +132,7 @@ async def test_bh1_nobody_waits_longer_than_the_queue_timeout(world):
     await some.clock.advance(0.001)
 
     assert waiting.exception().outcome is Outcome.POOL
-    assert some.events[-1] == PermitRefused("catalog", "b", "waited too long", pytest.approx(0.1))
+    assert some.events[-1] == PermitRefused("catalog", "b", "waited too long", pytest.approx(0.1), "r")
     assert some.permits.waiting == 0
 
 

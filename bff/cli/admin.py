@@ -1,0 +1,56 @@
+"""Asking the admin port of a running process, for commands that need one."""
+
+import json
+from typing import Annotated, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import typer
+
+from bff.cli.output import Unusable
+
+DEFAULT = "http://127.0.0.1:8001"
+"""Where the admin port is unless told otherwise."""
+
+_TIMEOUT = 10.0
+_NOT_FOUND = 404
+
+AdminOption = Annotated[
+    str | None, typer.Option("--admin", metavar="URL", help=f"Admin port of a running process, {DEFAULT}.")
+]
+
+
+class NotThere(Unusable):
+    """The process answers, and knows no such thing."""
+
+
+def ask(
+    admin: str | None, path: str, body: dict[str, Any] | None = None, *, otherwise: str = ""
+) -> dict[str, Any]:
+    """Return what the admin port answers to a GET of *path*, or to a POST of *body*.
+
+    Args:
+        admin: Its base URL; the usual one where None.
+        path: Begins with a slash.
+        body: JSON.
+        otherwise: What to do instead, where nobody answers.
+
+    Raises:
+        NotThere: It answers 404.
+        Unusable: It cannot be asked, or answers anything else but a success.
+    """
+    base = (admin or DEFAULT).rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise Unusable(f"--admin {base!r}: write a URL such as {DEFAULT}")
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(f"{base}{path}", data=data, headers={"content-type": "application/json"})  # noqa: S310 - checked above
+    try:
+        with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
+            found: dict[str, Any] = json.load(answer)
+            return found
+    except HTTPError as error:
+        refusal = NotThere if error.code == _NOT_FOUND else Unusable
+        raise refusal(f"{base} answered {error.code}: is it the admin port of a bff?") from error
+    except (URLError, OSError, ValueError) as error:
+        instead = f", or {otherwise}" if otherwise else ""
+        raise Unusable(f"no bff answers at {base} ({error}): say which with --admin URL{instead}") from error

@@ -1,0 +1,68 @@
+"""The workers of one host ask each other: whichever of them the admin port reaches can answer for all.
+
+The parent opens one loopback socket for each worker and hands it to every process that takes this worker's place.
+So nothing is shared but port numbers, and a worker that hangs or restarts costs the others one timeout.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+from typing import Final, NamedTuple
+
+ALONE: Final = "alone"
+"""Query parameter by which one worker asks another for its own part only."""
+
+_TIMEOUT: Final = 1.0
+_LOOPBACK: Final = "127.0.0.1"
+
+
+class Place(NamedTuple):
+    """Which worker this is, counted from 0, and the loopback port of each."""
+
+    number: int
+    ports: tuple[int, ...]
+
+
+class Colleagues:
+    """The other workers; none until `join`."""
+
+    def __init__(self) -> None:
+        self._place: Place | None = None
+
+    def join(self, place: Place) -> None:
+        """Take *place*."""
+        self._place = place
+
+    @property
+    def number(self) -> int | None:
+        """Which worker this is; None where there is only one."""
+        return self._place.number if self._place else None
+
+    def ask(self, path: str, headers: dict[str, str] | None = None) -> dict[int, bytes | None]:
+        """Return what each other worker answers to a GET of *path*; None for one that does not with 200.
+
+        This blocks for up to a second: call it in a thread.
+        """
+        place = self._place
+        if place is None:
+            return {}
+        others = [number for number in range(len(place.ports)) if number != place.number]
+        if not others:
+            return {}
+        with ThreadPoolExecutor(len(others), thread_name_prefix="colleague") as pool:
+            answers = pool.map(lambda number: _get(place.ports[number], path, headers or {}), others)
+            return dict(zip(others, answers, strict=True))
+
+
+def _get(port: int, path: str, headers: dict[str, str]) -> bytes | None:
+    connection = HTTPConnection(_LOOPBACK, port, timeout=_TIMEOUT)
+    separator = "&" if "?" in path else "?"
+    try:
+        connection.request("GET", f"{path}{separator}{ALONE}=1", headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, HTTPException):
+        return None
+    else:
+        return body if answer.status == 200 else None  # noqa: PLR2004 - all else is no answer
+    finally:
+        connection.close()

@@ -1,0 +1,178 @@
+"""Numbers that events change: plain Python, for a lock and a loop over buckets with each event would be felt.
+
+The event loop writes, a scrape in another thread reads; each number is read whole, and they need not agree to the
+last event.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.samples import Exemplar as Told
+
+from bff.telemetry.metric import Metric, Reading, Sample
+
+Labels = tuple[Any, ...]
+Exemplar = Callable[[], dict[str, str] | None]
+"""Names the trace that is current; None where there is none that anybody keeps."""
+
+Shorten = Callable[[Sample], Labels]
+"""Returns the values of the labels in a sample."""
+
+_NAME_SUFFIX: Final = "_total"
+
+
+def all_labels(sample: Sample) -> Labels:
+    """Return the values of the labels of *sample* as they are."""
+    return sample[1:]
+
+
+class Numbers:
+    """A counter or gauge: one number for each set of label values."""
+
+    def __init__(self, metric: Metric, labels: Shorten = all_labels) -> None:
+        self._metric = metric
+        self._labels = labels
+        self._cells: dict[Labels, list[float]] = {}
+        if not metric.labels:
+            self._cells[()] = [0.0]
+
+    def set(self, value: float, *labels: str) -> None:
+        """Set what stands before the first event."""
+        self._cells[labels] = [value]
+
+    def handler(self, reading: Reading) -> Callable[[Any], None]:
+        """Return what takes one event."""
+        cells, labels, replaces = self._cells, self._labels, self._metric.kind == "gauge"
+
+        def handle(event: Any) -> None:
+            sample = reading(event)
+            if sample is None:
+                return
+            key = labels(sample)
+            cell = cells.get(key)
+            if cell is None:
+                cell = cells[key] = [0.0]
+            if replaces:
+                cell[0] = sample[0]
+            else:
+                cell[0] += sample[0]
+
+        return handle
+
+    def value(self, number: float) -> float:
+        """Return what is shown for *number*."""
+        return number
+
+    def family(self) -> Family:
+        """Return the numbers as they are now."""
+        metric = self._metric
+        if metric.kind == "counter":
+            name = metric.name.removesuffix(_NAME_SUFFIX)
+            family: Any = CounterMetricFamily(name, metric.help, labels=metric.labels)
+        else:
+            family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+        for labels, cell in list(self._cells.items()):
+            family.add_metric([str(label) for label in labels], self.value(cell[0]))
+        made: Family = family
+        return made
+
+
+class Ages(Numbers):
+    """A gauge of ages: each event says how old something is, which grows older until the next one.
+
+    Args:
+        metric: What it is.
+        now: Tells the time in seconds.
+    """
+
+    def __init__(self, metric: Metric, now: Callable[[], float]) -> None:
+        super().__init__(metric)
+        self._now = now
+
+    def handler(self, reading: Reading) -> Callable[[Any], None]:
+        """Return what takes one event."""
+
+        def handle(event: Any) -> None:
+            sample = reading(event)
+            if sample is not None:
+                self.set(self._now() - sample[0], *sample[1:])
+
+        return handle
+
+    def value(self, number: float) -> float:
+        """Return the age of what began at *number*."""
+        return self._now() - number
+
+
+class _Times:
+    """One histogram: how many fell into each bucket, their sum, and the last trace of each bucket."""
+
+    __slots__ = ("counts", "exemplars", "total")
+
+    def __init__(self, buckets: int) -> None:
+        self.counts = [0] * buckets
+        self.exemplars: list[Told | None] = [None] * buckets
+        self.total = 0.0
+
+
+class Histogram:
+    """A histogram: one row of buckets for each set of label values.
+
+    Args:
+        metric: What it is.
+        bounds: Upper bounds of its buckets, which include them; a last one without bound is added.
+        exemplar: Names the current trace; None where nothing is traced.
+        labels: Returns the values of the labels of a sample.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        bounds: tuple[float, ...],
+        *,
+        exemplar: Exemplar | None = None,
+        labels: Shorten = all_labels,
+    ) -> None:
+        self._metric = metric
+        self._bounds = bounds
+        self._exemplar = exemplar
+        self._labels = labels
+        self._cells: dict[Labels, _Times] = {}
+
+    def handler(self, reading: Reading) -> Callable[[Any], None]:
+        """Return what takes one event."""
+        cells, bounds, exemplar, labels = self._cells, self._bounds, self._exemplar, self._labels
+
+        def handle(event: Any) -> None:
+            sample = reading(event)
+            if sample is None:
+                return
+            key, value = labels(sample), sample[0]
+            cell = cells.get(key)
+            if cell is None:
+                cell = cells[key] = _Times(len(bounds) + 1)
+            place = bisect_left(bounds, value)
+            cell.counts[place] += 1
+            cell.total += value
+            if exemplar is not None and (trace := exemplar()) is not None:
+                cell.exemplars[place] = Told(trace, value)
+
+        return handle
+
+    def family(self) -> Family:
+        """Return the buckets as they are now."""
+        family = HistogramMetricFamily(self._metric.name, self._metric.help, labels=self._metric.labels)
+        for labels, cell in list(self._cells.items()):
+            buckets: Any = list(self._cumulated(cell))
+            family.add_metric([str(label) for label in labels], buckets, cell.total)
+        return family
+
+    def _cumulated(self, cell: _Times) -> Iterator[tuple[str, float, Told | None]]:
+        so_far = 0
+        bounds = [*(repr(bound) for bound in self._bounds), "+Inf"]
+        for bound, number, exemplar in zip(bounds, tuple(cell.counts), cell.exemplars, strict=True):
+            so_far += number
+            yield bound, float(so_far), exemplar

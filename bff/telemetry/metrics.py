@@ -1,0 +1,108 @@
+"""Events -> Prometheus: RED of operations and services, and all that resilience asks to be counted."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from bff.clock import Clock
+from bff.events import Event
+from bff.policy.model import OperationsPolicy, UpstreamPolicy
+from bff.telemetry.buckets import buckets
+from bff.telemetry.catalog import METRICS, OVERFLOW
+from bff.telemetry.cells import Ages, Exemplar, Histogram, Labels, Numbers, all_labels
+from bff.telemetry.labels import Capped
+from bff.telemetry.metric import Sample
+
+MOST_OPERATIONS: Final = 100
+"""Names of operations that are told apart, beyond those that policies and the application's own files name."""
+
+_OPERATION: Final = "operation"
+
+
+class Metrics(Collector):
+    """A listener that counts, and what Prometheus reads.
+
+    Args:
+        upstreams: Policies of the services, for buckets and for what is known before the first event.
+        operations: Policy of operations, for buckets and names.
+        clock: Tells how old things are when somebody looks.
+        names: Further operations that have a label of their own.
+        exemplar: Names the current trace, for histograms; None where nothing is traced.
+    """
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, UpstreamPolicy],
+        operations: OperationsPolicy,
+        *,
+        clock: Clock,
+        names: Iterable[str] = (),
+        exemplar: Exemplar | None = None,
+    ) -> None:
+        overflow = Numbers(OVERFLOW)
+        overflow.set(0.0, _OPERATION)
+        count_overflow = overflow.handler(lambda _: (1, _OPERATION))
+        known = {*names, *operations.deadlines, *operations.priorities, *operations.sharing.operations}
+        self._operations = Capped(known, MOST_OPERATIONS, lambda: count_overflow(None))
+        self._made: dict[str, Numbers | Histogram] = {OVERFLOW.name: overflow}
+        self._handlers: dict[type[Event], list[Callable[[Any], None]]] = {}
+        for metric in METRICS:
+            labels = self._capped if _OPERATION in metric.labels else all_labels
+            made: Numbers | Histogram = Numbers(metric, labels)
+            if metric.kind == "histogram":
+                bounds = buckets(metric.times, upstreams, operations)
+                made = Histogram(metric, bounds, exemplar=exemplar, labels=labels)
+            elif metric.kind == "age":
+                made = Ages(metric, clock.now)
+            self._made[metric.name] = made
+            for event, reading in metric.of.items():
+                self._handlers.setdefault(event, []).append(made.handler(reading))
+        for name, policy in upstreams.items():
+            self._set_what_is_known(name, policy)
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def __call__(self, event: Event) -> None:
+        """Count *event*."""
+        for handle in self.handlers(type(event)):
+            handle(event)
+
+    def handlers(self, kind: type[Event]) -> Sequence[Callable[[Any], None]]:
+        """Return what counts events of *kind*."""
+        return self._handlers.get(kind, ())
+
+    def know(self, names: Iterable[str]) -> None:
+        """Give operations with these *names* labels of their own, too."""
+        self._operations.know(names)
+
+    def collect(self) -> Iterator[Family]:
+        """Return all metrics as they are now."""
+        for made in self._made.values():
+            yield made.family()
+
+    def describe(self) -> Iterator[Family]:
+        """Return nothing: names are unique, for a test holds them so."""
+        yield from ()
+
+    def _capped(self, sample: Sample) -> Labels:
+        return (self._operations.of(sample[1]), *sample[2:])
+
+    def _set_what_is_known(self, name: str, policy: UpstreamPolicy) -> None:
+        """Show from the start what events tell only when it changes."""
+        for group in {policy.chain(None).group, *policy.groups}:
+            self._set("bff_breaker_state", 0, name, group)
+            if policy.adaptive.enabled:
+                initial = min(policy.adaptive.initial, policy.concurrency)
+                self._set("bff_concurrency_limit", initial, name, group)
+        self._set("bff_hosts", len(policy.places), name)
+        self._set("bff_available_hosts", len(policy.places), name)
+        self._set("bff_ejected_hosts", 0, name)
+        self._set("bff_concurrency_limit", policy.concurrency, name, "")
+
+    def _set(self, metric: str, value: float, *labels: str) -> None:
+        made = self._made[metric]
+        assert isinstance(made, Numbers)
+        made.set(value, *labels)

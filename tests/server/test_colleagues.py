@@ -1,0 +1,57 @@
+"""Workers ask each other; one that does not answer costs a timeout, not the answer."""
+
+import socket
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from bff.server.colleagues import Colleagues, Place
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(404 if "missing" in self.path else 200)
+        self.end_headers()
+        self.wfile.write(f"{self.path} {self.headers.get('accept', '')}".encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def worker():
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_one_worker_alone_asks_nobody():
+    alone, only = Colleagues(), Colleagues()
+    only.join(Place(0, (1,)))
+
+    assert (alone.number, alone.ask("/metrics")) == (None, {})
+    assert (only.number, only.ask("/metrics")) == (0, {})
+
+
+def test_each_other_worker_is_asked_for_its_own_part(worker):
+    colleagues = Colleagues()
+    colleagues.join(Place(1, (worker, 1, worker)))
+
+    said = colleagues.ask("/metrics", {"accept": "text/plain"})
+
+    assert said == {0: b"/metrics?alone=1 text/plain", 2: b"/metrics?alone=1 text/plain"}
+    assert colleagues.ask("/found?a=b")[0].startswith(b"/found?a=b&alone=1")
+
+
+def test_a_worker_that_is_gone_or_knows_nothing_says_nothing(worker):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        gone = closed.getsockname()[1]
+    colleagues = Colleagues()
+    colleagues.join(Place(0, (worker, gone, worker)))
+
+    assert colleagues.ask("/missing") == {1: None, 2: None}
+    assert colleagues.ask("/metrics")[1] is None
