@@ -42,7 +42,7 @@ types: $(VENV)/.ready ## Check types
 
 unit: $(VENV)/.ready bff/web/dist/.built browser redis prometheus ## Run all tests
 	$(call say,Tests)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 wheel: $(VENV)/.ready bff/web/dist/.built ## Build the wheel and test its installed copy
 	$(call say,Wheel)

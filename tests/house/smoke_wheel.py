@@ -55,9 +55,9 @@ def main() -> None:
     place.mkdir()
     (place / "application.py").write_text(APPLICATION, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": "", "BFF_SCHEMA": "application:schema"}
-    where = run(python, "-c", "import bff; print(bff.__file__)", cwd=place)
+    where = run(python, "-c", "import bff; print(bff.__file__)", cwd=place, env=environment)
     assert str(home) in where, f"the installed copy was not used: {where}"
-    assert "serve" in run(bff, "--help", cwd=place)
+    assert "serve" in run(bff, "--help", cwd=place, env=environment)
     assert "type Query" in run(bff, "schema", "print", cwd=place, env=environment)
     serve(bff, place, environment)
     print(f"{wheel.name}: {len(names)} files; its installed copy serves")  # noqa: T201 - a script
