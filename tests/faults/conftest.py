@@ -30,6 +30,10 @@ IMPATIENT = {
 }  # fmt: skip
 
 
+PATIENT = {"steady": {"timeouts": {"attempt": "400ms", "connect": "300ms", "read_idle": "400ms"}}}
+"""The service that is well is not given up because the machine is busy: its answers are what they always are."""
+
+
 @pytest.fixture(scope="module")
 def running():
     """Ends what a file of tests has started."""
@@ -63,7 +67,7 @@ def new_bff(stack, folder, upstreams, *arguments, search, defaults=None, operati
     """Return a bff with these policies, which are written to *folder*; *stack* ends it, *search* reads its log."""
     (folder / "upstreams").mkdir()
     files = {"operations": {**OPERATIONS, **(operations or {})}, "defaults": {**IMPATIENT, **(defaults or {})}}
-    files |= {f"upstreams/{name}": policy for name, policy in upstreams.items()}
+    files |= {f"upstreams/{name}": PATIENT.get(name, {}) | policy for name, policy in upstreams.items()}
     files |= {"store": store} if store else {}
     for name, policy in files.items():
         (folder / f"{name}.yaml").write_text(json.dumps(policy), encoding="utf-8")

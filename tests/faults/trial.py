@@ -194,8 +194,8 @@ def refused_at_once(trial: Trial, asked: int) -> int:
         refused += trial.ask(f"query Thing {THING}").codes == ["CIRCUIT_OPEN"]
         trial.ask(f"query Calm {CALM}")
     lines = trial.bff.log(first, event="operation")
-    thing = sorted(line["ms"] for line in lines if line["name"] == "Thing")[: refused or None]
-    calm = [line["ms"] for line in lines if line["name"] == "Calm"]
+    thing = sorted(line["ms"] for line in lines if line.get("name") == "Thing")[: refused or None]
+    calm = [line["ms"] for line in lines if line.get("name") == "Calm"]
     assert statistics.median(thing) < statistics.median(calm)
     assert thing[len(thing) // 4] < 5
     return refused
