@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLSchema
 from graphql.execution import Executor
-from graphql.execution.values import get_variable_values
+from graphql.execution.executor import CollectedErrors
+from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -57,7 +58,7 @@ class Executors:
             if not isinstance(executor, list):
                 self._keep(key, executor)
             return executor
-        values: Any = template.variable_values
+        values: Any = VariableValues({}, {})
         if template.operation.variable_definitions:
             values = get_variable_values(
                 self._schema,
@@ -95,8 +96,7 @@ class Executors:
         template.context_value = template.abort_signal = None
         template.operation_extensions = None  # Strawberry's class has it
         del template.async_helpers  # they hold the executor; a run brings its own
-        if template.operation.variable_definitions:
-            template.variable_values = None  # each run has its own
+        template.variable_values = VariableValues({}, {})  # each run has its own
         while len(self._templates) > _SIZE:
             self._templates.popitem(last=False)
 
@@ -105,6 +105,6 @@ def _copy(executor: Compiled) -> Compiled:
     """Return a shallow copy for another run, as graphql-core makes for an event of a subscription."""
     copy: Compiled = object.__new__(type(executor))
     copy.__dict__.update(executor.__dict__)
-    for name in _PER_RUN:
-        copy.__dict__[name] = set()
+    copy.__dict__.update({name: set() for name in _PER_RUN})
+    copy.collected_errors = CollectedErrors()
     return copy
