@@ -9,6 +9,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import strawberry
 from fastapi import FastAPI
@@ -51,7 +52,6 @@ from bff.settings import Settings, SettingsError, load_schema
 from bff.store import Store
 from bff.store.address import Address
 from bff.store.memory import MemoryStore
-from bff.store.redis_store import RedisStore
 from bff.telemetry.compose import Telemetry
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.labels import names_in
@@ -65,6 +65,9 @@ from bff.upstream.client import open_upstreams
 from bff.upstream.hints import Hints
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
+
+if TYPE_CHECKING:
+    from bff.store.redis_store import RedisStore
 
 GRAPHQL = "/graphql"
 _UNATTENDED_LIMIT = 5.0
@@ -330,8 +333,10 @@ def explaining(
 
 def shared_store(
     settings: Settings, policy: StorePolicy, *, use: str = "cache", clock: Clock, notify: Notify
-) -> RedisStore:
+) -> "RedisStore":
     """Return the store in the Redis that *settings* name, for one *use*; nothing is connected yet."""
+    from bff.store.redis_store import RedisStore  # noqa: PLC0415 - slow to import, and many processes have no Redis
+
     assert settings.redis_url is not None
     return RedisStore(
         Address.parse(settings.redis_url.get_secret_value()),
@@ -343,10 +348,12 @@ def shared_store(
     )
 
 
-def counter_store(settings: Settings, policies: PolicySet, *, clock: Clock, notify: Notify) -> RedisStore | None:
+def counter_store(settings: Settings, policies: PolicySet, *, clock: Clock, notify: Notify) -> "RedisStore | None":
     """Return the store for counting alone, with bounds of its own (RL-19); None where each process counts."""
     if settings.redis_url is None or policies.client_defaults is None:
         return None
+    from bff.store.redis_store import RedisStore  # noqa: PLC0415 - as above
+
     return RedisStore(
         Address.parse(settings.redis_url.get_secret_value()),
         policies.store.for_limits(),

@@ -1,5 +1,7 @@
 """For all tests: hypothesis does not time them, no log line has a credential, and `--sample`."""
 
+import gc
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from zlib import crc32
@@ -18,6 +20,8 @@ CREDENTIALS = re.compile(
 LONG = ("e2e", "faults", "pipeline_simulation", "web", "docker", "server", "cache", "admission", "transport")
 """Folders whose files take long: they go first, so that no worker is left with one of them in the end."""
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes would compile all modules, each for itself
+
 settings.register_profile("bff", deadline=None)
 settings.load_profile("bff")
 
@@ -35,6 +39,11 @@ def pytest_collection_modifyitems(config, items):
         left = [item for item in items if crc32(item.nodeid.encode()) % share]
         items[:] = [item for item in items if not crc32(item.nodeid.encode()) % share]
         config.hook.pytest_deselected(items=left)
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # modules and tests stay; the collector need not look at them again and again
 
 
 @pytest.fixture(scope="session")
