@@ -116,7 +116,8 @@ def test_a_warm_screen_survives_the_loss_of_what_may_be_kept(forgetful, healed):
 def test_customers_never_get_one_anothers_answers(forgetful, issuer):
     query = "{ me { name email offers { code } } }"
     found = [
-        forgetful.ask(query, **issuer.headers(user)).json()["data"]["me"]["email"] for user in ("u1", "u2", "u1", "u2")
+        forgetful.ask(query, **issuer.headers(user)).json()["data"]["me"]["email"]
+        for user in ("u1", "u2", "u1", "u2")
     ]
 
     assert found[0] == found[2] != found[1] == found[3]
@@ -142,7 +143,17 @@ def test_the_cache_is_purged_and_counted_from_the_command_line(forgetful):
     forgetful.run("home")
 
     def cache(*words):
-        command = [sys.executable, "-m", "bff.cli", "cache", *words, "--admin", forgetful.admin, "--format", "json"]
+        command = [
+            sys.executable,
+            "-m",
+            "bff.cli",
+            "cache",
+            *words,
+            "--admin",
+            forgetful.admin,
+            "--format",
+            "json",
+        ]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     before = cache("stats")["process"]
