@@ -44,7 +44,7 @@ async def test_a_drain_finishes_what_is_in_flight(start_bff, policies_for, servi
         asked = client.post(f"{bff.url}/graphql", json={"query": "{ restaurants(first: 50) { totalCount } }"})
         bff.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
-            while (await client.get(f"{bff.admin}/readyz")).status_code != 503:
+            while (await client.get(f"{bff.admin}/readyz")).status_code != 503:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.01)
         response = await asked
         late = await client.post(f"{bff.url}/graphql", json={"query": "{ __typename }"})
