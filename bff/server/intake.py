@@ -134,7 +134,7 @@ class Intake:
 
 
 def _is_flat(request: GraphQLRequest) -> bool:
-    """Return whether nothing in *request* can be changed by whoever executes it, but the variables' own dictionary."""
+    """Return whether nothing in *request* can be changed by whoever executes it, but the variables as a whole."""
     values = request.variables.values() if request.variables else ()
     return request.extensions is None and not any(isinstance(value, dict | list) for value in values)
 

@@ -1,7 +1,7 @@
 """A small answer leaves in one write.
 
-uvicorn writes the header when it starts and the body when it comes. Each write is a system call that wakes the client,
-which cannot begin with half an answer: on a short answer the second one is a tenth of all work.
+uvicorn writes the header when it starts and the body when it comes. Each write is a system call that wakes the
+client, which cannot begin with half an answer: on a short answer the second one is a tenth of all work.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ _LINES: Final = 1024
 class WholeAnswers:
     """Takes the place of a cycle's `send`: a header that states its body's length waits for this body.
 
-    Whatever is not a plain answer (a stream, HEAD, a connection that closes, a slow reader) goes uvicorn's own way, and
-    what is wrong with a header field is said by uvicorn too.
+    Whatever is not a plain answer (a stream, HEAD, a connection that closes, a slow reader) goes uvicorn's own way,
+    and what is wrong with a header field is said by uvicorn too.
     """
 
     __slots__ = ("_cycle", "_send", "_start")
