@@ -18,7 +18,7 @@ _LINES: Final = 1024
 class WholeAnswers:
     """Takes the place of a cycle's `send`: a header that states its body's length waits for this body.
 
-    Whatever is not a plain answer (a stream, HEAD, a connection that closes, a slow reader) goes uvicorn's own way,
+    Whatever is no plain answer (a stream, HEAD, a connection that closes, a slow reader) goes uvicorn's own way,
     and what is wrong with a header field is said by uvicorn too.
     """
 
