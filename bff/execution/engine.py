@@ -29,6 +29,7 @@ from bff.execution.interpreter import Job, Outcome, Run
 from bff.execution.kept import KeptAnswers
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
+from bff.execution.own_context import OwnContext
 from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
@@ -84,6 +85,7 @@ class Engine:
         weight_of: What a call of an endpoint costs.
         registered: How many registered documents are kept besides those that policy wants kept.
         kept: Whole answers whose parts are fresh still; none are kept when absent.
+        own_context: Makes what the application's resolvers find in their context besides what is there anyway.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -106,6 +108,7 @@ class Engine:
         weight_of: WeightOf = one_each,
         registered: int = 0,
         kept: KeptAnswers | None = None,
+        own_context: OwnContext | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -126,6 +129,7 @@ class Engine:
         )
         self._cache_hints = CacheHints(executable)
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
+        self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()
         self._observe = observe
 
@@ -320,6 +324,9 @@ class Engine:
         request = accepted.request
         async with self._around(request, accepted.document, context) as middleware:
             try:
+                if self._own_context is not None:
+                    made = flight.wait(self._own_context(context))
+                    context.own = await _until(accepted.operation, made, flight)
                 denied = self._denied(accepted)
                 job = Job(
                     accepted.document,
