@@ -127,7 +127,7 @@ class Engine:
         self.documents = Documents(
             executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
         )
-        self._cache_hints = CacheHints(executable)
+        self._cache_hints = CacheHints(executable, policy.default_max_age.total_seconds())
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
         self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()

@@ -216,6 +216,8 @@ def limits_of(policy: UpstreamPolicy) -> Limits:
     times, pool, limits = policy.timeouts, policy.pool, policy.limits
     return Limits(
         dns_timeout=times.dns.total_seconds(),
+        dns_refresh=pool.dns_refresh.total_seconds(),
+        dns_stale=pool.dns_stale.total_seconds(),
         connect_timeout=times.connect.total_seconds(),
         write_idle=times.write_idle.total_seconds(),
         read_idle=times.read_idle.total_seconds(),
