@@ -64,6 +64,7 @@ from bff.upstream.cache.seal import Seal
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.client import open_upstreams
 from bff.upstream.hints import Hints
+from bff.upstream.states import states_of
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
 
@@ -227,7 +228,12 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     return Service(
         app=gate.around(Front(front, instrumented(tracing, *routes, lifespan=lifespan)), path=GRAPHQL),
         admin=admin_app(
-            Health(lifecycle, clock=clock, checks=checks),
+            Health(
+                lifecycle,
+                clock=clock,
+                checks=checks,
+                details=partial(states_of, upstreams, telemetry.errors.last_of, clock),
+            ),
             tracing,
             cache_routes(entries, store),
             client_routes(usage),

@@ -146,6 +146,10 @@ class Upstreams:
         except KeyError:
             raise UnknownUpstream(name, self._clients) from None
 
+    def items(self) -> Iterable[tuple[str, Client]]:
+        """Return each upstream's name and client, in the order of names."""
+        return sorted(self._clients.items())
+
     def alias(self, name: str) -> str:
         """Return the name of upstream *name* that clients see."""
         client = self._clients.get(name)
