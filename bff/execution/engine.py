@@ -81,6 +81,7 @@ class Engine:
         source: Finds the texts of documents; only those that requests bring when absent.
         weight_of: What a call of an endpoint costs.
         registered: How many registered documents are kept besides those that policy wants kept.
+        documents: Those that are ready already, made by `documents_of`; whoever hands them in closes them.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -102,6 +103,7 @@ class Engine:
         source: DocumentSource | None = None,
         weight_of: WeightOf = one_each,
         registered: int = 0,
+        documents: Documents | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -116,10 +118,12 @@ class Engine:
         executable = graphql_schema_of(schema)
         self._access = Access(executable, wall=clock.wall, kept=policy.document_cache)
         self._source = source or TextSource()
-        self._costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
-        self.documents = Documents(
-            executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
+        self._owns_documents = documents is None
+        self.documents = documents or documents_of(
+            schema, policy, clock=clock, notify=notify, weight_of=weight_of, registered=registered
         )
+        assert self.documents.costs is not None, "`documents_of` makes them with costs"
+        self._costs = self.documents.costs
         self._cache_hints = CacheHints(executable)
         self._crowd = Crowd(policy.sharing, notify)
         self._unattended: set[asyncio.Task[Any]] = set()
@@ -162,7 +166,8 @@ class Engine:
         for task in self._unattended:
             task.cancel()
         await asyncio.gather(*self._unattended, return_exceptions=True)
-        self.documents.close()
+        if self._owns_documents:
+            self.documents.close()
 
     async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
         _in_time(ingress.deadline)
@@ -365,6 +370,24 @@ class Engine:
                 done.exception()
 
         task.add_done_callback(ended)
+
+
+def documents_of(
+    schema: BaseSchema | GraphQLSchema,
+    policy: OperationsPolicy,
+    *,
+    clock: Clock,
+    notify: Notify,
+    weight_of: WeightOf = one_each,
+    registered: int = 0,
+) -> Documents:
+    """Return the documents of an engine with these arguments; several engines may use them, one after the other.
+
+    They go by `limits`, `introspection`, `document_cache` and `cost` of *policy*.
+    """
+    executable = graphql_schema_of(schema)
+    costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
+    return Documents(executable, policy, clock=clock, rules=rules_of(schema), costs=costs, registered=registered)
 
 
 def _with_trace(answer: Answer, trace: Mapping[str, Any]) -> Answer:

@@ -26,6 +26,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
 
 
+def _nothing() -> None:
+    """Have nothing to read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What one process serves; built in that process, before its event loop runs."""
@@ -35,6 +39,8 @@ class Service:
     lifecycle: Lifecycle
     notify: Notify = ignore
     colleagues: Colleagues = field(default_factory=Colleagues)
+    reload: Callable[[], object] = _nothing
+    """Begins to read the policies anew, on SIGHUP; called in the event loop."""
 
 
 Build = Callable[[], Service]
@@ -132,7 +138,7 @@ async def _run(  # noqa: PLR0917 - the whole of one process, called once
     public = Server(service.app, lifespan=True, on_tick=tick)
     admin = Server(service.admin, lifespan=False)
     leave, hurry = asyncio.Event(), asyncio.Event()
-    _listen(leave, hurry, supervisor)
+    _listen(leave, hurry, service.reload, supervisor)
     tasks = [
         asyncio.create_task(admin.serve(sockets=sockets[1:]), name="admin port"),
         asyncio.create_task(public.serve(sockets=[sockets[0]]), name="public port"),
@@ -163,8 +169,10 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _listen(leave: asyncio.Event, hurry: asyncio.Event, supervisor: int | None) -> None:
-    """Set *leave* on the first signal, *hurry* too on the second."""
+def _listen(
+    leave: asyncio.Event, hurry: asyncio.Event, reload: Callable[[], object], supervisor: int | None
+) -> None:
+    """Set *leave* on the first signal, *hurry* too on the second; SIGHUP is for *reload*."""
     loop = asyncio.get_running_loop()
 
     def notice() -> None:
@@ -175,11 +183,28 @@ def _listen(leave: asyncio.Event, hurry: asyncio.Event, supervisor: int | None) 
         loop.remove_reader(supervisor)
         notice()
 
+    def hang_up() -> None:
+        if terminal and not is_terminal():
+            notice()
+        else:
+            reload()
+
+    terminal = is_terminal()
     for number in _SIGNALS:
         loop.add_signal_handler(number, notice)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     if supervisor is not None:
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         loop.add_reader(supervisor, orphaned)
+
+
+def is_terminal() -> bool:
+    """Return whether somebody sits at a terminal; when it is closed it is none any more, and sends SIGHUP."""
+    try:
+        os.tcgetpgrp(0)
+    except OSError:
+        return False
+    return True
 
 
 def _url(listening: socket.socket) -> str:

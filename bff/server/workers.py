@@ -16,7 +16,7 @@ from typing import Final
 from bff.policy.model import Drain
 from bff.server.colleagues import Place
 from bff.server.drain import LAST_WORDS
-from bff.server.run import Build, run
+from bff.server.run import Build, is_terminal, run
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
@@ -32,6 +32,8 @@ class _Worker:
     line: Connection
     """Carries one message, "ready"; the worker reads its end as closed when the parent is gone."""
     ready: bool = False
+    missed: bool = False
+    """Whether a SIGHUP came before it was ready."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class _Crew:
     pause: float = _FIRST_PAUSE
     announced: bool = False
     leaving_since: float | None = None
+    terminal: bool = field(default_factory=is_terminal)
 
 
 def supervise(
@@ -69,8 +72,11 @@ def _supervise(crew: _Crew) -> int:
     with _signals() as bell:
         while crew.workers or crew.due:
             wait([bell, *_signs_of_life(crew)], timeout=_next_look(crew))
-            for _ in range(_rings(bell)):
-                _leave(crew)
+            for number in _rings(bell):
+                if number == signal.SIGHUP and (is_terminal() or not crew.terminal):
+                    _reload(crew)
+                else:
+                    _leave(crew)
             code = _look(crew)
             if code is not None:
                 return code
@@ -92,6 +98,7 @@ def _start(crew: _Crew, number: int) -> _Worker:
 
 def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection, place: Place) -> None:
     """Be one worker."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     sys.exit(run(build, sockets, policy, lambda: line.send("ready"), supervisor=line.fileno(), place=place))
 
 
@@ -125,6 +132,8 @@ def _hear(worker: _Worker) -> None:
     with contextlib.suppress(EOFError, OSError):
         if not worker.ready and worker.line.poll():
             worker.ready = worker.line.recv() == "ready"
+            if worker.missed and worker.process.pid is not None:
+                os.kill(worker.process.pid, signal.SIGHUP)
 
 
 def _bury(crew: _Crew, worker: _Worker) -> None:
@@ -146,6 +155,15 @@ def _leave(crew: _Crew) -> None:
     for worker in crew.workers:
         if worker.process.pid is not None and worker.process.is_alive():
             os.kill(worker.process.pid, signal.SIGTERM)
+
+
+def _reload(crew: _Crew) -> None:
+    """Pass SIGHUP on; a worker that is not ready yet would miss it, and hears of it when it is."""
+    for worker in crew.workers:
+        if worker.ready and worker.process.pid is not None and worker.process.is_alive():
+            os.kill(worker.process.pid, signal.SIGHUP)
+        else:
+            worker.missed = True
 
 
 def _see_out(crew: _Crew, seconds: float) -> None:
@@ -176,15 +194,15 @@ def _signs_of_life(crew: _Crew) -> list[Connection | int]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[int]:
-    """Turn SIGTERM and SIGINT into bytes on a pipe, whose reading end is returned."""
+    """Turn signals into their numbers on a pipe, whose reading end is returned."""
     bell, cord = os.pipe()
     os.set_blocking(bell, False)
     os.set_blocking(cord, False)
 
-    def ring(_number: int, _frame: object) -> None:
-        os.write(cord, b"!")
+    def ring(number: int, _frame: object) -> None:
+        os.write(cord, bytes([number]))
 
-    before = {number: signal.signal(number, ring) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ring) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield bell
     finally:
@@ -194,8 +212,8 @@ def _signals() -> Iterator[int]:
         os.close(cord)
 
 
-def _rings(bell: int) -> int:
+def _rings(bell: int) -> bytes:
     try:
-        return len(os.read(bell, 100))
+        return os.read(bell, 100)
     except BlockingIOError:
-        return 0
+        return b""
