@@ -49,7 +49,7 @@ class Running:
 
     async def metric(self, name, **labels):
         text = (await self.admin.get("/metrics")).text
-        shown = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        shown = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
         line = re.search(rf"^{name}{re.escape('{' + shown + '}') if shown else ''} (\S+)$", text, re.MULTILINE)
         return float(line[1]) if line else None
 
