@@ -26,6 +26,7 @@ from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
+from bff.execution.kept import KeptAnswers
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
 from bff.execution.source import DocumentSource, Sourced, TextSource
@@ -62,6 +63,7 @@ class _Accepted:
     operation: Operation
     keepable: bool
     bill: Bill | None
+    watched: bool
 
 
 class Engine:
@@ -82,6 +84,7 @@ class Engine:
         weight_of: What a call of an endpoint costs.
         registered: How many registered documents are kept besides those that policy wants kept.
         documents: Those that are ready already, made by `documents_of`; whoever hands them in closes them.
+        kept: Whole answers whose parts are fresh still; none are kept when absent.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -104,6 +107,7 @@ class Engine:
         weight_of: WeightOf = one_each,
         registered: int = 0,
         documents: Documents | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -119,13 +123,15 @@ class Engine:
         self._access = Access(executable, wall=clock.wall, kept=policy.document_cache)
         self._source = source or TextSource()
         self._owns_documents = documents is None
-        self.documents = documents or documents_of(
-            schema, policy, clock=clock, notify=notify, weight_of=weight_of, registered=registered
-        )
+        if documents is None:
+            documents = documents_of(
+                schema, policy, clock=clock, notify=notify, weight_of=weight_of, registered=registered
+            )
+        self.documents = documents
         assert self.documents.costs is not None, "`documents_of` makes them with costs"
         self._costs = self.documents.costs
         self._cache_hints = CacheHints(executable)
-        self._crowd = Crowd(policy.sharing, notify)
+        self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
         self._unattended: set[asyncio.Task[Any]] = set()
         self._observe = observe
 
@@ -146,7 +152,7 @@ class Engine:
             return Answer({"errors": told}, refused=error.code, kind=kind)
         except Denied as denied:
             return self.refuse(denied.code, denied.message, ingress, detail=denied.detail, **denied.extensions)
-        if self._witness is not None and answer.story is not None and self._witness.asked(ingress):
+        if self._witness is not None and answer.story is not None and accepted.watched:
             return _with_trace(answer, self._witness.tell(answer.story, ingress.request_id))
         return answer
 
@@ -195,7 +201,8 @@ class Engine:
         bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
         if bill is not None and not isinstance(bill, Bill):
             bill = await bill
-        return _Accepted(request, document, node, operation, keepable, bill)
+        watched = self._witness is not None and self._witness.asked(ingress)
+        return _Accepted(request, document, node, operation, keepable, bill, watched)
 
     async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:
         """Return the document that *request* means, and whether answers to it may be kept downstream."""
@@ -253,7 +260,9 @@ class Engine:
 
     async def _shared(self, accepted: _Accepted) -> Answer:
         document, operation = accepted.document.hash, accepted.operation
-        return await self._crowd.answer(accepted.request, document, operation, lambda: self._answer(accepted))
+        return await self._crowd.answer(
+            accepted.request, document, operation, lambda: self._answer(accepted), watched=accepted.watched
+        )
 
     async def _answer(self, accepted: _Accepted) -> Answer:
         operation = accepted.operation

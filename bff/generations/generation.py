@@ -1,7 +1,7 @@
 """One set of policies in force, with everything that was made of it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from bff.execution.cost.weights import weights_in
 from bff.execution.documents import Documents
 from bff.execution.engine import Engine, Observe, documents_of, no_span
 from bff.execution.interpreter import Run
+from bff.execution.kept import KeptAnswers
 from bff.execution.strawberry_schema import run_of
 from bff.execution.trusted.assemble import Trust
 from bff.execution.trusted.prepare import Preparation
@@ -46,6 +47,7 @@ class _Insides:
     callers: Callers
     engine: Engine
     preparation: Preparation
+    kept: KeptAnswers
 
 
 class Generation:
@@ -86,6 +88,7 @@ class Generation:
         self.checks = checks
         self.running = 0
         self._idle: asyncio.Event | None = None
+        self._unfollow: Callable[[], None] | None = None
 
     @property
     def policies(self) -> PolicySet:
@@ -107,6 +110,7 @@ class Generation:
         taken_over, insides = self._parts.taken_over, self._insides
         auth, known = insides.callers.auth, self._parts.before("callers")
         self._parts.hold()
+        self._unfollow = self._process.entries.follow(insides.kept.forget)
         if auth is not None and "callers" not in taken_over:
             if known is not None and known.auth is not None:
                 auth.inherit(known.auth)
@@ -141,11 +145,9 @@ class Generation:
 
     async def close(self) -> None:
         """End it, and what no other generation uses."""
+        if self._unfollow is not None:
+            self._unfollow()
         await self._insides.engine.close(_UNATTENDED_LIMIT)
-        await self._parts.release()
-
-    async def discard(self) -> None:
-        """Close what was made for it, when it does not come into force."""
         await self._parts.release()
 
 
@@ -176,6 +178,7 @@ def open_generation(
         Preparation.close,
     )
     witness = process.telemetry.witness(policies, operations, development=settings.development)
+    kept = KeptAnswers(operations.sharing.answers, clock=clock, unchecked_for=process.entries.unchecked_for)
     engine = Engine(
         process.schema,
         upstreams,
@@ -191,6 +194,7 @@ def open_generation(
         source=trust.source,
         documents=documents,
         witness=witness,
+        kept=kept,
     )
     auth = callers.auth
     door = Door(Shedding(operations, process.rng), process.lifecycle.lag, notify, client_class=gate.client_class)
@@ -218,7 +222,7 @@ def open_generation(
         number,
         configuration,
         parts,
-        _Insides(upstreams, clients, callers, engine, preparation),
+        _Insides(upstreams, clients, callers, engine, preparation, kept),
         operations=operations,
         endpoint=gate.around(front, path=GRAPHQL),
         auth=gate.around(login.app if login is not None else process.nobody, path=GRAPHQL),

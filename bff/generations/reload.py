@@ -140,7 +140,7 @@ class Reloads:
             self.failure, self.restart = None, found.restart
             self._tell(before, cause, started, unchanged=True)
             return "unchanged"
-        parts = Parts(before.parts)
+        parts, generation = Parts(before.parts), None
         try:
             generation = await asyncio.to_thread(
                 courteously,
@@ -148,7 +148,7 @@ class Reloads:
             )
             await generation.start()
         except BaseException:
-            await parts.release()
+            await (parts.release() if generation is None else generation.close())
             raise
         self._front.generation = generation
         self._bring_into_force(generation, cause, started)

@@ -13,6 +13,7 @@ from bff.errors import ErrorDesk
 from bff.events import ErrorTold
 from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine
+from bff.execution.kept import KeptAnswers
 from bff.execution.messages import GraphQLRequest, Ingress
 from bff.execution.strawberry_schema import run_of
 from bff.policy.model import OperationsPolicy
@@ -33,6 +34,7 @@ class World:
         self.desk = ErrorDesk(
             self.events.append, new_id=lambda: f"e{next(ids)}", alias=str.title, max_errors=max_errors
         )
+        self.kept = KeptAnswers(self.policy.sharing.answers, clock=self.clock)
         if run is None:
             run = EXECUTORS[executor](schema, hide_suggestions=self.policy.introspection != "allow")
         self.engine = Engine(
@@ -44,6 +46,7 @@ class World:
             notify=self.events.append,
             run=run,
             source=source and source(self),
+            kept=self.kept,
         )
 
     def ingress(self, seconds=10.0, **known):

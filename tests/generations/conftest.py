@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from bff.app import build
+from bff.clock import SystemClock
 from bff.settings import Settings
 
 PATIENCE = 30
@@ -77,7 +78,7 @@ async def until(true, seconds=PATIENCE):
     """Return when *true* returns something true."""
     async with asyncio.timeout(seconds):
         while not true():
-            await asyncio.sleep(0.005)
+            await SystemClock.sleep(0.005)
 
 
 def write(folder, name, text):

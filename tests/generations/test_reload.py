@@ -169,6 +169,7 @@ class TestState:
         assert bff.part("upstream stock") is client
         assert (service.open_connections, service.closings) == (1, [])
         assert bff.part("documents") is documents
+        assert len(documents) == 1
         assert bff.part("run") is run
 
     async def test_cb_15_a_breaker_keeps_its_state_when_its_thresholds_change(self, start, service):
