@@ -15,6 +15,7 @@ from bff.generations.front import Front
 from bff.generations.generation import Generation, open_generation
 from bff.generations.process import Process
 from bff.generations.reload import Reloads
+from bff.generations.snapshot import thawed
 from bff.generations.stores import seal_of, shared_store
 from bff.policy.watch import Watch, state_of
 from bff.server.admin_cache import router as cache_routes
@@ -27,17 +28,22 @@ from bff.telemetry.tracing import open_tracing
 __all__ = ["build", "operations_of", "policies_of", "seal_of", "shared_store"]
 
 
-def build(settings: Settings) -> Service:
+def build(settings: Settings, snapshot: bytes | None = None) -> Service:
     """Return what one process serves.
+
+    Args:
+        settings: Of the process.
+        snapshot: What its colleagues have in force, where it takes the place of one that crashed; the files are
+            then read as after any other change.
 
     Raises:
         SettingsError: The schema cannot be found.
         PolicyError: The policies are not valid; nothing was opened.
     """
     directory = policies_directory(settings)
-    known = state_of(directory) if directory is not None else ()
+    known = None if snapshot else state_of(directory)
     files = Files(directory)
-    configuration = files.read()
+    configuration = thawed(snapshot) if snapshot else files.read()
     process = Process(settings, configuration.policies, open_tracing(os.environ))
 
     @asynccontextmanager
@@ -82,4 +88,5 @@ def build(settings: Settings) -> Service:
         notify=process.notify,
         colleagues=process.colleagues,
         reload=lambda: reloads.begin("signal"),
+        tell=reloads.tell,
     )

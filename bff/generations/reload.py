@@ -5,6 +5,7 @@ and it is closed when the last of them is over.
 """
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from bff.generations.front import Front
 from bff.generations.generation import Generation, open_generation
 from bff.generations.parts import Parts
 from bff.generations.process import Process
+from bff.generations.snapshot import frozen
 from bff.policy.load import PolicySet
 from bff.policy.problem import PolicyError, Problem
 from bff.settings import SettingsError
@@ -26,6 +28,9 @@ T = TypeVar("T")
 
 Result = Literal["applied", "unchanged", "failed"]
 """What came of reading the files."""
+
+Keeper = Callable[[bytes], object]
+"""Keeps a snapshot of what is in force; called in a thread."""
 
 _EXPECTED: Final = (PolicyError, SettingsError, UnsupportedSchema, OSError)
 
@@ -88,12 +93,18 @@ class Reloads:
         self.restart: tuple[str, ...] = ()
         """Keys that are different in the files and wait for a restart."""
         self.failure: Failure | None = None
+        self._keeper: Keeper | None = None
+
+    def tell(self, keeper: Keeper) -> None:
+        """Let *keeper* have what is in force, from the start on and each time that it changes."""
+        self._keeper = keeper
 
     async def start(self) -> None:
         """Bring the first generation into force."""
         generation = self._front.generation
         await generation.start()
         self._bring_into_force(generation, "start", self._process.clock.now())
+        await self._hand_over(generation)
 
     def begin(self, cause: ReloadCause) -> "asyncio.Task[Result]":
         """Begin to read the files, or join whoever is about to; needs a running event loop."""
@@ -153,7 +164,15 @@ class Reloads:
         self._front.generation = generation
         self._bring_into_force(generation, cause, started)
         self._keep(self._retire(before), f"generation {before.number}")
+        await self._hand_over(generation)
         return "applied"
+
+    async def _hand_over(self, generation: Generation) -> None:
+        """Let the keeper have it; one that is gone has nobody to replace either."""
+        keeper = self._keeper
+        if keeper is not None:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(lambda: keeper(frozen(generation.configuration)))
 
     def _bring_into_force(self, generation: Generation, cause: ReloadCause, started: float) -> None:
         generation.take_over()

@@ -26,8 +26,16 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
 
 
+Keep = Callable[[bytes], object]
+"""Keeps a snapshot; called in a thread."""
+
+
 def _nothing() -> None:
     """Have nothing to read."""
+
+
+def _nobody(keep: Keep) -> None:
+    """Have nothing to keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,15 @@ class Service:
     colleagues: Colleagues = field(default_factory=Colleagues)
     reload: Callable[[], object] = _nothing
     """Begins to read the policies anew, on SIGHUP; called in the event loop."""
+    tell: Callable[[Keep], None] = _nobody
+    """Lets a function have snapshots of what is in force."""
 
 
-Build = Callable[[], Service]
-"""Makes the service; several workers need it picklable: a module's function, or a `functools.partial` of one."""
+Build = Callable[..., Service]
+"""Makes the service; several workers need it picklable: a module's function, or a `functools.partial` of one.
+
+It is called with nothing, or with the last snapshot where a worker takes the place of one that crashed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +120,17 @@ def run(
     *,
     supervisor: int | None = None,
     place: Place | None = None,
+    keep: Keep | None = None,
 ) -> int:
     """Serve in this process and return its exit code.
 
     *supervisor* is a file descriptor that reads as closed when the parent is gone, which then ends this process
     too; SIGINT is the parent's business in that case. *place* says which of several workers this is; the third of
-    *sockets* is then the one that the others ask.
+    *sockets* is then the one that the others ask. *keep* is told what is in force.
     """
     service = build()
+    if keep is not None:
+        service.tell(keep)
     if place is not None:
         service.colleagues.join(place)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

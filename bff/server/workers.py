@@ -6,9 +6,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -21,6 +23,8 @@ from bff.server.run import Build, is_terminal, run
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 
+_READY: Final = "ready"
+
 _SLACK: Final = 5.0
 """Seconds that a worker may take beyond its drain before it is killed."""
 
@@ -30,8 +34,9 @@ class _Worker:
     process: SpawnProcess
     number: int
     line: Connection
-    """Carries one message, "ready"; the worker reads its end as closed when the parent is gone."""
+    """Carries that it is ready, and snapshots; the worker reads its end as closed when the parent is gone."""
     ready: bool = False
+    talks: bool = True
     missed: bool = False
     """Whether a SIGHUP came before it was ready."""
 
@@ -51,6 +56,8 @@ class _Crew:
     announced: bool = False
     leaving_since: float | None = None
     terminal: bool = field(default_factory=is_terminal)
+    snapshot: bytes | None = None
+    """What was in force last, for replacements."""
 
 
 def supervise(
@@ -85,12 +92,11 @@ def _supervise(crew: _Crew) -> int:
 
 def _start(crew: _Crew, number: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
+    build = crew.build if crew.snapshot is None else partial(crew.build, crew.snapshot)
     ours, theirs = context.Pipe()
     place = Place(number, tuple(one.getsockname()[1] for one in crew.own))
     sockets = [*crew.sockets, crew.own[number]]
-    process = context.Process(
-        target=_work, args=(crew.build, sockets, crew.policy, theirs, place), name="bff worker"
-    )
+    process = context.Process(target=_work, args=(build, sockets, crew.policy, theirs, place), name="bff worker")
     process.start()
     theirs.close()
     return _Worker(process, number, ours)
@@ -99,14 +105,23 @@ def _start(crew: _Crew, number: int) -> _Worker:
 def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection, place: Place) -> None:
     """Be one worker."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
-    sys.exit(run(build, sockets, policy, lambda: line.send("ready"), supervisor=line.fileno(), place=place))
+    turn = threading.Lock()
+
+    def send(message: str | bytes) -> None:
+        with turn:
+            line.send(message)
+
+    def announce() -> None:
+        send(_READY)
+
+    sys.exit(run(build, sockets, policy, announce, supervisor=line.fileno(), place=place, keep=send))
 
 
 def _look(crew: _Crew) -> int | None:
     """Act on what has changed; return an exit code when it is over at once."""
     now = time.monotonic()
     for worker in crew.workers:
-        _hear(worker)
+        _hear(crew, worker)
     complete = len(crew.workers) == len(crew.own)
     if not crew.announced and complete and all(worker.ready for worker in crew.workers):
         crew.announced = True
@@ -128,12 +143,20 @@ def _look(crew: _Crew) -> int | None:
     return None
 
 
-def _hear(worker: _Worker) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        if not worker.ready and worker.line.poll():
-            worker.ready = worker.line.recv() == "ready"
-            if worker.missed and worker.process.pid is not None:
-                os.kill(worker.process.pid, signal.SIGHUP)
+def _hear(crew: _Crew, worker: _Worker) -> None:
+    """Take what *worker* has sent: that it is ready, and what is in force there."""
+    try:
+        while worker.talks and worker.line.poll():
+            message = worker.line.recv()
+            if message == _READY:
+                worker.ready = True
+            else:
+                crew.snapshot = message
+    except (EOFError, OSError):
+        worker.talks = False
+    if worker.ready and worker.missed and worker.process.pid is not None:
+        worker.missed = False
+        os.kill(worker.process.pid, signal.SIGHUP)
 
 
 def _bury(crew: _Crew, worker: _Worker) -> None:
@@ -188,7 +211,7 @@ def _next_look(crew: _Crew) -> float | None:
 
 
 def _signs_of_life(crew: _Crew) -> list[Connection | int]:
-    lines = [worker.line for worker in crew.workers if not worker.ready]
+    lines = [worker.line for worker in crew.workers if worker.talks]
     return [*lines, *(worker.process.sentinel for worker in crew.workers)]
 
 

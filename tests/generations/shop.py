@@ -1,5 +1,7 @@
 """The application of these tests: one field for each of two services, and one that asks nobody."""
 
+import os
+
 import strawberry
 
 from bff import Context, Upstream, field, resolver
@@ -24,11 +26,17 @@ async def asker(context: Context) -> str:
     return context.principal.subject or "nobody"
 
 
+@resolver(calls=[])
+async def process(context: Context) -> int:  # noqa: ARG001 - resolvers have one
+    return os.getpid()
+
+
 @strawberry.type
 class Query:
     thing: str | None = field(in_stock, description="What the stock has.")
     letter: str | None = field(in_mail, description="What came by mail.")
     me: str = field(asker, description="Who asks.")
+    process: int = field(process, description="Which process answers.")
 
 
 schema = strawberry.Schema(Query)
