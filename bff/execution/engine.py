@@ -29,6 +29,7 @@ from bff.execution.interpreter import Job, Outcome, Run
 from bff.execution.kept import KeptAnswers
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
+from bff.execution.own_context import OwnContext
 from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
@@ -85,6 +86,7 @@ class Engine:
         registered: How many registered documents are kept besides those that policy wants kept.
         documents: Those that are ready already, made by `documents_of`; whoever hands them in closes them.
         kept: Whole answers whose parts are fresh still; none are kept when absent.
+        own_context: Makes what the application's resolvers find in their context besides what is there anyway.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -108,6 +110,7 @@ class Engine:
         registered: int = 0,
         documents: Documents | None = None,
         kept: KeptAnswers | None = None,
+        own_context: OwnContext | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -132,6 +135,7 @@ class Engine:
         self._costs = self.documents.costs
         self._cache_hints = CacheHints(executable)
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
+        self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()
         self._observe = observe
 
@@ -327,6 +331,9 @@ class Engine:
         request = accepted.request
         async with self._around(request, accepted.document, context) as middleware:
             try:
+                if self._own_context is not None:
+                    made = flight.wait(self._own_context(context))
+                    context.own = await _until(accepted.operation, made, flight)
                 denied = self._denied(accepted)
                 job = Job(
                     accepted.document,

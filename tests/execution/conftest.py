@@ -26,7 +26,9 @@ EXECUTORS = {"compiled": compiled_run_of, "interpreted": run_of}
 class World:
     """One engine, what it told, and the time it lives in."""
 
-    def __init__(self, schema, *, executor, max_errors=100, clock=None, run=None, source=None, **policy):
+    def __init__(
+        self, schema, *, executor, max_errors=100, clock=None, run=None, source=None, own_context=None, **policy
+    ):
         ids = count(1)
         self.clock = clock or VirtualClock()
         self.events = []
@@ -47,6 +49,7 @@ class World:
             run=run,
             source=source and source(self),
             kept=self.kept,
+            own_context=own_context,
         )
 
     def ingress(self, seconds=10.0, **known):
