@@ -105,6 +105,21 @@ class Generation:
         """How services are called."""
         return self._insides.upstreams
 
+    @property
+    def callers(self) -> Callers:
+        """Who is known."""
+        return self._insides.callers
+
+    @property
+    def documents(self) -> Documents:
+        """Documents that are ready."""
+        return self._insides.engine.documents
+
+    @property
+    def preparation(self) -> Preparation:
+        """How far registered documents are."""
+        return self._insides.preparation
+
     async def start(self) -> None:
         """Begin what runs in the background, as far as no generation before has begun it."""
         taken_over, insides = self._parts.taken_over, self._insides

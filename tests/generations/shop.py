@@ -27,7 +27,7 @@ async def asker(context: Context) -> str:
 
 
 @resolver(calls=[])
-async def process(context: Context) -> int:  # noqa: ARG001 - resolvers have one
+async def process(context: Context) -> int:
     return os.getpid()
 
 
