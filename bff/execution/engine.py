@@ -283,6 +283,8 @@ class Engine:
                 )
                 self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
                 raise
+            finally:
+                operation.loaders.clear()  # they know the operation: together a cycle, and all services with it
             seconds = self._clock.now() - started
             self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded)))
         max_age, private = 0, True

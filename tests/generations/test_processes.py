@@ -70,27 +70,21 @@ def wait(true, what):
     return found
 
 
-@pytest.fixture(scope="module", params=["watching", "told"])
-def serving(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reload") / "policies"
     write(folder, "operations.yaml", "drain: {delay: 0s}\n")
-    started = Serving(folder, *([] if request.param == "watching" else ["--no-watch"]))
+    started = Serving(folder, "--no-watch")
     yield started
     started.close()
 
 
-def notice(serving):
-    """Let the workers know, where they do not look themselves."""
-    if not serving.status()["workers"][0]["watching"]:
-        serving.process.send_signal(signal.SIGHUP)
-
-
-def test_all_workers_agree_after_a_change(serving):
+def test_all_workers_agree_after_a_signal(serving):
     before = serving.digests()
     assert before[0] == before[1]
 
     write(serving.folder, "operations.yaml", "drain: {delay: 0s}\nlimits: {depth: 7}\n")
-    notice(serving)
+    serving.process.send_signal(signal.SIGHUP)
 
     wait(lambda: serving.status()["agree"] and serving.digests()[0] != before[0], "the workers do not agree")
 
@@ -99,7 +93,7 @@ def test_a_broken_file_shows_in_all_workers_and_changes_none(serving):
     before = serving.digests()
 
     write(serving.folder, "operations.yaml", BROKEN)
-    notice(serving)
+    serving.process.send_signal(signal.SIGHUP)
 
     wait(lambda: all("operations.yaml:2:3" in error for error in serving.errors()), "the error is not shown")
     assert serving.digests() == before
