@@ -18,8 +18,8 @@ def reload(
 ) -> None:
     """Let a running process read its policies and registered documents anew, in all its workers.
 
-    Requests under way end as they began. When anything is wrong with the files, everything stays as it was, and this
-    says what is wrong, with file and line.
+    Requests under way end as they began. When anything is wrong with the files, everything stays as it was, and
+    this says what is wrong, with file and line.
     """
     report = ask(admin, _PATH, None if status else {}, answers=(_NOT_USABLE,))
     say_json(report) if output is Format.JSON else say(text(report))

@@ -18,14 +18,14 @@ from statistics import quantiles
 
 import aiohttp
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bff.testing.development_issuer import DevelopmentIssuer
 from tests.e2e.conftest import Bff
 from tests.faults.processes import processor_seconds, resident
 from upstreams.simulation.cluster import MEMBERS, Cluster
 
+ROOT = Path(__file__).parents[2]
 ISSUER = "http://127.0.0.1:9100"
 QUERY = "query Bench($first: Int!) { restaurants(first: $first) { edges { node { name } } } }"
 WARM_UP = 8.0

@@ -63,7 +63,7 @@ async def test_a_function_that_wants_it_gets_the_context(world):
 
 
 async def test_what_the_application_did_not_put_there_is_told(world):
-    it, none = world(SCHEMA, own_context=own_context_of(lambda: {})), world(SCHEMA)
+    it, none = world(SCHEMA, own_context=own_context_of(lambda: {"other": 1})), world(SCHEMA)
 
     for one in it, none:
         answer = await one.ask("{ tenant language }")
