@@ -353,6 +353,11 @@ class OperationsPolicy(Policy):
     priorities: dict[OperationName, PriorityName] = Field(default_factory=dict)
     """How much single operations matter when there is too much to do; all others are `default`."""
 
+    on_error: Literal["allow", "deny"] = "deny"
+    """Whether clients may say in a request's `onError` what an error makes null: `NULL` its own position whatever
+    its type, `PROPAGATE` the nearest nullable one, `HALT` all data. A draft of the specification; where it is
+    denied, the member is ignored as any unknown one is."""
+
     default_max_age: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(0)
     """How long clients and CDNs may keep a field of which neither the schema (`@cacheControl`) nor a service says
     anything: one at the root, or one with a resolver of its own that returns objects (CA-22)."""

@@ -16,7 +16,7 @@ Verdict = Literal["ready", "degraded", "failed"]
 Check = Callable[[], Verdict]
 """Looks at something in memory, such as "keys fetched once"; never asks anything remote (HE-2)."""
 
-Details = Callable[[], Mapping[str, object]]
+Services = Callable[[], Mapping[str, object]]
 """Says how each service is, as JSON."""
 
 SILENT_TOO_LONG: Final = 5.0
@@ -29,6 +29,13 @@ class Health:
     """The ASGI app of the probes, and of `/healthz`, which with `?verbose` also tells how the services are.
 
     The checks run at most ten times a second however often somebody asks (LS-5).
+
+    Args:
+        lifecycle: Whether the process starts, serves or leaves.
+        clock: Tells when to check again.
+        checks: What has to be well, by name.
+        details: Further members of the answer about readiness.
+        services: How each service is, for those who ask for it.
     """
 
     def __init__(
@@ -37,12 +44,14 @@ class Health:
         *,
         clock: Clock,
         checks: Mapping[str, Check] | None = None,
-        details: Details = dict,
+        details: Callable[[], Mapping[str, object]] = dict,
+        services: Services = dict,
     ) -> None:
-        self._details = details
         self._lifecycle = lifecycle
         self._clock = clock
         self._checks = dict(checks or {})
+        self._details = details
+        self._services = services
         self._verdicts: dict[str, Verdict] = {}
         self._fresh_until = float("-inf")
 
@@ -81,12 +90,17 @@ class Health:
             return False, {"status": "starting"}
         verdicts = self._judge()
         worst = max(verdicts.values(), key=("ready", "degraded", "failed").index, default="ready")
-        return worst != "failed", {"status": worst, "checks": verdicts}
+        return worst != "failed", {"status": worst, "checks": verdicts, **self._details()}
+
+    def judge_by(self, checks: Mapping[str, Check]) -> None:
+        """Let *checks* take the place of those before."""
+        self._checks = dict(checks)
+        self._fresh_until = float("-inf")
 
     def verbose(self) -> tuple[bool, dict[str, object]]:
         """Return what `ready` does, and how each service is (HE-3)."""
         good, report = self.ready()
-        return good, {**report, "upstreams": self._details()}
+        return good, {**report, "upstreams": self._services()}
 
     def _judge(self) -> dict[str, Verdict]:
         now = self._clock.now()
