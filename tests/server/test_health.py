@@ -102,7 +102,7 @@ async def test_a_loop_that_does_not_beat_is_not_alive(world):
 async def test_he3_healthz_tells_what_readyz_does_and_on_demand_how_the_services_are(world):
     clock, lifecycle, *_ = world
     services = {"catalog": {"breakers": {"default": {"state": "open"}}}}
-    health = Health(lifecycle, clock=clock, checks={"cache": lambda: "degraded"}, details=lambda: services)
+    health = Health(lifecycle, clock=clock, checks={"cache": lambda: "degraded"}, services=lambda: services)
     lifecycle.ready()
 
     plain, verbose = await probe(health, "/healthz"), await probe(health, "/healthz?verbose")
