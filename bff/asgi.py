@@ -1,7 +1,7 @@
 """The public app for another ASGI server: `granian --interface asgi --factory bff.asgi:create`.
 
-`bff serve` is what is recommended: its drain, its admin port, its workers and its watch over slow clients belong to
-the server that it runs. Elsewhere the operator's server has to bring what it has of these.
+`bff serve` is what is recommended: its drain, admin port, workers and watch over slow clients belong to the server
+that it runs. Elsewhere the operator's server has to bring what it has of these.
 """
 
 import os
