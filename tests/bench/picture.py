@@ -1,7 +1,7 @@
 """Draws what the benchmark measured: `python tests/bench/picture.py RESULTS.json [--out FILE.svg]`.
 
 A bar for each candidate in each scenario, in requests a second against the best of the other gateways. Those that
-share calls in flight stand beside our sharing, the others beside ours off; limits are no gateways and stand in grey.
+share calls in flight stand beside our sharing, the others beside ours off; limits are no gateways: they are grey.
 """
 
 import argparse
