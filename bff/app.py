@@ -47,12 +47,16 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
     process = Process(settings, configuration.policies, open_tracing(os.environ))
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        process.store.start()
-        await reloads.start()
-        if directory is not None and settings.watch:
-            watch.start()
-        yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with process.lifespan(app):
+            process.store.start()
+            await reloads.start()
+            if directory is not None and settings.watch:
+                watch.start()
+            yield
+            await ended()
+
+    async def ended() -> None:
         await watch.close()
         await reloads.close()
         await process.close()

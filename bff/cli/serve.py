@@ -24,6 +24,14 @@ AdminPortOption = Annotated[int | None, typer.Option(help="Admin port: health; 8
 
 def serve(  # noqa: PLR0917 - typer reads options from parameters
     schema: SchemaOption = None,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:ATTR", help="Makes the application's own context. Also BFF_CONTEXT."),
+    ] = None,
+    lifespan: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:ATTR", help="Opens and closes what it needs. Also BFF_LIFESPAN."),
+    ] = None,
     policies: PoliciesOption = None,
     operations: OperationsOption = None,
     host: HostOption = None,
@@ -54,6 +62,8 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     settings = gather(
         {
             "schema_name": schema,
+            "context": context,
+            "lifespan": lifespan,
             "policies": policies,
             "operations": operations,
             "host": host,

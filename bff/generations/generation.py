@@ -215,6 +215,7 @@ def open_generation(
         documents=documents,
         witness=witness,
         kept=kept,
+        own_context=process.own_context,
     )
     auth = callers.auth
     door = Door(Shedding(operations, process.rng), process.lifecycle.lag, notify, client_class=gate.client_class)

@@ -1,7 +1,7 @@
 """Draws where the time of a request goes: `python tests/bench/flame.py [--operation home] [--out FILE.svg]`.
 
 A timer of the processor's time looks at the stack while one process answers the same request over and over, as
-`wire.py` says. There is no client in the picture and little of the kernel; what takes the width is what takes the time.
+`wire.py` says. There is no client in the picture and little of the kernel; what takes width takes time.
 """
 
 import argparse
