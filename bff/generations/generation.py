@@ -1,7 +1,7 @@
 """One set of policies in force, with everything that was made of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -48,6 +48,7 @@ class _Insides:
     engine: Engine
     preparation: Preparation
     kept: KeptAnswers
+    names: Collection[str]
 
 
 class Generation:
@@ -60,6 +61,7 @@ class Generation:
         endpoint: Answers what does not begin with `/auth/`.
         auth: Answers what does.
         checks: What has to be well.
+        since: When it came into force, in seconds since the epoch.
         running: Requests under way.
     """
 
@@ -138,13 +140,14 @@ class Generation:
 
     def take_over(self) -> None:
         """Be the one in force from now on: breakers, metrics and hints go by these policies."""
+        self.since = self._process.clock.wall()
         process, insides, now = self._process, self._insides, self._process.clock.now()
         for name, client in insides.clients.items():
             if f"upstream {name}" not in self._parts.taken_over:
                 client.pipelines.take_over(now)
         process.hints.watch(insides.upstreams.shared_circuits(self.policies.upstreams))
         process.telemetry.metrics.follow(self.policies.upstreams, self.operations)
-        process.telemetry.metrics.know(self.configuration.registry.names())
+        process.telemetry.metrics.know(insides.names)
 
     def left(self) -> None:
         """Note that a request has ended."""
@@ -188,10 +191,12 @@ def open_generation(
     trust, documents, run = _documents(process, configuration, operations, parts)
     preparation = parts.get(
         "preparation",
-        (configuration.registry, trust.prepared, id(documents), id(run)),
+        (configuration.registry, trust.prepared, documents, run),
         lambda: trust.preparation(documents, run),
         Preparation.close,
     )
+    registry = configuration.registry
+    names = parts.get("names of documents", registry, registry.names)
     witness = process.telemetry.witness(policies, operations, development=settings.development)
     kept = KeptAnswers(operations.sharing.answers, clock=clock, unchecked_for=process.entries.unchecked_for)
     engine = Engine(
@@ -238,7 +243,7 @@ def open_generation(
         number,
         configuration,
         parts,
-        _Insides(upstreams, clients, callers, engine, preparation, kept),
+        _Insides(upstreams, clients, callers, engine, preparation, kept, names),
         operations=operations,
         endpoint=gate.around(front, path=GRAPHQL),
         auth=gate.around(login.app if login is not None else process.nobody, path=GRAPHQL),

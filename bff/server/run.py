@@ -94,6 +94,8 @@ def serve(
     """
     from bff.server.workers import supervise  # noqa: PLC0415 - it imports this module
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+
     with contextlib.ExitStack() as stack:
         sockets: list[socket.socket] = []
         for address in (public, admin):

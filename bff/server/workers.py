@@ -104,7 +104,7 @@ def _start(crew: _Crew, number: int) -> _Worker:
 
 def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection, place: Place) -> None:
     """Be one worker."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as in `serve`, whose own handler is not inherited
     turn = threading.Lock()
 
     def send(message: str | bytes) -> None:
