@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -24,6 +24,7 @@ from bff.server.health import Health, Verdict
 from bff.server.run import Service
 from bff.settings import Settings
 from bff.telemetry.tracing import open_tracing
+from bff.upstream.states import states_of
 
 __all__ = ["build", "operations_of", "policies_of", "seal_of", "shared_store"]
 
@@ -77,7 +78,11 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
         known=known,
     )
     status = Status(front, reloads, process.colleagues, lambda: watch.running)
-    health = Health(process.lifecycle, clock=process.clock, details=status.details)
+
+    def services() -> Mapping[str, object]:
+        return states_of(front.generation.upstreams, process.telemetry.errors.last_of, process.clock)
+
+    health = Health(process.lifecycle, clock=process.clock, details=status.details, services=services)
     return Service(
         app=front,
         admin=admin_app(

@@ -1,5 +1,6 @@
 """`bff serve`: the endpoint, until a signal says to leave."""
 
+import gc
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -13,6 +14,9 @@ from bff.cli.project import OperationsOption, PoliciesOption, SchemaOption
 if TYPE_CHECKING:
     from bff.policy.load import PolicySet
     from bff.settings import Settings
+
+_NEW_OBJECTS = 50_000
+"""Objects between two rounds of the garbage collector: what is imported stays, and looking at it takes a while."""
 
 HostOption = Annotated[str | None, typer.Option(help="Address of the public port. Also BFF_HOST.")]
 PortOption = Annotated[int | None, typer.Option(help="Public port, 8000; 0 takes a free one. Also BFF_PORT.")]
@@ -118,6 +122,7 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
     Raises:
         Unusable: The schema cannot be imported or the policies are not valid; nothing was started.
     """
+    gc.set_threshold(_NEW_OBJECTS)
     from bff.app import build, operations_of, seal_of  # noqa: PLC0415 - slow to import
     from bff.cli.project import import_schema  # noqa: PLC0415
     from bff.clock import SystemClock  # noqa: PLC0415

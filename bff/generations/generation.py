@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bff.admission.assemble import Gate, open_admission
 from bff.errors import ErrorDesk
@@ -32,8 +32,10 @@ from bff.server.health import Check
 from bff.server.http import GraphQLEndpoint
 from bff.server.ports import ASGIApp
 from bff.server.shedding import Door, Shedding
-from bff.store.redis_store import RedisStore
 from bff.upstream.client import Client, Upstreams, open_client
+
+if TYPE_CHECKING:
+    from bff.store.redis_store import RedisStore
 
 _UNATTENDED_LIMIT = 5.0
 
@@ -283,7 +285,7 @@ def _gate(process: Process, policies: PolicySet, parts: Parts) -> tuple[Gate, Ob
     store: RedisStore | None = None
     if settings.redis_url is not None and policies.client_defaults is not None:
         make = partial(counter_store, settings, policies.store, clock=clock, notify=notify)
-        store = parts.get("counters", (), make, RedisStore.close)
+        store = parts.get("counters", (), make, lambda opened: opened.close())
 
     def opened() -> tuple[Gate, Observe | None]:
         gate = open_admission(

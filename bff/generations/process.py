@@ -8,7 +8,7 @@ from hashlib import sha256
 from inspect import signature
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 from fastapi import FastAPI
@@ -32,7 +32,6 @@ from bff.server.lifecycle import Lifecycle
 from bff.settings import Settings, load_function, load_schema
 from bff.store import Store
 from bff.store.memory import MemoryStore
-from bff.store.redis_store import RedisStore
 from bff.telemetry.compose import Telemetry
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.labels import names_in
@@ -42,6 +41,9 @@ from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.hints import Hints
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
+
+if TYPE_CHECKING:
+    from bff.store.redis_store import RedisStore
 
 GRAPHQL = "/graphql"
 

@@ -100,6 +100,11 @@ class ErrorRing:
         """Return how many errors are kept."""
         return len(self._kept)
 
+    def last_of(self, upstream: str) -> tuple[str, float] | None:
+        """Return the code of the last error about *upstream* and its age in seconds, None where none is kept."""
+        found = next((one for one in reversed(self._kept.values()) if one.told.upstream == upstream), None)
+        return None if found is None else (found.told.code.value, max(0.0, self._wall() - found.wall))
+
     def find(self, error_id: str) -> Kept | None:
         """Return the error *error_id*, None where it was never told here or has made room."""
         return self._kept.get(error_id)
