@@ -93,6 +93,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         clock=clock,
         stream=sys.stderr,
         verbose=settings.verbose,
+        readable=settings.log_format == "text",
         names=names_in(settings.operations) if settings.operations else (),
         listeners=(usage, *(spans.listeners if spans else ())),
         exemplar=current_trace if spans else None,

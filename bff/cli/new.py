@@ -27,10 +27,12 @@ _MOST_NAMED = 5
 
 
 def new(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; its name is the application's.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it names the application.")],
     requirement: Annotated[
         str | None,
-        typer.Option(metavar="REQUIREMENT", help="What installs bff, for pyproject.toml; where this bff came from."),
+        typer.Option(
+            metavar="REQUIREMENT", help="What installs bff, for pyproject.toml; where this bff came from."
+        ),
     ] = None,
     format_: FormatOption = Format.HUMAN,
 ) -> None:
@@ -46,7 +48,11 @@ def new(
         return
     bff = "bff" if which("bff") else str(Path(sys.executable).with_name("bff"))
     enter = [] if directory.resolve() == Path.cwd() else [f"  cd {quote(relative(directory))}"]
-    steps = [*enter, f"  {quote(bff)} dev    # serves it; README.md says what to try", "  make test  # what CI runs"]
+    steps = [
+        *enter,
+        f"  {quote(bff)} dev    # serves it; README.md says what to try",
+        "  make test  # what CI runs",
+    ]
     say("\n".join([f"{words['name']}: {len(written)} files written. Now:", "", *steps]))
 
 

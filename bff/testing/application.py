@@ -61,7 +61,9 @@ class Application:
     Each one begins with an empty cache and closed breakers.
     """
 
-    def __init__(self, hosts: Mapping[str, str], *, directory: Path | None = None, schema: str | None = None) -> None:
+    def __init__(
+        self, hosts: Mapping[str, str], *, directory: Path | None = None, schema: str | None = None
+    ) -> None:
         """Prepare it; entering it as a context manager starts it.
 
         Args:
@@ -80,7 +82,9 @@ class Application:
         known = sorted(file.stem for file in (self._policies / "upstreams").glob("*.yaml"))
         for name in hosts:
             if name not in known:
-                raise ValueError(f"no {self._policies}/upstreams/{name}.yaml; there are: {', '.join(known) or 'none'}")
+                raise ValueError(
+                    f"no {self._policies}/upstreams/{name}.yaml; there are: {', '.join(known) or 'none'}"
+                )
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -147,7 +151,7 @@ class _Lifespan:
 
     async def __aenter__(self) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-        self._running = asyncio.create_task(self._app(scope, self._said.get, self._heard.put), name="lifespan")  # type: ignore[arg-type]  # ASGI's apps are coroutine functions
+        self._running = asyncio.ensure_future(self._app(scope, self._said.get, self._heard.put))
         await self._do("startup")
 
     async def __aexit__(self, *_: object) -> None:
