@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 
 from bff.cli.output import UNUSABLE, Unusable
 from bff.settings import Settings, SettingsError, load_schema
@@ -157,4 +156,4 @@ def _show(error: BaseException | None) -> None:
     from bff.telemetry.terminal import readable  # noqa: PLC0415
 
     if error is not None:
-        Console(stderr=True).print(readable(error, Path.cwd()))
+        Console(stderr=True).print(readable(error))

@@ -66,7 +66,7 @@ class TerminalLogs(JsonLogs):
             for line in self._story(error):
                 self._below(line)
             if fields["stack"] and error.exception:
-                self._console.print(readable(error.exception, Path.cwd()), width=self._width)
+                self._console.print(readable(error.exception), width=self._width)
             if error.upstream:
                 self._below(f"bff why {error.error_id}")
 
@@ -91,15 +91,18 @@ class TerminalLogs(JsonLogs):
         self._console.print(Text(f"         {redact(line)}", "dim"))
 
 
-def readable(error: BaseException, directory: Path) -> Traceback:
-    """Return the traceback of *error* with the code around each line of the application in *directory*.
+def readable(error: BaseException) -> Traceback:
+    """Return the traceback of *error* with the code around each line of the application in the current folder.
 
     Frames of libraries and of the engine are left out, unless there are no others.
     """
+    directory = Path.cwd()
     trace = Traceback.extract(type(error), error, error.__traceback__)
     for stack in trace.stacks:
         stack.exc_value = redact(stack.exc_value)
         own = [frame for frame in stack.frames if _is_own(Path(frame.filename), directory)]
+        for frame in own:
+            frame.filename = str(Path(frame.filename).relative_to(directory))
         stack.frames = own or stack.frames[-3:]
     return Traceback(trace, width=None)
 

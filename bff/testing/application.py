@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from bff.app import build
 from bff.server.ports import ASGIApp, Message
-from bff.settings import Settings
+from bff.settings import Settings, load_schema
 
 NOBODY: Final = "http://127.0.0.1:1"
 """Where nobody listens: the host of an upstream that the test does not speak for."""
@@ -72,10 +72,9 @@ class Application:
             schema: As `MODULE:ATTRIBUTE`; what `[tool.bff]` in pyproject.toml says if not given.
 
         Raises:
-            SettingsError: Neither says which schema.
             ValueError: An upstream in *hosts* has no policy.
         """
-        place = directory or Path.cwd()
+        self._directory = place = directory or Path.cwd()
         self._settings = Settings.gather({"schema_name": schema}, environ={}, directory=place)
         self._policies = place / (self._settings.policies or "policies")
         self._hosts = hosts
@@ -91,8 +90,10 @@ class Application:
         """Start it.
 
         Raises:
+            SettingsError: There is no such schema, or nobody said which.
             PolicyError: Its policies are not valid.
         """
+        load_schema(self._settings.schema_name, directory=self._directory)  # puts the folder on the path
         folder = Path(self._stack.enter_context(TemporaryDirectory())) / "policies"
         shutil.copytree(self._policies, folder)
         for file in (folder / "upstreams").glob("*.yaml"):
