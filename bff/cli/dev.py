@@ -191,7 +191,7 @@ def _described() -> Demo:
 
 
 def _places(settings: Settings, described: Demo) -> "dict[str, list[Host]]":
-    """Return where what is *described* should listen: on this machine; nowhere while the policies are not valid."""
+    """Return where what is *described* should listen, on this machine; none while the policies are not valid."""
     from bff.upstream.pipeline.balance import Host  # noqa: PLC0415 - slow to import
 
     places: dict[str, list[Host]] = {}

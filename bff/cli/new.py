@@ -38,7 +38,7 @@ def new(
 ) -> None:
     """Write a small complete application: schema, resolvers, upstreams, policies, a fake of its services, tests.
 
-    DIR must be new or empty. The application's tests pass, `bff check` finds nothing in it, and `bff dev` serves it.
+    DIR must be new or empty. The application's own tests pass, `bff check` finds nothing, and `bff dev` serves it.
     """
     require_room(directory)
     words = {"name": name_of(directory), "requirement": requirement or own_requirement()}

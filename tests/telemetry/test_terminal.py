@@ -84,7 +84,7 @@ def test_a_fault_of_the_application_has_its_own_lines_and_no_library_frames(writ
 
 
 def test_other_events_are_one_line_with_their_facts(written):
-    text = written(HostEjected("catalog", "http://a", "5xx", 5.0))
+    text = written(HostEjected("catalog", "http://a", "5xx", 5.0, 1))
 
     assert "warning host upstream=catalog origin=http://a to=ejected cause=5xx" in text
     assert text.count("\n") == 1
@@ -97,4 +97,4 @@ def test_credentials_are_taken_out(written):
 
 
 def test_what_is_below_the_level_is_not_written(written):
-    assert written(HostEjected("catalog", "http://a", "5xx", 5.0), level=logging.ERROR) == ""
+    assert written(HostEjected("catalog", "http://a", "5xx", 5.0, 1), level=logging.ERROR) == ""

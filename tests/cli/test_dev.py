@@ -1,0 +1,206 @@
+"""`bff dev`: what is changed is served, what is broken is shown and waited for, Ctrl+C leaves nothing behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bff.cli.dev import is_code_of, is_served
+from bff.cli.new import content, write
+from bff.cli.services import listens
+from bff.testing.redis_server import free_port
+from bff.upstream.pipeline.balance import Host
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60
+SHELF = "query Shelf { books { title rating { average } } }"
+
+
+class Dev:
+    """`bff dev` in a folder, and all that it has said."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._said = []
+        self._news = threading.Condition()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "bff.cli",
+                "dev",
+                "--port",
+                "0",
+                "--admin-port",
+                "0",
+                "--log-format",
+                "text",
+            ],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1", "PYTHONUTF8": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self._news:
+                self._said.append(line)
+                self._news.notify_all()
+
+    def said(self, pattern, *, since=0):
+        """Wait until what was said since place *since* has *pattern*; return the match and the place after it."""
+        until = time.monotonic() + PATIENCE
+        with self._news:
+            while not (found := re.search(pattern, "".join(self._said[since:]), re.DOTALL)):
+                assert self._news.wait(until - time.monotonic()), f"no {pattern!r} in:\n{''.join(self._said)}"
+            return found, len(self._said)
+
+    @property
+    def place(self):
+        with self._news:
+            return len(self._said)
+
+    def change(self, name, old, new):
+        """Write *new* for *old* in the file *name* and return the place from which on that can be told."""
+        place, file = self.place, self.folder / name
+        text = file.read_text("utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), "utf-8")
+        return place
+
+    def end(self, number):
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """Return the folder of a new application whose fake services have ports of their own."""
+    folder = tmp_path / "shop"
+    write(folder, content({"name": "shop", "requirement": "bff"}))
+    ports = {"9301": free_port(), "9302": free_port()}
+    for name in ("policies/upstreams/books.yaml", "policies/upstreams/ratings.yaml", "upstreams/fakes.py"):
+        text = (folder / name).read_text("utf-8")
+        for old, new in ports.items():
+            text = text.replace(old, str(new))
+        (folder / name).write_text(text, "utf-8")
+    return folder, ports
+
+
+@pytest.fixture
+def dev(shop):
+    started = Dev(shop[0])
+    yield started
+    if started.process.poll() is None:
+        started.end(signal.SIGTERM)
+
+
+def test_a_day_at_work(dev, shop):
+    """One process for the whole story, for each start takes seconds."""
+    ready, _ = dev.said(r"bff is ready: (http://\S+)/graphql")
+    client = httpx.Client(base_url=ready[1], timeout=PATIENCE)
+
+    def ask():
+        return client.post("/graphql", json={"query": SHELF}).json()
+
+    assert ask()["data"]["books"][0]["rating"] == {"average": 4.7}
+
+    # A resolver that fails: its own lines, with operation and path.
+    place = dev.change("resolvers/ratings.py", "return await", "raise LookupError('no pen')\n    return await")
+    dev.said(r"Serving again after .*: resolvers/ratings\.py", since=place)
+    assert ask()["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    told, _ = dev.said(r"INTERNAL_SERVER_ERROR at books\.0\.rating.* in Shelf.*LookupError: no pen", since=place)
+    assert re.search(r"resolvers/ratings\.py:\d+ in rating", told[0])
+    assert "site-packages" not in told[0]
+
+    # Code that cannot be imported: shown, and waited for; whoever asks meanwhile is answered by the next one.
+    place = dev.change("resolvers/ratings.py", "raise LookupError", "raise LookupErrorr(")
+    dev.said(r"resolvers/ratings\.py:.*SyntaxError.*Waiting for a change", since=place)
+    place = dev.change("resolvers/ratings.py", "raise LookupErrorr(('no pen')\n    ", "")
+    dev.said("Serving again", since=place)
+    assert "errors" not in ask()
+
+    # A fake service starts anew when it is its code that changes, and only then.
+    httpx.post(f"http://127.0.0.1:{shop[1]['9302']}/__faults", json={"kind": "status", "status": 503})
+    place = dev.change("schema/ratings.py", "How many have voted", "How many voted")
+    dev.said("Serving again", since=place)
+    assert {error["extensions"]["code"] for error in ask()["errors"]} == {"UPSTREAM_UNAVAILABLE"}
+    place = dev.change("upstreams/fakes.py", "4.7", "3.9")
+    dev.said("Started anew: python -m upstreams.fakes.*Serving again", since=place)
+    assert ask()["data"]["books"][0]["rating"] == {"average": 3.9}
+
+    assert dev.end(signal.SIGINT) == 0
+    assert not any(listens(Host.parse(f"http://127.0.0.1:{port}")) for port in shop[1].values())
+    with pytest.raises(httpx.ConnectError):
+        ask()
+    client.close()
+
+
+def test_what_it_cannot_start_with_is_told_and_mended(shop):
+    folder, _ = shop
+    policy = folder / "policies" / "upstreams" / "ratings.yaml"
+    policy.write_text(policy.read_text("utf-8").replace("total: 800ms", "totall: 800ms"), "utf-8")
+    dev = Dev(folder)
+    try:
+        told, place = dev.said("ratings.yaml:7:3: .*Waiting for a change")
+        assert "totall" in told[0]
+        dev.change("policies/upstreams/ratings.yaml", "totall", "total")
+        dev.said("Serving again|bff is ready", since=place)
+    finally:
+        assert dev.end(signal.SIGTERM) == 0
+
+
+def test_a_port_that_is_taken_is_told_with_the_way_out(project):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        result = project().bff("dev", "--port", str(port), "--no-services")
+
+    assert result.code == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in result.err
+    assert "--port" in result.err
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "its"),
+    [
+        ("python -m upstreams.fakes", "upstreams/fakes.py", True),
+        ("python -m upstreams.simulation all --issuer x", "upstreams/simulation/world/draw.py", True),
+        ("python -m upstreams.simulation all", "upstreams/catalog.py", False),
+        ("python tools/fake.py --port 1", "tools/fake.py", True),
+        ("npm start", "resolvers/books.py", False),
+    ],
+)
+def test_a_service_is_started_anew_for_its_own_code(command, path, its):
+    assert is_code_of(command, Path(path)) is its
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        ("resolvers/books.py", True),
+        ("policies/upstreams/books.yaml", True),
+        ("pyproject.toml", True),
+        ("tests/test_shelf.py", False),
+        ("README.md", False),
+        ("venv/lib/site.py", False),
+    ],
+)
+def test_what_is_watched(path, served):
+    assert is_served(Path(path)) is served
