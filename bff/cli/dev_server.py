@@ -31,7 +31,7 @@ class DevServer:
         self._sockets: list[socket.socket] = []
         self._process: SpawnProcess | None = None
         self._line: Connection | None = None  # the process ends when our end of it is closed
-        self._ready = False
+        self._ready = self._greeted = False
         self._why, self._began = "", 0.0
 
     @property
@@ -107,9 +107,10 @@ class DevServer:
 
     def _greet(self) -> None:
         seconds = time.monotonic() - self._began
-        if self._why:
+        if self._greeted:
             tell(f"Serving again after {seconds:.1f} s: {self._why}", "green")
             return
+        self._greeted = True
         public, admin = (
             f"http://{host}:{port}" for host, port, *_ in (one.getsockname() for one in self._sockets)
         )
