@@ -112,9 +112,9 @@ class World:
 def test_explain_trace_and_the_services_own_logs_count_the_same_calls(request, policies):
     """Every operation of the application, cold: without caches, and under its own policies with empty ones.
 
-    The attempts that the trace lists are what the services counted, endpoint by endpoint. With the list sizes of the
-    real answer explain states one exact number, which is that of the calls in the trace; only where it says that
-    timing decides (`TIMING`) the number lies within its bounds. A call that was sent again is one call.
+    The attempts that the trace lists are what the services counted, endpoint by endpoint. With the list sizes of
+    the real answer explain states one exact number, which is that of the calls in the trace; only where it says
+    that timing decides (`TIMING`) the number lies within its bounds. A call that was sent again is one call.
     """
     world = request.getfixturevalue(policies)
     for name in OPERATIONS:
