@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import select
 import socket
 import sys
 import time
@@ -15,6 +16,12 @@ from bff.settings import Settings, SettingsError, load_schema
 
 _HURRY_AFTER = 0.5
 _STOP_LIMIT = 5.0
+_PATIENCE = 0.5
+_SORRY = b"The application cannot be served: the terminal of `bff dev` says why. Mend it, and ask again.\n"
+_CANNOT_SERVE = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\ncache-control: no-store\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(_SORRY), _SORRY)
+)
 
 
 class DevServer:
@@ -82,6 +89,8 @@ class DevServer:
             self._hang_up()
             said = "" if code == UNUSABLE else f"The server has ended with exit code {code}. "
             tell(f"{said}Waiting for a change.", "yellow")
+        if self._process is None:
+            self._turn_away()
 
     def stop(self) -> None:
         """End the process; what is in flight has half a second."""
@@ -99,6 +108,17 @@ class DevServer:
         self.stop()
         for one in self._sockets:
             one.close()
+
+    def _turn_away(self) -> None:
+        """Answer who has connected while nothing can be served, so that nobody waits for the next change."""
+        waiting, _, _ = select.select(self._sockets, [], [], 0)
+        for listening in waiting:
+            with contextlib.suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.settimeout(_PATIENCE)
+                    connection.recv(65536)
+                    connection.sendall(_CANNOT_SERVE)
 
     def _hang_up(self) -> None:
         if self._line is not None:

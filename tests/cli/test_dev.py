@@ -138,6 +138,8 @@ def test_a_day_at_work(dev, shop):
     # Code that cannot be imported: shown, and waited for. A fake service starts anew, for it is its code.
     rewrite(folder, "resolvers/ratings.py", "raise LookupError(", "raise LookupError((")
     _, place = dev.said(r"resolvers/ratings\.py:.*SyntaxError.*Waiting for a change", since=place)
+    refusal = client.post("/graphql", json={"query": SHELF})
+    assert (refusal.status_code, "the terminal of `bff dev` says why" in refusal.text) == (503, True)
     rewrite(folder, "upstreams/fakes.py", "4.7", "3.9")
     _, place = dev.said(r"Started anew: python -m upstreams\.fakes.*Waiting for a change", since=place)
     rewrite(folder, "resolvers/ratings.py", "raise LookupError(('no pen')\n    ", "")
