@@ -44,6 +44,10 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     development: Annotated[
         bool | None, typer.Option(help="Open introspection and GraphiQL. Also BFF_DEVELOPMENT.")
     ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option(help="Read policies anew when their files change; else on SIGHUP. Also BFF_WATCH."),
+    ] = None,
     verbose: VerboseOption = None,
     log_format: LogFormatOption = None,
     format_: FormatOption = Format.HUMAN,
@@ -64,6 +68,7 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
             "workers": workers,
             "redis_url": redis_url,
             "development": development,
+            "watch": watch,
             "verbose": verbose,
             "log_format": log_format,
         }

@@ -36,6 +36,7 @@ from bff.events.operations import (
     Shed,
     UntrustedDocument,
 )
+from bff.events.process import ReloadCause, Reloaded, ReloadFailed
 from bff.events.services import (
     AttemptFinished,
     BreakerCause,
@@ -110,6 +111,9 @@ __all__ = [
     "OperationStarted",
     "PermitRefused",
     "PermitWaited",
+    "ReloadCause",
+    "ReloadFailed",
+    "Reloaded",
     "RetrySuppressed",
     "Retrying",
     "SessionEnded",

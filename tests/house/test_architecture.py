@@ -23,7 +23,7 @@ ENGINE_LAYERS = [
     {"bff.errors", "bff.execution", "bff.contract"},
     {"bff.explain"},
     {"bff.telemetry", "bff.server", "bff.auth", "bff.admission"},
-    {"bff.settings", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
+    {"bff.settings", "bff.generations", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},
 ]
 BESIDE_THE_TRANSPORT = {ROOT / "bff/auth/session/oidc.py", ROOT / "bff/auth/development/app.py"}
