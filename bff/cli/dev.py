@@ -57,8 +57,9 @@ def dev(  # noqa: PLR0917 - typer reads options from parameters
     """Serve the application of this folder while you work on it, with its simulated services and GraphiQL open.
 
     A change of Python code, operations or pyproject.toml starts the server anew on the same ports, and a simulated
-    service when it is its own code. What cannot be imported is shown, and the next change is waited for. Services
-    are those under [tool.bff.demo] in ./pyproject.toml. Ctrl+C ends everything.
+    service when it is its own code. What cannot be imported is shown, and the next change is waited for. Changed
+    policies are taken over without that, as in production. Services are those under [tool.bff.demo] in
+    ./pyproject.toml. Ctrl+C ends everything.
     """
     described = Demo(services=[]) if services is False else _described()
     read = partial(

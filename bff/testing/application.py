@@ -75,7 +75,7 @@ class Application:
             ValueError: An upstream in *hosts* has no policy.
         """
         self._directory = place = directory or Path.cwd()
-        self._settings = Settings.gather({"schema_name": schema}, environ={}, directory=place)
+        self._settings = Settings.gather({"schema_name": schema, "watch": False}, environ={}, directory=place)
         self._policies = place / (self._settings.policies or "policies")
         self._hosts = hosts
         known = sorted(file.stem for file in (self._policies / "upstreams").glob("*.yaml"))

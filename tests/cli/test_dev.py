@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -114,7 +115,14 @@ def dev(shop):
         started.end(signal.SIGTERM)
 
 
-def test_a_day_at_work(dev, shop):
+@pytest.fixture
+def clients():
+    """Return what closes HTTP clients after the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_a_day_at_work(dev, shop, clients):
     """One process for the whole story, for each start takes seconds."""
     folder, ports = shop
     _, place = dev.said("Waiting for a change")
@@ -122,7 +130,7 @@ def test_a_day_at_work(dev, shop):
 
     rewrite(folder, "policies/upstreams/ratings.yaml", "totall", "total")
     ready, place = dev.said(r"bff is ready: (http://\S+)/graphql \(admin: http://", since=place)
-    client = httpx.Client(base_url=ready[1], timeout=PATIENCE)
+    client = clients.enter_context(httpx.Client(base_url=ready[1], timeout=PATIENCE))
 
     def ask():
         return client.post("/graphql", json={"query": SHELF}).json()
@@ -134,6 +142,11 @@ def test_a_day_at_work(dev, shop):
     )
     assert re.search(r"resolvers/ratings\.py:\d+ in rating", told[0])
     assert "site-packages" not in told[0]
+
+    # A policy is taken over by the process that runs.
+    rewrite(folder, "policies/upstreams/ratings.yaml", "total: 800ms", "total: 900ms")
+    told, place = dev.said(r"reload to=applied", since=place)
+    assert "Serving again" not in told.string
 
     # Code that cannot be imported: shown, and waited for. A fake service starts anew, for it is its code.
     rewrite(folder, "resolvers/ratings.py", "raise LookupError(", "raise LookupError((")
@@ -150,7 +163,6 @@ def test_a_day_at_work(dev, shop):
     assert not any(listens(Host.parse(f"http://127.0.0.1:{port}")) for port in ports.values())
     with pytest.raises(httpx.ConnectError):
         ask()
-    client.close()
 
 
 def test_a_port_that_is_taken_is_told_with_the_way_out(project):
