@@ -119,6 +119,9 @@ class DevServer:
                     connection.settimeout(_PATIENCE)
                     connection.recv(65536)
                     connection.sendall(_CANNOT_SERVE)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):  # a close with unread bytes would take the answer back
+                        pass
 
     def _hang_up(self) -> None:
         if self._line is not None:

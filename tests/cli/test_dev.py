@@ -21,7 +21,7 @@ from bff.testing.redis_server import free_port
 from bff.upstream.pipeline.balance import Host
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60
+PATIENCE = 120
 SHELF = "query Shelf { books { title rating { average } } }"
 
 
@@ -107,7 +107,7 @@ def rewrite(folder, name, old, new):
 def dev(shop):
     """Return `bff dev` in an application with a misspelt policy key and a resolver that fails."""
     folder, _ = shop
-    rewrite(folder, "policies/upstreams/ratings.yaml", "total: 800ms", "totall: 800ms")
+    rewrite(folder, "policies/upstreams/ratings.yaml", "total: 1400ms", "totall: 1400ms")
     rewrite(folder, "resolvers/ratings.py", "return await", "raise LookupError('no pen')\n    return await")
     started = Dev(folder)
     yield started
@@ -132,11 +132,14 @@ def test_a_day_at_work(dev, shop, clients):
     ready, place = dev.said(r"bff is ready: (http://\S+)/graphql \(admin: http://", since=place)
     client = clients.enter_context(httpx.Client(base_url=ready[1], timeout=PATIENCE))
 
-    def ask():
-        return client.post("/graphql", json={"query": SHELF}).json()
+    def ask(expected):
+        """Ask until the answer is as *expected*: on a busy machine calls may come too late."""
+        until = time.monotonic() + PATIENCE
+        while not expected(answer := client.post("/graphql", json={"query": SHELF}).json()):
+            assert time.monotonic() < until, answer
 
     # A resolver that fails: its own lines, with operation and path.
-    assert ask()["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    ask(lambda answer: answer["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR")
     told, place = dev.said(
         r"INTERNAL_SERVER_ERROR at books\.0\.rating.* in Shelf.*╯\nLookupError: no pen", since=place
     )
@@ -144,7 +147,7 @@ def test_a_day_at_work(dev, shop, clients):
     assert "site-packages" not in told[0]
 
     # A policy is taken over by the process that runs.
-    rewrite(folder, "policies/upstreams/ratings.yaml", "total: 800ms", "total: 900ms")
+    rewrite(folder, "policies/upstreams/ratings.yaml", "total: 1400ms", "total: 1500ms")
     told, place = dev.said(r"reload to=applied", since=place)
     assert "Serving again" not in told.string
 
@@ -157,12 +160,12 @@ def test_a_day_at_work(dev, shop, clients):
     _, place = dev.said(r"Started anew: python -m upstreams\.fakes.*Waiting for a change", since=place)
     rewrite(folder, "resolvers/ratings.py", "raise LookupError(('no pen')\n    ", "")
     dev.said(r"Serving again after .*: resolvers/ratings\.py", since=place)
-    assert ask()["data"]["books"][0]["rating"] == {"average": 3.9}
+    ask(lambda answer: "errors" not in answer and answer["data"]["books"][0]["rating"] == {"average": 3.9})
 
     assert dev.end(signal.SIGINT) == 0
     assert not any(listens(Host.parse(f"http://127.0.0.1:{port}")) for port in ports.values())
-    with pytest.raises(httpx.ConnectError):
-        ask()
+    with pytest.raises(httpx.TransportError):
+        client.post("/graphql", json={"query": SHELF})
 
 
 def test_a_port_that_is_taken_is_told_with_the_way_out(project):
