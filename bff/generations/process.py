@@ -78,6 +78,7 @@ class Process:
             clock=self.clock,
             stream=sys.stderr,
             verbose=settings.verbose,
+            readable=settings.log_format == "text",
             names=names_in(settings.operations) if settings.operations else (),
             listeners=(self.usage, *(self.spans.listeners if self.spans else ())),
             exemplar=current_trace if self.spans else None,
