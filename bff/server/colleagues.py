@@ -42,22 +42,41 @@ class Colleagues:
 
         This blocks for up to a second: call it in a thread.
         """
+        return self._all("GET", path, None, headers or {}, _TIMEOUT)
+
+    def tell(
+        self, path: str, body: bytes = b"", headers: dict[str, str] | None = None, *, timeout: float = _TIMEOUT
+    ) -> dict[int, bytes | None]:
+        """Return what each other worker answers to a POST of the JSON *body*; None for one that does not with 200.
+
+        This blocks for up to *timeout* seconds: call it in a thread. A worker that is late may still do it.
+        """
+        return self._all("POST", path, body, {"content-type": "application/json", **(headers or {})}, timeout)
+
+    def _all(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
+    ) -> dict[int, bytes | None]:
         place = self._place
         if place is None:
             return {}
         others = [number for number in range(len(place.ports)) if number != place.number]
         if not others:
             return {}
+
+        def send(number: int) -> bytes | None:
+            return _send(place.ports[number], method, path, body, headers, timeout)
+
         with ThreadPoolExecutor(len(others), thread_name_prefix="colleague") as pool:
-            answers = pool.map(lambda number: _get(place.ports[number], path, headers or {}), others)
-            return dict(zip(others, answers, strict=True))
+            return dict(zip(others, pool.map(send, others), strict=True))
 
 
-def _get(port: int, path: str, headers: dict[str, str]) -> bytes | None:
-    connection = HTTPConnection(_LOOPBACK, port, timeout=_TIMEOUT)
+def _send(  # noqa: PLR0917 - one request
+    port: int, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
+) -> bytes | None:
+    connection = HTTPConnection(_LOOPBACK, port, timeout=timeout)
     separator = "&" if "?" in path else "?"
     try:
-        connection.request("GET", f"{path}{separator}{ALONE}=1", headers=headers)
+        connection.request(method, f"{path}{separator}{ALONE}=1", body, headers)
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, HTTPException):

@@ -15,6 +15,12 @@ class Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(f"{self.path} {self.headers.get('accept', '')}".encode())
 
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.wfile.write(f"{self.path} {self.headers['content-type']} {body.decode()}".encode())
+
     def log_message(self, *_):
         pass
 
@@ -45,6 +51,14 @@ def test_each_other_worker_is_asked_for_its_own_part(worker):
 
     assert said == {0: b"/metrics?alone=1 text/plain", 2: b"/metrics?alone=1 text/plain"}
     assert colleagues.ask("/found?a=b")[0].startswith(b"/found?a=b&alone=1")
+
+
+def test_each_other_worker_is_told_to_do_the_same(worker):
+    colleagues = Colleagues()
+    colleagues.join(Place(0, (1, worker)))
+
+    assert colleagues.tell("/reload", b'{"a": 1}') == {1: b'/reload?alone=1 application/json {"a": 1}'}
+    assert colleagues.tell("/reload") == {1: b"/reload?alone=1 application/json "}
 
 
 def test_a_worker_that_is_gone_or_knows_nothing_says_nothing(worker):
