@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -30,6 +30,7 @@ from bff.execution.cost.weights import weights_in
 from bff.execution.engine import Engine, no_span
 from bff.execution.strawberry_schema import graphql_schema_of, run_of
 from bff.execution.trusted.assemble import Trust
+from bff.experiments.assemble import Laboratory
 from bff.explain import Explainer
 from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
@@ -99,6 +100,16 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     )
     notify, colleagues = telemetry.notify, Colleagues()
     witness = telemetry.witness(development=settings.development)
+    laboratory = Laboratory(
+        operations.fault_injection,
+        policies.upstreams,
+        colleagues,
+        development=settings.development,
+        clock=clock,
+        rng=rng,
+        new_id=new_id,
+        notify=notify,
+    )
 
     def transport(limits: Limits) -> Transport:
         return open_transport(limits, clock=clock, rng=rng)
@@ -120,6 +131,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         notify=notify,
         caching=Caching(entries, version_of(schema), policies.store.lease_max.total_seconds()),
         trace=spans.attempts if spans else None,
+        aside=telemetry.journals,
     )
     share = partial(shared_store, settings, policies.store, clock=clock, notify=notify)
     login = login_of(
@@ -168,6 +180,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         weight_of=weights_in(policies.upstreams),
         registered=registered,
         witness=witness,
+        experiments=laboratory.experiments,
     )
     preparation = trust.preparation(engine.documents, run)
     lifecycle = Lifecycle(clock)
@@ -175,7 +188,9 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     if auth is not None:
         checks["issuers"] = auth.health
     header = operations.trace.header if witness else None
-    page = graphiql_of(settings, operations, trace_header=header, login=login is not None)
+    page = graphiql_of(
+        settings, operations, trace_header=header, login=login is not None, faults=laboratory.page()
+    )
     endpoint = GraphQLEndpoint(
         engine,
         operations,
@@ -189,6 +204,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         door=Door(Shedding(operations, rng), lifecycle.lag, notify, client_class=gate.client_class),
         admission=gate.admission,
         notify=notify,
+        faults=laboratory.header,
     )
 
     @asynccontextmanager
@@ -198,7 +214,9 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
             await auth.start()
         await upstreams.start()
         preparation.start()
+        laboratory.start()
         yield
+        await laboratory.close()
         await preparation.close()
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
@@ -225,6 +243,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
             cache_routes(entries, store),
             client_routes(usage),
             *telemetry.routes(colleagues),
+            *laboratory.routes(lambda: upstreams),
         ),
         lifecycle=lifecycle,
         notify=notify,
@@ -306,7 +325,12 @@ def judged(auth: Authentication | None, token: str, arrival: Arrival) -> Princip
 
 
 def graphiql_of(
-    settings: Settings, operations: OperationsPolicy, *, trace_header: str | None = None, login: bool = False
+    settings: Settings,
+    operations: OperationsPolicy,
+    *,
+    trace_header: str | None = None,
+    login: bool = False,
+    faults: Mapping[str, object] | None = None,
 ) -> GraphiQL | None:
     """Return the page for browsers, None when policy closes it."""
     if operations.graphiql == "deny":
@@ -314,7 +338,12 @@ def graphiql_of(
     tabs = read_tabs(settings.operations) if settings.operations else []
     assets = Path(bff.web.__file__).parent / "dist"
     return GraphiQL(
-        operations=tabs, headers=settings.graphiql_headers, assets=assets, trace_header=trace_header, login=login
+        operations=tabs,
+        headers=settings.graphiql_headers,
+        assets=assets,
+        trace_header=trace_header,
+        login=login,
+        faults=faults,
     )
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
+
+if TYPE_CHECKING:
+    from bff.experiments.header import Asked
 
 
 @dataclass(slots=True)  # made for each request: freezing would triple what that costs
@@ -67,6 +70,7 @@ class Ingress:
         safe_method: Whether only queries may run (HTTP GET).
         principal: Who asks.
         allowance: What the caller may still spend; None where nothing is counted.
+        faults: What the caller wants done to calls of this operation alone; None for nothing.
     """
 
     request_id: str
@@ -76,6 +80,7 @@ class Ingress:
     safe_method: bool = False
     arrived: float | None = None
     allowance: Allowance | None = None
+    faults: "Asked | None" = None
 
 
 @dataclass(slots=True)
