@@ -1,6 +1,7 @@
 """`/admin/api/experiments`: faults on purpose, started and stopped in all workers of a host."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -60,12 +61,13 @@ class ExperimentDesk:
     async def start(self, order: Mapping[str, Any], *, alone: bool) -> JSONResponse:
         """Start what *order* asks for, or where *alone* what another worker has started."""
         try:
-            experiment = read(order) if alone else self._checked(order)
+            self._experiments.require_allowed()
+            experiment = read(order) if alone else ordered(order, clock=self._clock, new_id=self._new_id)
+            self._experiments.start(experiment)
         except NotAllowed as error:
             return _refused(HTTPStatus.FORBIDDEN, str(error))
         except (LookupError, TypeError, ValueError) as error:
             return _refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        self._experiments.start(experiment)
         told = report(experiment, self._clock)
         if not alone:
             others = await asyncio.to_thread(self._colleagues.tell, PATH, json.dumps(told).encode())
@@ -82,12 +84,6 @@ class ExperimentDesk:
             detail = f"No experiment {name!r} runs: it has ended, or there never was one."
             return _refused(HTTPStatus.NOT_FOUND, detail)
         return JSONResponse({"stopped": name, "unanswered": _silent(others)})
-
-    def _checked(self, order: Mapping[str, Any]) -> Experiment:
-        self._experiments.require_allowed()
-        experiment = ordered(order, clock=self._clock, new_id=self._new_id)
-        self._experiments.check(experiment)
-        return experiment
 
 
 def experiment_routes(desk: ExperimentDesk) -> APIRouter:
@@ -182,7 +178,8 @@ async def catch_up(experiments: Experiments, colleagues: Colleagues) -> None:
     """Start what already runs in the other workers: this one may have taken the place of one that crashed."""
     for said in (await asyncio.to_thread(colleagues.ask, PATH)).values():
         for told in json.loads(said)["experiments"] if said is not None else ():
-            experiments.start(read(told))
+            with contextlib.suppress(NotAllowed, Impossible):  # it has just ended, or policies are being read anew
+                experiments.start(read(told))
 
 
 async def told_of_end(experiment: Experiment, colleagues: Colleagues) -> None:

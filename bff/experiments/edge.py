@@ -24,7 +24,7 @@ class FaultHeader:
         Raises:
             Refusal: *principal* may not (403), or the header makes no sense (400).
         """
-        text = headers.get(self._experiments.policy.header)
+        text = headers.text(self._experiments.header)
         if text is None:
             return None
         try:

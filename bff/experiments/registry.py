@@ -39,6 +39,9 @@ class Experiments:
         rng: Draws.
         notify: Told of beginnings, ends and every fault.
         ended: Called with each experiment that this process ends of itself because of errors, to tell others.
+
+    Attributes:
+        header: The name of the header by which developers ask, as it comes over the wire.
     """
 
     def __init__(
@@ -52,15 +55,13 @@ class Experiments:
         notify: Notify,
         ended: Callable[[Experiment], None] | None = None,
     ) -> None:
-        self._policy = policy
-        self._upstreams = dict(upstreams)
         self._development = development
         self._clock = clock
         self._notify = notify
         self.ended = ended
+        self._rng = rng
         self._running: dict[str, tuple[Experiment, asyncio.Task[None]]] = {}
-        aliases = {name: alias for alias, name in upstreams.items()}
-        self._world = World(clock, rng, notify, lambda name: aliases.get(name, name))
+        self.obey(policy, upstreams)
 
     @property
     def policy(self) -> FaultInjection:
@@ -98,13 +99,7 @@ class Experiments:
         """Return those that run, oldest first."""
         return [experiment for experiment, _ in self._running.values()]
 
-    def check(self, experiment: Experiment) -> None:
-        """Refuse what policy does not allow.
-
-        Raises:
-            NotAllowed: Nobody may start any.
-            Impossible: An unknown upstream, too large a share, too long, or too many at once.
-        """
+    def _check(self, experiment: Experiment) -> None:
         self.require_allowed()
         if experiment.upstream not in self._upstreams.values():
             near = get_close_matches(experiment.upstream, self._upstreams.values(), 1, 0.5)
@@ -127,10 +122,16 @@ class Experiments:
             raise Impossible(f"{MOST} experiments run already; stop one first.")
 
     def start(self, experiment: Experiment) -> None:
-        """Begin *experiment*, which `check` let pass here or in another process; again does nothing."""
-        seconds = experiment.until - self._clock.wall()
-        if experiment.id in self._running or seconds <= 0:
+        """Begin *experiment*; one that runs already goes on.
+
+        Raises:
+            NotAllowed: Policy gives operators none.
+            Impossible: More than policy allows, or no such upstream.
+        """
+        if experiment.id in self._running:
             return
+        self._check(experiment)
+        seconds = experiment.until - self._clock.wall()
         task = asyncio.create_task(self._expire(experiment, seconds), name=f"experiment {experiment.id}")
         self._running[experiment.id] = (experiment, task)
         self._notify(
@@ -160,8 +161,9 @@ class Experiments:
     def obey(self, policy: FaultInjection, upstreams: Mapping[str, str]) -> None:
         """Go on under another *policy*; experiments that it does not allow, or whose upstream is gone, end."""
         self._policy, self._upstreams = policy, dict(upstreams)
+        self.header = policy.header.encode()
         aliases = {name: alias for alias, name in upstreams.items()}
-        self._world = World(self._clock, self._world.rng, self._notify, lambda name: aliases.get(name, name))
+        self._world = World(self._clock, self._rng, self._notify, lambda name: aliases.get(name, name))
         for experiment in self.list():
             if not self.allowed or experiment.upstream not in aliases or experiment.share > policy.max_share:
                 self.stop(experiment.id, "policy")

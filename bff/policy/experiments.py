@@ -135,7 +135,7 @@ class Shadow(OtherHosts):
     """
 
     share: Annotated[Share, Field(gt=0)] = 0.01
-    """Share of the answered calls that is copied."""
+    """Share of the calls that is copied, of those that the own hosts answered."""
 
     methods: Annotated[frozenset[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]], Field(min_length=1)] = (
         frozenset({"GET"})

@@ -7,8 +7,10 @@ from random import Random
 import msgspec
 import pytest
 from graphql import build_schema
+from jsonschema import Draft202012Validator
 
 from bff.context import ANONYMOUS, Context, Deadline, Principal
+from bff.contract import error_schema
 from bff.errors import ErrorDesk
 from bff.execution.engine import Engine
 from bff.execution.messages import GraphQLRequest, Ingress
@@ -43,10 +45,8 @@ SCHEMA = (
 )
 ENDPOINTS = {"ratings": ratings, "menu": menu, "praise": praise}
 
+CONTRACT = Draft202012Validator(error_schema())
 SCREEN = "query Screen { ratings menu }"
-WHOLE = {"ratings": ["good"], "menu": ["pasta"]}
-ADA = Principal("https://id.example", "ada", client="app")
-BOB = Principal("https://id.example", "bob", client="app")
 
 
 class Service:
@@ -157,8 +157,10 @@ class World:
         return await self.engine.execute(GraphQLRequest(query), ingress)
 
     async def ask(self, query=SCREEN, **known):
-        """Return the answer's body."""
-        return (await self.answer(query, **known)).body
+        """Return the answer's body, which is held to the contract."""
+        body = (await self.answer(query, **known)).body
+        CONTRACT.validate(body)
+        return body
 
     async def together(self, *asked):
         """Return the bodies of requests that are under way at the same time, each as keywords of `ask`."""
@@ -179,7 +181,6 @@ class World:
             self.clock.wall() + seconds,
             **more,
         )
-        self.experiments.check(one)
         self.experiments.start(one)
         return one
 

@@ -122,7 +122,7 @@ def test_credentials_travel_too(monkeypatch):
         await world.ask()
         await world.compared()
         ((_, copy),) = world.other.requests
-        assert copy.headers["x-api-key"] == "SECRETkey"
+        assert copy.headers["x-api-key"] == "Bearer SECRETkey"
 
     play(scenario, credentials={"mode": "static", "header": "x-api-key", "secret": "env:CATALOG_KEY"})
 
