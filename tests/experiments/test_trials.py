@@ -63,7 +63,7 @@ async def test_counts_and_differences_of_each_upstream_that_has_other_hosts(upst
         operation = Operation("r", Deadline.after(5, clock), upstreams)
         await menu(Context(operation, frozenset({menu}), "test"))
     copies = upstreams["catalog"].pipelines.shadow
-    await asyncio.wait(copies._tasks)
+    await asyncio.gather(*copies._tasks)
     app = FastAPI()
     app.include_router(trial_routes(lambda: upstreams, Colleagues(), clock=clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as admin:

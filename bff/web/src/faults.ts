@@ -4,6 +4,7 @@ import type { FaultRules } from "./config";
 
 /** What can be picked: how it reads, and what the header says. */
 export const FAULTS = [
+  ["slow, half a second", "slow(500ms)"],
   ["slow, 2 s", "slow(2s)"],
   ["503", "503"],
   ["no answer", "hang"],
