@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from zlib import crc32
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 CREDENTIALS = re.compile(
     r"demo-[a-z]+[0-9]"  # tokens of the reference application
@@ -24,7 +24,8 @@ WALL_CLOCK = frozenset(LONG) | {"store", "bench"}
 One of them that fails is tried once more, and the summary names it: a fault of the product fails twice.
 """
 
-settings.register_profile("bff", deadline=None)
+settings.register_profile("bff", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", settings.get_profile("bff"), derandomize=False, print_blob=True)
 settings.load_profile("bff")
 
 

@@ -75,7 +75,7 @@ async def counted(one: wire.Wire, query: str) -> Count:
         body = await one.ask(query)
     assert b"errors" not in body, body
     counts = []
-    for _ in range(5):
+    for _ in range(3):
         count = Count()
         await count.of(one.ask(query))
         counts.append(count)
@@ -83,7 +83,7 @@ async def counted(one: wire.Wire, query: str) -> Count:
 
 
 async def ratios() -> dict[str, dict[str, float]]:
-    """Return, for each policy and operation, how many times the work of a bare app it is."""
+    """Return, for each policy and operation, how many times the work of a bare ASGI app it is."""
     wire.quiet()
     bare = (await counted(wire.Wire(wire.bare), wire.OPERATIONS["greet"])).total
     table: dict[str, dict[str, float]] = {}
@@ -119,7 +119,7 @@ def main() -> None:
     if options.where:
         uvloop.run(_where(options.policies, options.where, options.most))
         return
-    table = uvloop.run(ratios())
+    table = {"python": f"{sys.version_info[0]}.{sys.version_info[1]}", "ratios": uvloop.run(ratios())}
     print(json.dumps(table, indent=2))
     if options.write:
         BUDGET.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
