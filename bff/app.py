@@ -193,7 +193,11 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         checks["issuers"] = auth.health
     header = operations.trace.header if witness else None
     page = graphiql_of(
-        settings, operations, trace_header=header, login=login is not None, faults=laboratory.page()
+        settings,
+        operations,
+        trace_header=header,
+        login=login is not None,
+        faults=laboratory.page(operations.fault_injection, policies.upstreams),
     )
     endpoint = GraphQLEndpoint(
         engine,
