@@ -69,15 +69,14 @@ class Laboratory:
         """Go on under another *policy*; what it does not allow ends."""
         self.experiments.obey(policy, public_names(upstreams))
 
-    def page(self) -> dict[str, object] | None:
-        """Return what GraphiQL needs to break services for its own operations, None where policy has none."""
-        policy = self.experiments.policy
-        if not self.experiments.allowed:
+    def page(self, policy: FaultInjection, upstreams: Mapping[str, UpstreamPolicy]) -> dict[str, object] | None:
+        """Return what GraphiQL needs to break services for its own runs, None where *policy* lets nobody."""
+        if not self.experiments.allowed_by(policy):
             return None
         return {
             "header": policy.header,
             "maxSeconds": int(policy.max_duration.total_seconds()),
-            "upstreams": sorted(self.experiments.upstreams),
+            "upstreams": sorted(public_names(upstreams)),
         }
 
     def routes(self, upstreams: Callable[[], Upstreams]) -> tuple[APIRouter, ...]:

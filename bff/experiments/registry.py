@@ -76,7 +76,11 @@ class Experiments:
     @property
     def allowed(self) -> bool:
         """Whether operators may start experiments."""
-        return self._policy.allow == "scope" or (self._policy.allow == "development" and self._development)
+        return self.allowed_by(self._policy)
+
+    def allowed_by(self, policy: FaultInjection) -> bool:
+        """Return whether *policy* lets anybody do anything here."""
+        return policy.allow == "scope" or (policy.allow == "development" and self._development)
 
     @property
     def open(self) -> bool:

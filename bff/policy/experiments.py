@@ -119,7 +119,7 @@ class Canary(OtherHosts):
 
     margin: Annotated[Share, Field(gt=0)] = 0.1
     """The canary is stopped when its share of failed calls exceeds that of the upstream's own hosts by more than
-    this. It stays stopped until the policies are read anew."""
+    this. It stays stopped until the policy of the upstream changes or the process starts anew."""
 
     min_calls: Annotated[Count, Field(ge=5, le=100_000)] = 50
     """Calls to the canary within `window` before shares mean anything."""

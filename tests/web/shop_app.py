@@ -93,7 +93,7 @@ def build() -> GraphQLEndpoint:
         operations=[Tab("query Screen {\n  menu\n  ratings\n}\n")],
         headers={},
         assets=Path(__file__).parents[2] / "bff" / "web" / "dist",
-        faults=laboratory.page(),
+        faults=laboratory.page(operations.fault_injection, POLICIES),
     )
     return GraphQLEndpoint(
         engine,
