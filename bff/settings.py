@@ -80,6 +80,9 @@ class Settings(BaseModel):
     executor: Literal["compiled", "interpreted"] = "compiled"
     """How operations run: compiled to Python, once each, or by graphql-core's interpreter, as a way back."""
 
+    watch: bool = True
+    """Reads the policies anew when their files change; without it on SIGHUP and when the admin port is told."""
+
     verbose: bool = False
     """Logs every attempt and every operation, not only what went wrong."""
 

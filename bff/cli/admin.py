@@ -1,6 +1,7 @@
 """Asking the admin port of a running process, for commands that need one."""
 
 import json
+from collections.abc import Collection
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -12,7 +13,7 @@ from bff.cli.output import Unusable
 DEFAULT = "http://127.0.0.1:8001"
 """Where the admin port is unless told otherwise."""
 
-_TIMEOUT = 10.0
+_TIMEOUT = 30.0
 _NOT_FOUND = 404
 
 AdminOption = Annotated[
@@ -25,7 +26,12 @@ class NotThere(Unusable):
 
 
 def ask(
-    admin: str | None, path: str, body: dict[str, Any] | None = None, *, otherwise: str = ""
+    admin: str | None,
+    path: str,
+    body: dict[str, Any] | None = None,
+    *,
+    otherwise: str = "",
+    answers: Collection[int] = (),
 ) -> dict[str, Any]:
     """Return what the admin port answers to a GET of *path*, or to a POST of *body*.
 
@@ -34,6 +40,7 @@ def ask(
         path: Begins with a slash.
         body: JSON.
         otherwise: What to do instead, where nobody answers.
+        answers: Further statuses whose body is an answer.
 
     Raises:
         NotThere: It answers 404.
@@ -49,6 +56,9 @@ def ask(
             found: dict[str, Any] = json.load(answer)
             return found
     except HTTPError as error:
+        if error.code in answers:
+            told: dict[str, Any] = json.load(error)
+            return told
         refusal = NotThere if error.code == _NOT_FOUND else Unusable
         raise refusal(f"{base} answered {error.code}: is it the admin port of a bff?") from error
     except (URLError, OSError, ValueError) as error:

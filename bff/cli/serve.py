@@ -38,6 +38,10 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     development: Annotated[
         bool | None, typer.Option(help="Open introspection and GraphiQL. Also BFF_DEVELOPMENT.")
     ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option(help="Read policies anew when their files change; else on SIGHUP. Also BFF_WATCH."),
+    ] = None,
     verbose: Annotated[
         bool | None, typer.Option(help="Log every attempt and operation. Also BFF_VERBOSE.")
     ] = None,
@@ -59,6 +63,7 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
             "workers": workers,
             "redis_url": redis_url,
             "development": development,
+            "watch": watch,
             "verbose": verbose,
         }
     )

@@ -45,6 +45,7 @@ from bff.events.operations import (
     Shed,
     UntrustedDocument,
 )
+from bff.events.process import ReloadCause, Reloaded, ReloadFailed
 from bff.events.services import (
     AttemptFinished,
     BreakerCause,
@@ -124,6 +125,9 @@ __all__ = [
     "OperationStarted",
     "PermitRefused",
     "PermitWaited",
+    "ReloadCause",
+    "ReloadFailed",
+    "Reloaded",
     "RetrySuppressed",
     "Retrying",
     "SessionEnded",

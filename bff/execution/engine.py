@@ -88,6 +88,7 @@ class Engine:
         weight_of: What a call of an endpoint costs.
         registered: How many registered documents are kept besides those that policy wants kept.
         experiments: What is done on purpose to the calls of operations; None where nothing ever is.
+        documents: Those that are ready already, made by `documents_of`; whoever hands them in closes them.
         kept: Whole answers whose parts are fresh still; none are kept when absent.
         own_context: Makes what the application's resolvers find in their context besides what is there anyway.
 
@@ -112,6 +113,7 @@ class Engine:
         weight_of: WeightOf = one_each,
         registered: int = 0,
         experiments: "Experiments | None" = None,
+        documents: Documents | None = None,
         kept: KeptAnswers | None = None,
         own_context: OwnContext | None = None,
     ) -> None:
@@ -129,10 +131,14 @@ class Engine:
         executable = graphql_schema_of(schema)
         self._access = Access(executable, wall=clock.wall, kept=policy.document_cache)
         self._source = source or TextSource()
-        self._costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
-        self.documents = Documents(
-            executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
-        )
+        self._owns_documents = documents is None
+        if documents is None:
+            documents = documents_of(
+                schema, policy, clock=clock, notify=notify, weight_of=weight_of, registered=registered
+            )
+        self.documents = documents
+        assert self.documents.costs is not None, "`documents_of` makes them with costs"
+        self._costs = self.documents.costs
         self._cache_hints = CacheHints(executable)
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
         self._own_context = own_context
@@ -176,7 +182,8 @@ class Engine:
         for task in self._unattended:
             task.cancel()
         await asyncio.gather(*self._unattended, return_exceptions=True)
-        self.documents.close()
+        if self._owns_documents:
+            self.documents.close()
 
     async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
         _in_time(ingress.deadline)
@@ -284,6 +291,8 @@ class Engine:
                 )
                 self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
                 raise
+            finally:
+                operation.loaders.clear()  # they know the operation: together a cycle, and all services with it
             seconds = self._clock.now() - started
             self._notify(
                 OperationFinished(*names, seconds, len(errors), len(operation.degraded), operation.injected)
@@ -400,6 +409,24 @@ def _tell_faults(body: dict[str, Any], operation: Operation, plan: "Plan", *, fa
     if told:
         operation.use(NOT_KEPT)
         body.setdefault("extensions", {})["faults"] = told
+
+
+def documents_of(
+    schema: BaseSchema | GraphQLSchema,
+    policy: OperationsPolicy,
+    *,
+    clock: Clock,
+    notify: Notify,
+    weight_of: WeightOf = one_each,
+    registered: int = 0,
+) -> Documents:
+    """Return the documents of an engine with these arguments; several engines may use them, one after the other.
+
+    They go by `limits`, `introspection`, `document_cache` and `cost` of *policy*.
+    """
+    executable = graphql_schema_of(schema)
+    costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
+    return Documents(executable, policy, clock=clock, rules=rules_of(schema), costs=costs, registered=registered)
 
 
 def _with_trace(answer: Answer, trace: Mapping[str, Any]) -> Answer:

@@ -25,12 +25,26 @@ class Health:
     """The ASGI app of the three probes.
 
     The checks run at most ten times a second however often somebody asks (LS-5).
+
+    Args:
+        lifecycle: Whether the process starts, serves or leaves.
+        clock: Tells when to check again.
+        checks: What has to be well, by name.
+        details: Further members of the answer about readiness.
     """
 
-    def __init__(self, lifecycle: Lifecycle, *, clock: Clock, checks: Mapping[str, Check] | None = None) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        *,
+        clock: Clock,
+        checks: Mapping[str, Check] | None = None,
+        details: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
         self._lifecycle = lifecycle
         self._clock = clock
         self._checks = dict(checks or {})
+        self._details = details
         self._verdicts: dict[str, Verdict] = {}
         self._fresh_until = float("-inf")
 
@@ -65,7 +79,12 @@ class Health:
             return False, {"status": "starting"}
         verdicts = self._judge()
         worst = max(verdicts.values(), key=("ready", "degraded", "failed").index, default="ready")
-        return worst != "failed", {"status": worst, "checks": verdicts}
+        return worst != "failed", {"status": worst, "checks": verdicts, **self._details()}
+
+    def judge_by(self, checks: Mapping[str, Check]) -> None:
+        """Let *checks* take the place of those before."""
+        self._checks = dict(checks)
+        self._fresh_until = float("-inf")
 
     def _judge(self) -> dict[str, Verdict]:
         now = self._clock.now()

@@ -34,6 +34,8 @@ from bff.events import (
     LoginRefused,
     OperationFinished,
     OperationShared,
+    Reloaded,
+    ReloadFailed,
     SessionEnded,
     SessionOpened,
     SessionRenewed,
@@ -365,6 +367,31 @@ def _canary(event: CanaryStopped) -> Line:
     }
 
 
+def _reloaded(event: Reloaded) -> Line:
+    """The start is told by the line that says where we are."""
+    level = logging.WARNING if event.restart else logging.DEBUG if event.cause == "start" else logging.INFO
+    return level, {
+        "event": "reload",
+        "to": "unchanged" if event.unchanged else "applied",
+        "generation": event.generation,
+        "cause": event.cause,
+        "digest": event.digest[:12],
+        "restart": list(event.restart) or None,
+        "ms": round(event.seconds * 1000),
+    }
+
+
+def _not_reloaded(event: ReloadFailed) -> Line:
+    return logging.ERROR, {
+        "event": "reload",
+        "to": "failed",
+        "generation": event.generation,
+        "cause": event.cause,
+        "detail": event.detail,
+        "ms": round(event.seconds * 1000),
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ExperimentStarted: _experiment,
     ExperimentEnded: _experiment,
@@ -395,5 +422,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     UntrustedDocument: _untrusted,
     DocumentsPrepared: _prepared,
     DocumentUnusable: _unusable,
+    Reloaded: _reloaded,
+    ReloadFailed: _not_reloaded,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, AuthenticationRefused, OperationFinished, OperationShared}

@@ -25,7 +25,7 @@ from bff.upstream.pipeline.budget import RetryBudget
 from bff.upstream.pipeline.bulkhead import Permits, bulkhead_of
 from bff.upstream.pipeline.cache import Cache, Refreshes
 from bff.upstream.pipeline.canary import Canary, Trial
-from bff.upstream.pipeline.circuit import CircuitBreaker
+from bff.upstream.pipeline.circuit import CircuitBreaker, Mode, Thresholds
 from bff.upstream.pipeline.cluster import Cluster
 from bff.upstream.pipeline.coalesce import Coalesce, Flights
 from bff.upstream.pipeline.credentials import Credentials
@@ -127,6 +127,7 @@ class Pipelines:
         cluster: The hosts.
         checks: Ask the hosts how they are; None where policy does not say so.
         adaptive: What each attempt of a group needs one of too, where policy adapts its limit.
+        thresholds: What each breaker goes by, and its mode, by endpoint group.
         apart: Returns the way of an endpoint's calls that a fault is done to alone.
         canary: Other hosts that get a share of the calls; None where there are none.
         shadow: Sends copies of calls; None where nobody wants any.
@@ -143,6 +144,7 @@ class Pipelines:
     cluster: Cluster
     checks: HealthChecks | None
     adaptive: tuple[Permits, ...] = ()
+    thresholds: Mapping[str, tuple[Thresholds, Mode]] = field(default_factory=dict)
     apart: Callable[[str], Handler] = field(kw_only=True)
     canary: CanaryArm | None = None
     shadow: Shadow | None = None
@@ -152,6 +154,11 @@ class Pipelines:
         for checks in (self.checks, self.canary.checks if self.canary else None):
             if checks is not None:
                 await checks.start()
+
+    def take_over(self, now: float) -> None:
+        """Let breakers that an earlier pipeline had go by this one's policy from now on (CB-15)."""
+        for group, (thresholds, mode) in self.thresholds.items():
+            self.circuits[group].configure(thresholds, now, mode=mode)
 
     async def close(self) -> None:
         """End what runs in the background, and refuse whoever waits for a permit."""
@@ -176,12 +183,14 @@ def assemble(
     *,
     credentials: Source | None = None,
     open_other: Callable[[], Transport] | None = None,
+    circuits: Mapping[str, CircuitBreaker] | None = None,
 ) -> Pipelines:
     """Return the pipelines of upstream *name* around *transport*; calls carry *credentials*.
 
     *open_other* makes the transports of canary and shadow, so that these take no connection from real calls.
+    *circuits* are the breakers of its pipelines before, by group; they go by the new policy from `take_over` on.
     """
-    assembly = _Assembly(name, policy, operations, transport, world)
+    assembly = _Assembly(name, policy, operations, transport, world, circuits or {})
     if credentials is not None:
         assembly.carry(credentials)
     if policy.canary.hosts and open_other is not None:
@@ -196,13 +205,14 @@ _CANARY = ".canary"
 
 
 class _Assembly:
-    def __init__(  # noqa: PLR0917 - what an upstream is made of
+    def __init__(  # noqa: PLR0917 - what `assemble` was given
         self,
         name: str,
         policy: UpstreamPolicy,
         operations: OperationsPolicy,
         transport: Transport,
         world: World,
+        circuits: Mapping[str, CircuitBreaker],
         arm: str = "",
     ) -> None:
         self._name = name
@@ -224,6 +234,7 @@ class _Assembly:
         if world.trace is not None:
             self._shared["trace"] = world.trace
         self._groups: dict[str, Group] = {}
+        self._circuits = circuits
         self._flights = Flights()
         self._refreshes = Refreshes()
         self._prospects = Prospects()
@@ -243,7 +254,7 @@ class _Assembly:
         other = policy.model_copy(
             update={"hosts": policy.canary.hosts, "canary": CanaryPolicy(), "shadow": ShadowPolicy()}
         )
-        self._other = _Assembly(self._name, other, self._operations, transport, world, _CANARY)
+        self._other = _Assembly(self._name, other, self._operations, transport, world, {}, _CANARY)
         if self._credentials is not None:
             self._other.carry(self._credentials)
         self._trial = Trial(policy.canary, world.rng)
@@ -277,6 +288,7 @@ class _Assembly:
             cluster,
             checks,
             self._adaptive(),
+            {name: (group.thresholds, group.mode) for name, group in self._groups.items()},
             apart=cache(lambda endpoint: self._apart(policy.chain(endpoint))),
             canary=self._other.as_canary(self._trial) if self._other and self._trial else None,
             shadow=self._shadow,
@@ -342,7 +354,8 @@ class _Assembly:
         if group is None:
             whole = self._group_chain(chain)
             whole = replace(whole, group=whole.group + self._arm)
-            group = self._groups[chain.group] = Group(self._name, self._policy, whole, self._world)
+            known = self._circuits.get(chain.group)
+            group = self._groups[chain.group] = Group(self._name, self._policy, whole, self._world, known)
         return group
 
     def _group_chain(self, chain: Chain) -> Chain:

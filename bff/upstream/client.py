@@ -20,13 +20,13 @@ from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call, Handler, Stage
+from bff.upstream.pipeline.circuit import CircuitBreaker
 from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
     from bff.context import Operation
     from bff.experiments.plan import Plan
-    from bff.upstream.hints import Hints
 
 OpenTransport = Callable[[Limits], Transport]
 """Makes the transport of one upstream."""
@@ -166,15 +166,14 @@ class Upstreams:
         client = self._clients.get(name)
         return client.alias if client else name
 
-    def hint_with(self, hints: "Hints", policies: Mapping[str, UpstreamPolicy]) -> None:
-        """Let *hints* watch the breakers of those upstreams whose policies share them (CB-12)."""
-        for name, client in self._clients.items():
-            shared = {
-                group: circuit
-                for group, circuit in client.pipelines.circuits.items()
-                if policies[name].breaker_of(group).shared_hints
-            }
-            hints.watch(name, shared)
+    def shared_circuits(self, policies: Mapping[str, UpstreamPolicy]) -> dict[tuple[str, str], CircuitBreaker]:
+        """Return the breakers of which processes tell each other by *policies*, by upstream and group (CB-12)."""
+        return {
+            (name, group): circuit
+            for name, client in self._clients.items()
+            for group, circuit in client.pipelines.circuits.items()
+            if policies[name].breaker_of(group).shared_hints
+        }
 
     async def start(self) -> None:
         """Begin to ask hosts how they are, where policies say so; calls need not wait for it."""
@@ -206,20 +205,41 @@ def open_upstreams(
     """
     caching = caching or Caching(EntryCache(MemoryStore(clock), StorePolicy(), clock=clock))
     world = World(clock, rng, notify, caching, trace, aside)
-    clients = {}
-    for name, policy in policies.items():
-        open_one = partial(open_transport, limits_of(policy))
-        transport = open_one()
-        credentials = source_of(
-            name, policy.credentials, open_transport=open_transport, clock=clock, rng=rng, notify=notify
-        )
-        pipelines = assemble(
-            name, policy, operations, transport, world, credentials=credentials, open_other=open_one
-        )
-        clients[name] = Client(
-            name, policy, pipelines, transport, credentials, clock=clock, notify=notify, aside=aside
-        )
-    return Upstreams(clients)
+    return Upstreams(
+        {
+            name: open_client(name, policy, operations, open_transport=open_transport, world=world)
+            for name, policy in policies.items()
+        }
+    )
+
+
+def open_client(
+    name: str,
+    policy: UpstreamPolicy,
+    operations: OperationsPolicy,
+    *,
+    open_transport: OpenTransport,
+    world: World,
+    circuits: Mapping[str, CircuitBreaker] | None = None,
+) -> Client:
+    """Return the client of one upstream; *circuits* are the breakers of the client before, as for `assemble`."""
+    clock, rng, notify = world.clock, world.rng, world.notify
+    open_one = partial(open_transport, limits_of(policy))
+    transport = open_one()
+    credentials = source_of(
+        name, policy.credentials, open_transport=open_transport, clock=clock, rng=rng, notify=notify
+    )
+    pipelines = assemble(
+        name,
+        policy,
+        operations,
+        transport,
+        world,
+        credentials=credentials,
+        open_other=open_one,
+        circuits=circuits,
+    )
+    return Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify, aside=world.aside)
 
 
 def _is_repetition(attempts: str) -> bool:

@@ -7,7 +7,7 @@ from bff.policy.model import UpstreamPolicy
 from bff.upstream.pipeline import Stage
 from bff.upstream.pipeline.breaker import Breaker
 from bff.upstream.pipeline.bulkhead import Permits, adaptive_of
-from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
+from bff.upstream.pipeline.circuit import CircuitBreaker, Mode, Thresholds
 from bff.upstream.pipeline.gate import Gate
 from bff.upstream.pipeline.latency import RecentLatency
 
@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 
 class Group:
-    """The shared part of one group of *upstream*; *chain* is what is in force for the group itself."""
+    """The shared part of one group of *upstream*; *chain* is what is in force for the group itself.
 
-    def __init__(self, upstream: str, policy: UpstreamPolicy, chain: Chain, world: "World") -> None:
+    *known* is its breaker, where an earlier pipeline had one.
+    """
+
+    def __init__(
+        self, upstream: str, policy: UpstreamPolicy, chain: Chain, world: "World", known: CircuitBreaker | None
+    ) -> None:
         self.latency = RecentLatency()
-        self.circuit = CircuitBreaker(
-            Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds()),
-            mode=chain.breaker.mode,
+        self.mode: Mode = chain.breaker.mode
+        self.thresholds = Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds())
+        self.circuit = known or CircuitBreaker(
+            self.thresholds,
+            mode=self.mode,
             upstream=upstream,
             group=chain.group,
             rng=world.rng,

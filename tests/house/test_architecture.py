@@ -32,7 +32,7 @@ ENGINE_LAYERS = [
         "bff.experiments.edge",
         "bff.experiments.trials",
     },
-    {"bff.settings", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
+    {"bff.settings", "bff.generations", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},
 ]
 BESIDE_THE_TRANSPORT = {ROOT / "bff/auth/session/oidc.py", ROOT / "bff/auth/development/app.py"}
