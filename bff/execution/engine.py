@@ -316,6 +316,8 @@ class Engine:
         outcome = await self._whatever_happens(accepted)
         body: dict[str, Any] = {"data": outcome.data}
         errors = one_error_for_each_null(outcome.data, outcome.errors)
+        if errors and accepted.request.on_error == "HALT":
+            body["data"], errors = None, errors[:1]
         if errors:
             body["errors"] = self._desk.execution(errors, operation)
         if operation.degraded:
@@ -358,6 +360,7 @@ class Engine:
                     flight,
                     middleware,
                     denied if isinstance(denied, dict) else await denied,
+                    propagates=request.on_error != "NULL",
                 )
                 result = self._run(job)
                 if isawaitable(result):

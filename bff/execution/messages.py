@@ -10,6 +10,9 @@ from bff.context import ANONYMOUS, Deadline, Principal
 if TYPE_CHECKING:
     from bff.experiments.header import Asked
 
+ErrorMode = Literal["NULL", "PROPAGATE", "HALT"]
+"""What an error makes null: its own position whatever its type, the nearest nullable one, or all data."""
+
 
 @dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class GraphQLRequest:
@@ -20,6 +23,7 @@ class GraphQLRequest:
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
     document_id: str | None = None
+    on_error: ErrorMode = "PROPAGATE"
 
 
 class Allowance(Protocol):

@@ -349,6 +349,11 @@ class OperationsPolicy(Policy):
     priorities: dict[OperationName, PriorityName] = Field(default_factory=dict)
     """How much single operations matter when there is too much to do; all others are `default`."""
 
+    on_error: Literal["allow", "deny"] = "deny"
+    """Whether clients may say in a request's `onError` what an error makes null: `NULL` its own position whatever
+    its type, `PROPAGATE` the nearest nullable one, `HALT` all data. A draft of the specification; where it is
+    denied, the member is ignored as any unknown one is."""
+
     sharing: Sharing = Sharing()
     """Which equal queries are executed once for all who ask."""
 
