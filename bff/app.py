@@ -52,6 +52,7 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
         async with process.lifespan(app):
             process.store.start()
             await reloads.start()
+            process.laboratory.start()
             if directory is not None and settings.watch:
                 watch.start()
             yield
@@ -92,6 +93,7 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
             client_routes(process.usage),
             reload_routes(status, reloads, process.colleagues),
             *process.telemetry.routes(process.colleagues),
+            *process.laboratory.routes(lambda: front.generation.upstreams),
         ),
         lifecycle=process.lifecycle,
         notify=process.notify,

@@ -21,6 +21,15 @@ from bff.events.callers import (
     SessionOpened,
     SessionRenewed,
 )
+from bff.events.experiments import (
+    CanaryCalled,
+    CanaryStopped,
+    ExperimentEnded,
+    ExperimentStarted,
+    FaultInjected,
+    ShadowCompared,
+    ShadowResult,
+)
 from bff.events.operations import (
     CostExceeded,
     CostSettled,
@@ -78,6 +87,8 @@ __all__ = [
     "CacheUsed",
     "CallFinished",
     "CallStarted",
+    "CanaryCalled",
+    "CanaryStopped",
     "ClientRefused",
     "Coalesced",
     "CostExceeded",
@@ -88,6 +99,9 @@ __all__ = [
     "ErrorTold",
     "ErrorsTold",
     "Event",
+    "ExperimentEnded",
+    "ExperimentStarted",
+    "FaultInjected",
     "FellBack",
     "GateClosed",
     "GateOpened",
@@ -119,6 +133,8 @@ __all__ = [
     "SessionEnded",
     "SessionOpened",
     "SessionRenewed",
+    "ShadowCompared",
+    "ShadowResult",
     "Shed",
     "StoreFailed",
     "Suppression",

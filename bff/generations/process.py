@@ -22,6 +22,7 @@ from bff.auth.replays import LocalReplays
 from bff.clock import SystemClock
 from bff.execution.own_context import own_context_of
 from bff.execution.strawberry_schema import graphql_schema_of
+from bff.experiments.assemble import Laboratory
 from bff.generations.files import operations_of
 from bff.generations.stores import seal_of, shared_store
 from bff.policy.load import PolicySet
@@ -94,7 +95,17 @@ class Process:
         self.entries = EntryCache(self.store, policies.store, clock=self.clock, seal=seal)
         caching = Caching(self.entries, version_of(self.schema), policies.store.lease_max.total_seconds())
         trace = self.spans.attempts if self.spans else None
-        self.world = World(self.clock, self.rng, self.notify, caching, trace)
+        self.world = World(self.clock, self.rng, self.notify, caching, trace, aside=self.telemetry.journals)
+        self.laboratory = Laboratory(
+            policies.operations.fault_injection,
+            policies.upstreams,
+            self.colleagues,
+            development=settings.development,
+            clock=self.clock,
+            rng=self.rng,
+            new_id=self.new_id,
+            notify=self.notify,
+        )
         self.counts = LocalCounts(self.clock)
         self.replays = LocalReplays(self.clock)
         self.nobody = instrumented(tracing)
@@ -130,7 +141,8 @@ class Process:
         return made
 
     async def close(self) -> None:
-        """Close the stores and send the last spans."""
+        """End experiments, close the stores and send the last spans."""
+        await self.laboratory.close()
         await self.hints.close()
         await self.entries.close()
         await self.store.close()

@@ -113,4 +113,6 @@ def host_aliases(upstreams: Mapping[str, UpstreamPolicy]) -> HostAlias:
     for name, policy in upstreams.items():
         for number, place in enumerate(policy.places, 1):
             known.setdefault(Host.parse(place.url).origin, f"{policy.alias or name}-{number}")
+        for number, place in enumerate(policy.canary.places, 1):
+            known.setdefault(Host.parse(place.url).origin, f"{policy.alias or name}-canary-{number}")
     return lambda origin: known.get(origin, "none" if origin is None else "unknown")

@@ -12,11 +12,14 @@ from bff.events import (
     AttemptFinished,
     AuthenticationRefused,
     BreakerChanged,
+    CanaryStopped,
     CostExceeded,
     DocumentsPrepared,
     DocumentUnusable,
     ErrorTold,
     Event,
+    ExperimentEnded,
+    ExperimentStarted,
     GateClosed,
     GateOpened,
     HealthChanged,
@@ -336,6 +339,34 @@ def _unusable(event: DocumentUnusable) -> Line:
     }
 
 
+def _experiment(event: ExperimentStarted | ExperimentEnded) -> Line:
+    """Whoever wonders at night why a service fails has to find it."""
+    fields = {"event": "experiment", "experiment": event.id, "upstream": event.upstream}
+    if isinstance(event, ExperimentEnded):
+        return logging.WARNING, {**fields, "to": "ended", "cause": event.reason, "hits": event.hits}
+    return logging.WARNING, {
+        **fields,
+        "to": "started",
+        "endpoint": event.endpoint,
+        "fault": event.fault,
+        "share": event.share,
+        "scope": event.scope,
+        "ms": round(event.seconds * 1000),
+        "note": event.note or None,
+    }
+
+
+def _canary(event: CanaryStopped) -> Line:
+    return logging.WARNING, {
+        "event": "canary",
+        "upstream": event.upstream,
+        "to": "stopped",
+        "failure_rate": round(event.canary_failures, 3),
+        "stable_failure_rate": round(event.stable_failures, 3),
+        "calls": event.calls,
+    }
+
+
 def _reloaded(event: Reloaded) -> Line:
     """The start is told by the line that says where we are."""
     level = logging.WARNING if event.restart else logging.DEBUG if event.cause == "start" else logging.INFO
@@ -362,6 +393,9 @@ def _not_reloaded(event: ReloadFailed) -> Line:
 
 
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
+    ExperimentStarted: _experiment,
+    ExperimentEnded: _experiment,
+    CanaryStopped: _canary,
     AttemptFinished: _attempt,
     OperationFinished: _operation,
     OperationShared: _shared,
