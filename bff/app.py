@@ -22,6 +22,9 @@ from bff.auth.assemble import Authentication, open_auth
 from bff.auth.session.assemble import LoginParts, open_login
 from bff.auth.session.identify import Verify
 from bff.clock import Clock, SystemClock
+from bff.console.assemble import ConsoleParts
+from bff.console.audit import Audit
+from bff.console.live import InForce, Process
 from bff.context import Principal
 from bff.errors import ErrorDesk
 from bff.events import Notify
@@ -67,6 +70,7 @@ from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
 
 GRAPHQL = "/graphql"
+ASSETS = Path(bff.web.__file__).parent / "dist"
 _UNATTENDED_LIMIT = 5.0
 _SESSIONS = 400_000
 """Entries in the store of sessions: four for each session, where it lies in the process."""
@@ -84,7 +88,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     operations = operations_of(policies, development=settings.development)
     clock, rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
     new_id = new_ids(rng)
-    usage = Usage()
+    usage, audit = Usage(), Audit(wall=clock.wall)
     tracing = open_tracing(os.environ)
     spans = spans_of(tracing)
     telemetry = Telemetry(
@@ -94,7 +98,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         stream=sys.stderr,
         verbose=settings.verbose,
         names=names_in(settings.operations) if settings.operations else (),
-        listeners=(usage, *(spans.listeners if spans else ())),
+        listeners=(usage, audit, *(spans.listeners if spans else ())),
         exemplar=current_trace if spans else None,
     )
     notify, colleagues = telemetry.notify, Colleagues()
@@ -171,6 +175,16 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     )
     preparation = trust.preparation(engine.documents, run)
     lifecycle = Lifecycle(clock)
+    console = ConsoleParts(
+        Process(
+            telemetry.metrics, telemetry.errors, usage, lifecycle, entries, store, clock, settings.development
+        ),
+        lambda: InForce(policies, upstreams, auth.authenticator if auth else None, engine.documents, preparation),
+        audit,
+        assets=ASSETS,
+        colleagues=colleagues,
+        notify=notify,
+    )
     checks: dict[str, Check] = {"documents": preparation.check}
     if auth is not None:
         checks["issuers"] = auth.health
@@ -198,7 +212,9 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
             await auth.start()
         await upstreams.start()
         preparation.start()
+        console.start()
         yield
+        await console.close()
         await preparation.close()
         await engine.close(_UNATTENDED_LIMIT)
         await upstreams.close()
@@ -219,12 +235,15 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
     routes = [login.routes] if login is not None else []
     return Service(
         app=gate.around(Front(front, instrumented(tracing, *routes, lifespan=lifespan)), path=GRAPHQL),
-        admin=admin_app(
-            Health(lifecycle, clock=clock, checks=checks),
-            tracing,
-            cache_routes(entries, store),
-            client_routes(usage),
-            *telemetry.routes(colleagues),
+        admin=console.around(
+            admin_app(
+                Health(lifecycle, clock=clock, checks=checks),
+                tracing,
+                cache_routes(entries, store, colleagues),
+                client_routes(usage),
+                *telemetry.routes(colleagues),
+                *console.routes,
+            )
         ),
         lifecycle=lifecycle,
         notify=notify,
@@ -312,9 +331,8 @@ def graphiql_of(
     if operations.graphiql == "deny":
         return None
     tabs = read_tabs(settings.operations) if settings.operations else []
-    assets = Path(bff.web.__file__).parent / "dist"
     return GraphiQL(
-        operations=tabs, headers=settings.graphiql_headers, assets=assets, trace_header=trace_header, login=login
+        operations=tabs, headers=settings.graphiql_headers, assets=ASSETS, trace_header=trace_header, login=login
     )
 
 

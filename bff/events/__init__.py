@@ -36,6 +36,7 @@ from bff.events.operations import (
     Shed,
     UntrustedDocument,
 )
+from bff.events.operators import AdminAction
 from bff.events.services import (
     AttemptFinished,
     BreakerCause,
@@ -66,6 +67,7 @@ from bff.events.services import (
 )
 
 __all__ = [
+    "AdminAction",
     "ApiKeysRead",
     "AttemptFinished",
     "AuthenticationRefused",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from secrets import token_urlsafe
 from typing import Final
 
 from bff.policy.model import Drain
@@ -42,6 +43,8 @@ class _Crew:
     announce: Callable[[], None]
     own: list[socket.socket]
     """One socket for each worker, on which the others ask it."""
+    key: str = field(default_factory=token_urlsafe)
+    """By which workers know each other."""
     workers: list[_Worker] = field(default_factory=list)
     due: list[tuple[float, int]] = field(default_factory=list)
     """When replacements for crashed workers start, and whose place they take."""
@@ -80,7 +83,7 @@ def _supervise(crew: _Crew) -> int:
 def _start(crew: _Crew, number: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    place = Place(number, tuple(one.getsockname()[1] for one in crew.own))
+    place = Place(number, tuple(one.getsockname()[1] for one in crew.own), crew.key)
     sockets = [*crew.sockets, crew.own[number]]
     process = context.Process(
         target=_work, args=(crew.build, sockets, crew.policy, theirs, place), name="bff worker"

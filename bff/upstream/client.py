@@ -1,6 +1,6 @@
 """How one upstream is called in this process: its policy turned into a pipeline around a transport."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Mapping
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
@@ -145,6 +145,10 @@ class Upstreams:
             return self._clients[name]
         except KeyError:
             raise UnknownUpstream(name, self._clients) from None
+
+    def items(self) -> ItemsView[str, Client]:
+        """Return all clients, by the names of their upstreams."""
+        return self._clients.items()
 
     def alias(self, name: str) -> str:
         """Return the name of upstream *name* that clients see."""

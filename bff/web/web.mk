@@ -10,7 +10,7 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(WEB)/package.
 	@sh $(WEB)/with-node.sh $(VENV) npm --prefix $(WEB) ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-$(WEB)/dist/.built: $(WEB)/node_modules/.package-lock.json $(WEB)/build.mjs $(WEB)/tsconfig.json $(wildcard $(WEB)/src/*)
+$(WEB)/dist/.built: $(WEB)/node_modules/.package-lock.json $(WEB)/build.mjs $(WEB)/tsconfig.json $(wildcard $(WEB)/src/*.* $(WEB)/src/console/*)
 	$(call say,Building GraphiQL into $(WEB)/dist)
 	@sh $(WEB)/with-node.sh $(VENV) npm --prefix $(WEB) run --silent build
 	@touch $@

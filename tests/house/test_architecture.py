@@ -22,7 +22,8 @@ ENGINE_LAYERS = [
     {"bff.context", "bff.upstream"},
     {"bff.errors", "bff.execution", "bff.contract"},
     {"bff.explain"},
-    {"bff.telemetry", "bff.server", "bff.auth", "bff.admission"},
+    # The console serves what telemetry has counted, to whom auth knows, so it stands beside all of them.
+    {"bff.telemetry", "bff.server", "bff.auth", "bff.admission", "bff.console"},
     {"bff.settings", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},
 ]
