@@ -154,9 +154,17 @@ class Live:
             "series": self._readings.series(name, "attempts", "failures"),
             "inFlight": int(self._process.metrics.numbers("bff_upstream_calls_in_flight").get((name,), 0)),
             "permits": {"used": permits.in_flight, "limit": permits.limit, "waiting": permits.waiting},
-            "breakers": {group: breaker(circuit, now) for group, circuit in pipelines.circuits.items()},
+            "breakers": {
+                group: {**breaker(circuit, now), "failedBefore": self._failed_before(name, group)}
+                for group, circuit in pipelines.circuits.items()
+            },
             "hosts": hosts(pipelines.cluster),
         }
+
+
+    def _failed_before(self, name: str, group: str) -> float | None:
+        share = self._process.metrics.numbers("bff_breaker_failure_ratio").get((name, group), -1.0)
+        return share if share >= 0 else None
 
 
 def breaker(circuit: CircuitBreaker, now: float) -> dict[str, Any]:
