@@ -1,10 +1,10 @@
 """Who may look and who may act: pure decisions, which fail closed."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 from bff.context import Principal
 from bff.policy.console import ConsolePolicy
@@ -18,6 +18,7 @@ CSRF_HEADER: Final = "x-bff-csrf"
 LOCAL: Final = "local"
 """Stands for somebody on this machine, of whom no more is known."""
 
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_PROXY: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
@@ -58,9 +59,10 @@ def wrong_host(host: str | None, known: Collection[str]) -> str | None:
     A page elsewhere can make its own name resolve to this machine (DNS rebinding), but not an address.
     """
     name = (host or "").lower()
-    bare = urlsplit(f"//{name}").hostname if name and "@" not in name and "/" not in name else None
-    if bare is None:
+    found = _HOST.fullmatch(name)
+    if found is None:
         return "The request has no usable Host."
+    bare = found[1].strip("[]")
     if name in known or bare in known or is_loopback(bare) or _is_address(bare):
         return None
     return f"{bare!r} is no name of this port: list it under `hosts` in policies/console.yaml."
@@ -76,7 +78,7 @@ def objection(method: str, headers: Mapping[str, str]) -> str | None:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site not in _OWN_SITES:
         return "Pages of other origins may not use the admin port."
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
         return "Pages of other origins may not use the admin port."
     if not is_safe(method) and is_browser(headers) and not headers.get(CSRF_HEADER):
         return "A page that acts has to send the header X-BFF-CSRF: 1."

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from bff.admission.usage import Usage
-from bff.auth.authenticator import CallerAuthenticator
 from bff.clock import Clock
 from bff.console.readings import Readings, read
 from bff.policy.load import PolicySet
 from bff.server.lifecycle import Lifecycle
+from bff.server.ports import Authenticator
 from bff.store import Store
 from bff.telemetry.error_ring import ErrorRing
 from bff.telemetry.metrics import Metrics
@@ -53,7 +53,7 @@ class InForce:
 
     policies: PolicySet
     upstreams: Upstreams
-    authenticator: CallerAuthenticator | None
+    authenticator: Authenticator | None
     documents: Sized
     preparation: Progress
 
@@ -160,7 +160,6 @@ class Live:
             },
             "hosts": hosts(pipelines.cluster),
         }
-
 
     def _failed_before(self, name: str, group: str) -> float | None:
         share = self._process.metrics.numbers("bff_breaker_failure_ratio").get((name, group), -1.0)
