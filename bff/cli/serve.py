@@ -19,7 +19,9 @@ PortOption = Annotated[int | None, typer.Option(help="Public port, 8000; 0 takes
 AdminHostOption = Annotated[
     str | None, typer.Option(help="Address of the admin port, loopback. Also BFF_ADMIN_HOST.")
 ]
-AdminPortOption = Annotated[int | None, typer.Option(help="Admin port: health; 8001. Also BFF_ADMIN_PORT.")]
+AdminPortOption = Annotated[
+    int | None, typer.Option(help="Admin port: health, console; 8001. Also BFF_ADMIN_PORT.")
+]
 
 
 def serve(  # noqa: PLR0917 - typer reads options from parameters
@@ -125,7 +127,7 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
         if format_ is Format.JSON:
             say_json({"ready": line})
         else:
-            say(line + (f"\n{hints}" if hints else ""))
+            say(line)
 
     return (
         serve(
@@ -135,6 +137,7 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
             policy=operations_of(policies, development=settings.development).drain,
             workers=settings.workers,
             say=announce,
+            hints="" if format_ is Format.JSON else hints,
         )
         or FINE
     )

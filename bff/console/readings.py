@@ -121,7 +121,10 @@ class Readings:
         return added(after, tuple(-count for count in before))
 
     def series(self, upstream: str | None, *keys: str) -> list[list[float]]:
-        """Return second and growth of each of *keys*, for each second that is over; of all where *upstream* is None."""
+        """Return, for each second that is over, itself and the growth of each of *keys*.
+
+        Of the process where *upstream* is None.
+        """
         numbers = [
             (one.second, one.totals if upstream is None else one.upstreams.get(upstream, {})) for one in self._kept
         ]

@@ -94,7 +94,7 @@ async def test_the_last_host_stays(client):
             "hosts",
             {"upstream": "catalog", "host": "http://127.0.0.1:9009", "state": "drained"},
             404,
-            "127.0.0.1:9001",
+            "did you mean 'http://127.0.0.1:900",
         ),
         ("cache/purge", {}, 422, "Say one of"),
     ],

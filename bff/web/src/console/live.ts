@@ -38,10 +38,11 @@ const wait = (ms: number, signal: AbortSignal) =>
     signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
 
-/** Returns the newest snapshot and how the connection is; `key` begins anew, as after signing in. */
-export function useLive(key: number): Live {
+/** Returns the newest snapshot and how the connection is, once `enabled`; `key` begins anew, as after signing in. */
+export function useLive(key: number, enabled: boolean): Live {
   const [live, setLive] = useState<Live>({ snapshot: null, at: 0, state: "connecting", refusal: null });
   useEffect(() => {
+    if (!enabled) return undefined;
     const stop = new AbortController();
     const follow = async () => {
       let pause = FIRST_PAUSE;
@@ -77,7 +78,7 @@ export function useLive(key: number): Live {
     };
     void follow();
     return () => stop.abort();
-  }, [key]);
+  }, [key, enabled]);
   return live;
 }
 

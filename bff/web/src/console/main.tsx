@@ -29,6 +29,8 @@ const VIEWS = {
 
 type View = keyof typeof VIEWS;
 
+const AGAIN = 2000; // milliseconds until the process is asked again that did not answer
+
 /** Returns the view that the address names, and a function that goes to another one. */
 function useView(): readonly [View, (view: View) => void] {
   const read = () => (location.hash.slice(1) in VIEWS ? (location.hash.slice(1) as View) : "services");
@@ -46,18 +48,25 @@ function useMe(key: number): readonly [Me | null, string] {
   const [me, setMe] = useState<readonly [Me | null, string]>([null, ""]);
   useEffect(() => {
     const stop = new AbortController();
-    get<Me>("console/me", stop.signal)
-      .then((told) => setMe([told, ""]))
-      .catch((problem) => !stop.signal.aborted && setMe(([before]) => [before, wordsOf(problem)]));
-    return () => stop.abort();
+    let timer = 0;
+    const ask = () =>
+      get<Me>("console/me", stop.signal)
+        .then((told) => setMe([told, ""]))
+        .catch((problem) => {
+          if (stop.signal.aborted) return;
+          setMe(([before]) => [before, wordsOf(problem)]);
+          timer = setTimeout(ask, AGAIN);
+        });
+    void ask();
+    return () => (clearTimeout(timer), stop.abort());
   }, [key]);
   return me;
 }
 
-function Connection({ live }: { live: Live }) {
+function Connection({ live, signedIn }: { live: Live; signedIn: boolean }) {
   const now = useNow();
   const age = Math.max(0, (now - live.at) / 1000);
-  if (live.state === "refused") return <State mood="held">not signed in</State>;
+  if (live.state === "refused" || !signedIn) return <State mood="held">not signed in</State>;
   if (!live.snapshot) return <State mood="busy">{live.state === "lost" ? "no answer, trying again" : "connecting"}</State>;
   if (live.state === "lost") return <State mood="bad">{`connection lost; figures are ${span(age)} old, trying again`}</State>;
   return <State mood="good">live</State>;
@@ -110,7 +119,7 @@ function Views({ view, live, me, acted }: { view: View; live: Live; me: Me; acte
 function App() {
   const [key, setKey] = useState(0);
   const [me, trouble] = useMe(key);
-  const live = useLive(key);
+  const live = useLive(key, me !== null && me.role !== "none");
   const [view, go] = useView();
   const [plan, setPlan] = useState<Plan | null>(null);
   const [done, setDone] = useState("");
@@ -125,10 +134,6 @@ function App() {
     const timer = setTimeout(() => setDone(""), 12_000);
     return () => clearTimeout(timer);
   }, [done]);
-  // Whoever may look again, after a restart or another login, may do something else.
-  useEffect(() => {
-    if (live.state === "live" && trouble) setKey((before) => before + 1);
-  }, [live.state, trouble]);
   const may = me?.role === "act" && live.state === "live";
   const why = me?.role === "act" ? "The connection is lost: what you see may not be so any more." : (me?.why ?? "");
   const acting = useMemo(() => ({ may, why, ask: setPlan }), [may, why]);
@@ -151,7 +156,7 @@ function App() {
             bff <span>console</span>
           </h1>
           <p className="connection" role="status">
-            <Connection live={live} />
+            <Connection live={live} signedIn={me?.role !== "none"} />
           </p>
           {me && me.role !== "none" && (
             <p className="who">
