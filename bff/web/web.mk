@@ -3,7 +3,7 @@ WEB := bff/web
 
 .PHONY: web browser
 
-web: $(WEB)/dist/.built ## Build GraphiQL, the page at /graphql
+web: $(WEB)/dist/.built ## Build GraphiQL and the console
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(WEB)/package.json $(WEB)/.npmrc | $(VENV)/.ready
 	$(call say,Fetching the packages of GraphiQL into $(WEB)/node_modules)

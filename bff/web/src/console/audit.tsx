@@ -16,6 +16,16 @@ interface Action {
 
 const MOODS: Record<Action["result"], Mood> = { done: "good", refused: "held", failed: "bad" };
 
+/** Returns the body of a request as people write it, such as `upstream reviews, state open`. */
+function asked(detail: string): string {
+  try {
+    const told = Object.entries(JSON.parse(detail) as Record<string, unknown>).filter(([, value]) => value !== null);
+    return told.map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`).join(", ");
+  } catch {
+    return detail;
+  }
+}
+
 export function Audit({ again }: { again: number }) {
   const [told, setTold] = useState<readonly Action[] | string | null>(null);
   useEffect(() => {
@@ -60,7 +70,7 @@ export function Audit({ again }: { again: number }) {
                 <td>{one.who}</td>
                 <th scope="row">{one.action}</th>
                 <td className="wide">
-                  <code>{one.detail}</code>
+                  {asked(one.detail)}
                 </td>
                 <td className="faint">{one.from}</td>
                 <td>

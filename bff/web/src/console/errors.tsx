@@ -72,7 +72,9 @@ export function Errors({ snapshot }: { snapshot: Snapshot }) {
           </button>
         ))}
       </div>
-      {frozen && <p className="faint lead">The list stands still while an error is open.</p>}
+      <p className="faint lead">
+        {frozen ? "The list stands still while an error is open." : "Counted since the process began; the last ones are listed, newest first."}
+      </p>
       {shown.length ? (
         <ul className="errors">
           {shown.map((one) => (

@@ -17,7 +17,7 @@ const ORDERS = {
   runs: ["Runs", (one: Operation) => one.runs],
   failing: ["Failing", failing],
   p95: ["p95", (one: Operation) => one.p95 ?? 0],
-  cost: ["Cost", cost],
+  cost: ["Total cost", cost],
 } as const;
 
 type Order = keyof typeof ORDERS;

@@ -43,7 +43,7 @@ export function Overview({ snapshot }: { snapshot: Snapshot }) {
       </div>
       <dl className="tiles">
         <Tile name="with errors" value={share(partial, operations)} more={`${count(partial)} partial`} bad={operations > 0 && partial / operations >= 0.05} />
-        <Tile name="degraded" value={share(degraded, operations)} more="old or default parts" />
+        <Tile name="degraded" value={share(degraded, operations)} more="stale or default" />
         <Tile name="refused" value={count(refused)} more={`${count(total("shed"))} shed, ${count(total("limited"))} limited`} bad={total("shed") > 0} />
         <Tile name="in flight" value={count(snapshot.inFlight)} more={`loop ${lag} ms late`} bad={lag >= 50} />
         <Tile name="from cache" value={share(hits, lookups)} more={`${share(stale, lookups)} stale`} />
