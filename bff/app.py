@@ -31,6 +31,7 @@ from bff.events import Notify
 from bff.execution.compiled import compiled_run_of
 from bff.execution.cost.weights import weights_in
 from bff.execution.engine import Engine, no_span
+from bff.execution.kept import KeptAnswers
 from bff.execution.strawberry_schema import graphql_schema_of, run_of
 from bff.execution.trusted.assemble import Trust
 from bff.explain import Explainer
@@ -158,6 +159,8 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         if settings.executor == "compiled"
         else run_of(schema, hide_suggestions=hide)
     )
+    kept = KeptAnswers(operations.sharing.answers, clock=clock, unchecked_for=entries.unchecked_for)
+    entries.follow(kept.forget)
     engine = Engine(
         schema,
         upstreams,
@@ -172,6 +175,7 @@ def build(settings: Settings) -> Service:  # noqa: PLR0915 - a list of what ther
         weight_of=weights_in(policies.upstreams),
         registered=registered,
         witness=witness,
+        kept=kept,
     )
     preparation = trust.preparation(engine.documents, run)
     lifecycle = Lifecycle(clock)

@@ -144,10 +144,11 @@ class Context:
     """What a resolver receives: the operation, and the endpoints that this resolver declared.
 
     An endpoint refuses to be called through a context that does not list it, so that what `calls=` says is what
-    happens.
+    happens. Items and attributes that are not listed here are those of the application's own context, where it has
+    one (`bff serve --context`).
     """
 
-    __slots__ = ("calls", "noted", "operation", "resolver")
+    __slots__ = ("calls", "noted", "operation", "own", "resolver")
 
     def __init__(
         self, operation: Operation, calls: frozenset["Endpoint[Any]"] = frozenset(), resolver: str = ""
@@ -157,6 +158,21 @@ class Context:
         self.resolver = resolver
         self.noted: list[Noted] = []
         """What endpoints called through it returned that is stale or a default; the resolver knows the fields."""
+        self.own: Any = None
+        """What the application's own function made for this operation; None where it has none."""
+
+    def __getitem__(self, name: Any) -> Any:
+        if self.own is None:
+            raise KeyError(
+                f"{name!r}: there is no context of the application's own; name what makes it: --context"
+            )
+        return self.own[name]
+
+    def __getattr__(self, name: str) -> Any:
+        own = object.__getattribute__(self, "own")
+        if own is None or isinstance(own, Mapping):
+            raise AttributeError(f"a context has no {name!r}", name=name, obj=self)
+        return getattr(own, name)
 
     @property
     def principal(self) -> Principal:

@@ -14,7 +14,7 @@ WINDOW: Final = 60
 
 Numbers = Mapping[str, float]
 
-_ENDED: Final = ("whole", "degraded", "partial", "shared")
+_ENDED: Final = ("whole", "degraded", "partial", "shared", "kept")
 _FAILURES: Final = frozenset(outcome for outcome in Outcome if FACTS[outcome].breaker == "failure")
 """Outcomes that say something against a service (CB-9)."""
 

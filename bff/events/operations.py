@@ -62,11 +62,15 @@ class OperationFinished(Event):
 
 @event
 class OperationShared(Event):
-    """A query got the answer of an equal one under way, which *executed* names by its request id."""
+    """A query got the answer of an equal one, which *executed* names by its request id.
+
+    That one was under way, or began *age* seconds ago and all its parts are fresh still.
+    """
 
     request_id: str
     name: str | None
     executed: str
+    age: float | None = None
 
 
 @event

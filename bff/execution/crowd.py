@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import orjson
 
-from bff.context import Operation, Principal
+from bff.context import ANONYMOUS, Operation, Principal
 from bff.events import Notify, OperationShared
+from bff.execution.kept import KeptAnswers, may_be_kept
 from bff.execution.messages import Answer, GraphQLRequest
 from bff.policy.sharing import Sharing, SharingScope
 from bff.upstream.cache.keys import NOISE
@@ -70,6 +71,7 @@ class _Habit:
     """What executions of one document did so far."""
 
     waits: bool = False
+    keeps: bool = False
     personal: bool = False
     headers: tuple[str, ...] = ()
 
@@ -95,11 +97,13 @@ class Crowd:
     Args:
         policy: Who may share.
         notify: Told of each query that was not executed because an equal one was.
+        kept: Answers whose parts are all fresh still.
     """
 
-    def __init__(self, policy: Sharing, notify: Notify) -> None:
+    def __init__(self, policy: Sharing, notify: Notify, kept: KeptAnswers) -> None:
         self._policy = policy
         self._notify = notify
+        self._kept = kept
         self._habits: OrderedDict[str, _Habit] = OrderedDict()
         self._flights: dict[object, _Flight] = {}
 
@@ -107,8 +111,10 @@ class Crowd:
         """Return whether *operation* may share at all; a mutation never may."""
         return operation.kind == "query" and self._scope(operation) != "off"
 
-    async def answer(self, request: GraphQLRequest, document: str, operation: Operation, work: Work) -> Answer:
-        """Return the answer to *request*: of its own execution, or of an equal one under way.
+    async def answer(
+        self, request: GraphQLRequest, document: str, operation: Operation, work: Work, *, watched: bool = False
+    ) -> Answer:
+        """Return the answer to *request*: of its own execution, of an equal one under way, or of one before.
 
         The execution survives callers that leave and ends with the last. Nobody waits beyond the own deadline: an
         execution that would end later is not joined, and one that its deadline cut short is not shared with
@@ -119,15 +125,22 @@ class Crowd:
             document: The hash of its document.
             operation: Its state; the headers in it are replaced by ones that remember what was read.
             work: Executes it.
+            watched: Whether the caller wants to see it executed.
         """
         habit = self._habits.get(document)
-        if habit is None or not habit.waits:
+        if habit is None or not (habit.waits or habit.keeps):
             return await self._alone(document, habit, operation, work)
         self._habits.move_to_end(document)
         for _ in range(_TRIES):
             key = self._key(request, document, operation, habit)
             if key is None:
                 break
+            if habit.keeps and not watched and (kept := self._kept.get(key)) is not None:
+                age = self._kept.now() - kept.since
+                self._notify(OperationShared(operation.request_id, operation.name, kept.request_id, age))
+                return kept.answer
+            if not habit.waits:
+                return await self._alone(document, habit, operation, work, key)
             flight = self._flights.get(key)
             if flight is None or not _suits(flight, operation):
                 return await self._led(key, document, habit, operation, work)
@@ -150,22 +163,44 @@ class Crowd:
         headers = operation.headers
         known = tuple([headers.get(name) for name in habit.headers])
         if self._scope(operation) == "public" and not habit.personal:
-            return (document, request.operation_name, asked, known)
+            return (document, request.operation_name, asked, known, operation.principal is ANONYMOUS)
         credentials = tuple([headers.get(name) for name in _CREDENTIALS])
         return (document, request.operation_name, asked, known, _identity(operation.principal), credentials)
 
-    async def _alone(self, document: str, habit: _Habit | None, operation: Operation, work: Work) -> Answer:
+    async def _alone(
+        self,
+        document: str,
+        habit: _Habit | None,
+        operation: Operation,
+        work: Work,
+        key: object | None = None,
+    ) -> Answer:
         seen = operation.headers = ReadHeaders(operation.headers)
+        equal = NOISE.union(habit.headers) if habit is not None else NOISE
+        since, epoch = self._kept.now(), self._kept.epoch
         try:
-            return await work()
-        finally:
-            self._learn(document, habit, operation, seen)
+            answer = await work()
+        except BaseException:
+            self._learn(document, habit, operation, seen, None)
+            raise
+        self._learn(document, habit, operation, seen, answer)
+        if key is not None and not (operation.personal or seen.read - equal):
+            self._kept.put(key, answer, operation.request_id, since=since, epoch=epoch)
+        return answer
 
-    def _learn(self, document: str, habit: _Habit | None, operation: Operation, seen: ReadHeaders) -> None:
+    def _learn(
+        self,
+        document: str,
+        habit: _Habit | None,
+        operation: Operation,
+        seen: ReadHeaders,
+        answer: Answer | None,
+    ) -> None:
         if habit is None:
             habit = self._habits[document] = _Habit()
             while len(self._habits) > _HABITS:
                 self._habits.popitem(last=False)
+        habit.keeps = habit.keeps or (answer is not None and may_be_kept(answer))
         habit.waits = habit.waits or operation.waited
         habit.personal = habit.personal or operation.personal
         new = seen.read.difference(habit.headers, NOISE)
@@ -177,15 +212,17 @@ class Crowd:
         task = asyncio.ensure_future(work())
         assert isinstance(task, asyncio.Task)
         flight = self._flights[key] = _Flight(key, task, operation, seen, NOISE.union(habit.headers), set())
+        since, epoch = self._kept.now(), self._kept.epoch
 
         def ended(done: "asyncio.Task[Answer]") -> None:
             self._land(flight)
             for waiter in flight.waiters:
                 if not waiter.done():
                     waiter.set_result(None)
-            self._learn(document, habit, operation, seen)
-            if not done.cancelled():
-                done.exception()
+            answer = None if done.cancelled() or done.exception() is not None else done.result()
+            self._learn(document, habit, operation, seen, answer)
+            if answer is not None and not (operation.personal or seen.read - flight.equal):
+                self._kept.put(key, answer, operation.request_id, since=since, epoch=epoch)
 
         task.add_done_callback(ended)
         return await self._result(flight)

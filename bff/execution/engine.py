@@ -26,8 +26,10 @@ from bff.execution.crowd import Crowd
 from bff.execution.documents import Document, Documents, Refused, refused
 from bff.execution.flight import Flight
 from bff.execution.interpreter import Job, Outcome, Run
+from bff.execution.kept import KeptAnswers
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
+from bff.execution.own_context import OwnContext
 from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
@@ -62,6 +64,7 @@ class _Accepted:
     operation: Operation
     keepable: bool
     bill: Bill | None
+    watched: bool
 
 
 class Engine:
@@ -81,6 +84,8 @@ class Engine:
         source: Finds the texts of documents; only those that requests bring when absent.
         weight_of: What a call of an endpoint costs.
         registered: How many registered documents are kept besides those that policy wants kept.
+        kept: Whole answers whose parts are fresh still; none are kept when absent.
+        own_context: Makes what the application's resolvers find in their context besides what is there anyway.
 
     Raises:
         UnsupportedSchema: The schema promises what cannot be kept here.
@@ -102,6 +107,8 @@ class Engine:
         source: DocumentSource | None = None,
         weight_of: WeightOf = one_each,
         registered: int = 0,
+        kept: KeptAnswers | None = None,
+        own_context: OwnContext | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._policy = policy
@@ -121,7 +128,8 @@ class Engine:
             executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
         )
         self._cache_hints = CacheHints(executable)
-        self._crowd = Crowd(policy.sharing, notify)
+        self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
+        self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()
         self._observe = observe
 
@@ -142,7 +150,7 @@ class Engine:
             return Answer({"errors": told}, refused=error.code, kind=kind)
         except Denied as denied:
             return self.refuse(denied.code, denied.message, ingress, detail=denied.detail, **denied.extensions)
-        if self._witness is not None and answer.story is not None and self._witness.asked(ingress):
+        if self._witness is not None and answer.story is not None and accepted.watched:
             return _with_trace(answer, self._witness.tell(answer.story, ingress.request_id))
         return answer
 
@@ -190,7 +198,8 @@ class Engine:
         bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
         if bill is not None and not isinstance(bill, Bill):
             bill = await bill
-        return _Accepted(request, document, node, operation, keepable, bill)
+        watched = self._witness is not None and self._witness.asked(ingress)
+        return _Accepted(request, document, node, operation, keepable, bill, watched)
 
     async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:
         """Return the document that *request* means, and whether answers to it may be kept downstream."""
@@ -248,7 +257,9 @@ class Engine:
 
     async def _shared(self, accepted: _Accepted) -> Answer:
         document, operation = accepted.document.hash, accepted.operation
-        return await self._crowd.answer(accepted.request, document, operation, lambda: self._answer(accepted))
+        return await self._crowd.answer(
+            accepted.request, document, operation, lambda: self._answer(accepted), watched=accepted.watched
+        )
 
     async def _answer(self, accepted: _Accepted) -> Answer:
         operation = accepted.operation
@@ -313,6 +324,9 @@ class Engine:
         request = accepted.request
         async with self._around(request, accepted.document, context) as middleware:
             try:
+                if self._own_context is not None:
+                    made = flight.wait(self._own_context(context))
+                    context.own = await _until(accepted.operation, made, flight)
                 denied = self._denied(accepted)
                 job = Job(
                     accepted.document,

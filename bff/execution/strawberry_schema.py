@@ -8,7 +8,7 @@ import strawberry
 from graphql import GraphQLSchema
 from graphql.execution import MiddlewareManager
 from graphql.validation import ASTValidationRule, specified_rules
-from strawberry.extensions import AddValidationRules, SchemaExtension
+from strawberry.extensions import AddValidationRules, ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.base import BaseSchema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -20,6 +20,10 @@ from bff.execution.messages import GraphQLRequest
 
 Around = Callable[[GraphQLRequest, Document, Any], AbstractAsyncContextManager[MiddlewareManager | None]]
 """Lies around the running of one operation; gives the middleware for its resolvers."""
+
+
+_DONE_HERE = (ParserCache, ValidationCache)
+"""Extensions whose work is done for every schema: documents are parsed and validated once."""
 
 
 class UnsupportedSchema(Exception):
@@ -79,7 +83,11 @@ def around_of(schema: BaseSchema | GraphQLSchema) -> Around | None:
     """
     if not isinstance(schema, strawberry.Schema) or not (schema.extensions or schema.directives):
         return None
+    if not schema.directives and all(isinstance(one, _DONE_HERE) for one in schema.get_extensions()):
+        return None
     for extension in schema.get_extensions():
+        if isinstance(extension, _DONE_HERE):
+            continue
         for hook in ("on_parse", "on_validate"):
             if getattr(type(extension), hook) is not getattr(SchemaExtension, hook):
                 raise UnsupportedSchema(

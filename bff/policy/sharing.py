@@ -22,5 +22,9 @@ class Sharing(Policy):
     """Who may share an execution: `principal` callers with equal credentials, `public` everybody as far as nothing
     looks at credentials, `off` nobody."""
 
+    answers: int = Field(default=200, ge=0, le=100_000)
+    """How many whole answers are kept while every part of them is fresh, for callers that may share; 0 for none.
+    Only those that depend on nobody: no part is private, and nothing looked at who asks."""
+
     operations: dict[OperationName, SharingScope] = Field(default_factory=dict)
     """The same for single operations, by their name."""

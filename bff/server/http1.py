@@ -3,7 +3,10 @@
 from typing import Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from bff.server.whole import WholeAnswers
 
 _ABOUT_UPGRADES: Final = frozenset({b"upgrade", b"http2-settings"})
 _INVALID: Final = "Invalid HTTP request received."
@@ -41,6 +44,10 @@ class Http1(HttpToolsProtocol):
         """Note the end of the request, unless it is about to be read again."""
         if not self._declines():
             super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        cycle.send = WholeAnswers(cycle).send  # type: ignore[method-assign]  # uvicorn has no other place for it
+        super()._start_asgi_task(cycle, app)
 
     def _declines(self) -> bool:
         """Whether the request asks for a protocol that it will not get; CONNECT has no other."""

@@ -26,6 +26,10 @@ _METHODS: Final = b"GET, POST"
 _LONGEST_URL: Final = 32 * 1024
 """Bytes; servers and proxies fail in their own ways from here on."""
 
+_REMEMBERED: Final = 512
+_SHORT: Final = 4096
+"""Bytes of a body that is remembered with what it asks: apps send the same ones over and over."""
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -48,6 +52,7 @@ class Intake:
         self._limit = policy.limits.body
         self._inputs = Inputs(policy.limits.input_depth, policy.limits.input_values)
         self._ids = policy.documents.id_parameters
+        self._known: dict[bytes, GraphQLRequest] = {}
         self._csrf_headers = tuple(name.lower().encode("latin-1") for name in sorted(policy.csrf_headers))
 
     async def take(self, exchange: Exchange) -> Request:
@@ -71,7 +76,8 @@ class Intake:
             return self._parameters(scope["query_string"])
         _check_content(headers)
         body = await self._read(exchange)
-        return self._checked(self._inputs.check(body, decode_body(body, self._ids)))
+        known = self._known.get(body)
+        return self._decoded(body) if known is None else _again(known)
 
     def _prevent_csrf(self, headers: Headers) -> None:
         """Refuse what a page of another origin can make a browser send without asking first.
@@ -108,6 +114,14 @@ class Intake:
             message = "The request was not complete in time."
             raise Refusal(Code.DEADLINE_EXCEEDED, message, statuses=REQUEST_TIMEOUT, unread=True) from None
 
+    def _decoded(self, body: bytes) -> Request:
+        request = self._checked(self._inputs.check(body, decode_body(body, self._ids)))
+        if len(body) <= _SHORT and not isinstance(request, list) and _is_flat(request):
+            self._known[body] = _again(request)
+            if len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return request
+
     def _checked(self, request: Request) -> Request:
         if not isinstance(request, list):
             return request
@@ -117,6 +131,18 @@ class Intake:
             message = f"A batch holds 1 to {self._batching.max_operations} operations, this one {len(request)}."
             raise Refusal(Code.BAD_REQUEST, message)
         return request
+
+
+def _is_flat(request: GraphQLRequest) -> bool:
+    """Return whether nothing in *request* can be changed by whoever executes it, but the variables as a whole."""
+    values = request.variables.values() if request.variables else ()
+    return request.extensions is None and not any(isinstance(value, dict | list) for value in values)
+
+
+def _again(request: GraphQLRequest) -> GraphQLRequest:
+    """Return *request* for another execution."""
+    variables = dict(request.variables) if request.variables else None
+    return GraphQLRequest(request.query, request.operation_name, variables, None, request.document_id)
 
 
 def _check_content(headers: Headers) -> None:

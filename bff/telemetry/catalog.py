@@ -51,10 +51,10 @@ OPERATIONS = [
         "bff_operations_total",
         "counter",
         "Operations that ended, by result: whole, degraded (stale or default parts), partial (errors), shared "
-        "(answered by an equal one), cancelled, refused.",
+        "(answered by an equal one under way), kept (by an equal one before, still fresh), cancelled, refused.",
         {
             OperationFinished: lambda event: (1, event.name, event.kind, _result(event)),
-            OperationShared: lambda event: (1, event.name, "query", "shared"),
+            OperationShared: lambda event: (1, event.name, "query", "shared" if event.age is None else "kept"),
             OperationAbandoned: lambda event: (1, event.name, event.kind, event.reason),
         },
         (*_OPERATION, "result"),

@@ -144,6 +144,7 @@ def _shared(event: OperationShared) -> Line:
         "request_id": event.request_id,
         "name": event.name,
         "executed": event.executed,
+        **({} if event.age is None else {"age_ms": round(event.age * 1000)}),
     }
 
 

@@ -42,13 +42,17 @@ class Batching(Endpoint[T]):
         and gives None; so does a key that the request has no way to say.
         """
         loader = self._loader_of(self.admit(context), arguments)
-        asked = [None if key is None or self._unsayable(key) else key for key in keys]
-        found = iter(await loader.load_many([key for key in asked if key is not None]))
-        values: list[Any] = [None if key is None else next(found) for key in asked]
-        for place, value in enumerate(values):
-            if type(value) is Carried:
-                context.noted.append(Noted(value.value, value.note, place, len(values)))
-                values[place] = value.value
+        unasked = {key for key in set(keys) if key is None or self._unsayable(key)}
+        if unasked:
+            found = iter(await loader.load_many([key for key in keys if key is not None and key not in unasked]))
+            values: list[Any] = [None if key in unasked else next(found) for key in keys]
+        else:
+            values = await loader.load_many(cast("Sequence[Key]", keys))
+        if Carried in set(map(type, values)):
+            for place, value in enumerate(values):
+                if type(value) is Carried:
+                    context.noted.append(Noted(value.value, value.note, place, len(values)))
+                    values[place] = value.value
         return cast("list[T | None | Exception]", values)
 
     def _unsayable(self, key: Key) -> bool:  # noqa: ARG002 - for those that send keys in a list

@@ -6,7 +6,7 @@ broken future (PY-10, F6). Made per operation; never shared between operations.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -100,14 +100,20 @@ class Loader(Generic[K, V]):
         """Return one value or exception for each of *keys*, in their order."""
         if not keys:
             return []
-        identities = [self._identify(key) for key in keys]
-        self._waiting.update(identities)
+        identities = list(map(self._identify, keys))
+        wanted = dict(zip(identities, keys, strict=True))
+        if len(set(map(type, keys))) > 1:  # the first way to write a key is the one that is asked for
+            wanted |= dict(zip(reversed(identities), reversed(keys), strict=True))
+        self._waiting.update(wanted.keys())
         try:
-            futures = [self._loader.load(key) for key in keys]
+            futures = list(map(self._loader.load, wanted.values()))
             await asyncio.wait(futures)
         finally:
-            self._leave(identities)
-        return [self._read(future.result()) for future in futures]
+            self._leave(wanted.keys())
+        found = {identity: future.result() for identity, future in zip(wanted, futures, strict=True)}
+        if _Failed in set(map(type, found.values())):
+            return [self._read(found[identity]) for identity in identities]
+        return list(map(found.__getitem__, identities))
 
     @staticmethod
     def _read(value: Any) -> Any:
@@ -116,7 +122,7 @@ class Loader(Generic[K, V]):
         error = value.error
         return error.fresh() if isinstance(error, UpstreamError) else error
 
-    def _leave(self, identities: Sequence[Hashable]) -> None:
+    def _leave(self, identities: Collection[Hashable]) -> None:
         self._waiting.subtract(identities)
         for flying, task in tuple(self._flights):
             if not any(self._waiting[identity] > 0 for identity in flying):
@@ -124,7 +130,7 @@ class Loader(Generic[K, V]):
 
     async def _load_batch(self, keys: list[K]) -> list[V | _Failed]:
         wanted = [key for key in keys if self._waiting[self._identify(key)] > 0]
-        identities = frozenset(self._identify(key) for key in wanted)
+        identities = frozenset(map(self._identify, wanted))
         if not wanted:
             return self._forget(keys, self._abandoned(keys))
         task = asyncio.ensure_future(self._fetch(wanted))

@@ -13,6 +13,7 @@ from bff.errors import ErrorDesk
 from bff.events import ErrorTold
 from bff.execution.compiled import compiled_run_of
 from bff.execution.engine import Engine
+from bff.execution.kept import KeptAnswers
 from bff.execution.messages import GraphQLRequest, Ingress
 from bff.execution.strawberry_schema import run_of
 from bff.policy.model import OperationsPolicy
@@ -25,7 +26,9 @@ EXECUTORS = {"compiled": compiled_run_of, "interpreted": run_of}
 class World:
     """One engine, what it told, and the time it lives in."""
 
-    def __init__(self, schema, *, executor, max_errors=100, clock=None, run=None, source=None, **policy):
+    def __init__(
+        self, schema, *, executor, max_errors=100, clock=None, run=None, source=None, own_context=None, **policy
+    ):
         ids = count(1)
         self.clock = clock or VirtualClock()
         self.events = []
@@ -33,6 +36,7 @@ class World:
         self.desk = ErrorDesk(
             self.events.append, new_id=lambda: f"e{next(ids)}", alias=str.title, max_errors=max_errors
         )
+        self.kept = KeptAnswers(self.policy.sharing.answers, clock=self.clock)
         if run is None:
             run = EXECUTORS[executor](schema, hide_suggestions=self.policy.introspection != "allow")
         self.engine = Engine(
@@ -44,6 +48,8 @@ class World:
             notify=self.events.append,
             run=run,
             source=source and source(self),
+            kept=self.kept,
+            own_context=own_context,
         )
 
     def ingress(self, seconds=10.0, **known):

@@ -32,7 +32,9 @@ DEADLINE = 50.0
 DEEPEST = 2
 TREES = 4
 NAMES = ("a", "b", "c")
-POLICY = OperationsPolicy(limits=DocumentLimits(tokens=20_000, aliases=1000), cost=Cost(mode="off"))
+POLICY = OperationsPolicy(
+    deadline="60s", deadline_max="60s", limits=DocumentLimits(tokens=20_000, aliases=1000), cost=Cost(mode="off")
+)
 CODES = {
     "null": "INTERNAL_SERVER_ERROR",
     "raises": "INTERNAL_SERVER_ERROR",

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -174,6 +175,7 @@ class Bff:
         if limit:
             resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, limit)
         self.lines: list[str] = []
+        self._reading = threading.Lock()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         line = self.process.stdout.readline()
@@ -189,7 +191,22 @@ class Bff:
         return self.process.pid
 
     def _read(self) -> None:
-        self.lines.extend(self.process.stderr)
+        """Take what is written; what is not in the pipe any more is in `lines`, for whoever holds the lock."""
+        pipe, rest = self.process.stderr.fileno(), b""
+        while select.select([pipe], [], [])[0]:
+            with self._reading:
+                chunk = os.read(pipe, 1 << 16)
+                *whole, rest = (rest + chunk).splitlines(keepends=True) if chunk else (rest, b"")
+                if rest.endswith(b"\n"):
+                    whole, rest = [*whole, rest], b""
+                self.lines.extend(line.decode() for line in whole if line)
+            if not chunk:
+                return
+
+    def mark(self) -> int:
+        """Return the number of the next line of its log; what has happened so far is before it."""
+        self._catch_up()
+        return len(self.lines)
 
     def log(self, since: int = 0, **having: Any) -> list[dict[str, Any]]:
         """Return its log from line *since* on: the lines that have all of *having*."""
@@ -200,9 +217,12 @@ class Bff:
     def _catch_up(self) -> None:
         """Wait until all that was written has been read."""
         unread = array("i", [1])
-        while unread[0] and not self.process.stderr.closed:
-            fcntl.ioctl(self.process.stderr, termios.FIONREAD, unread)
-            time.sleep(0.01)
+        while not self.process.stderr.closed:
+            with self._reading:
+                fcntl.ioctl(self.process.stderr, termios.FIONREAD, unread)
+            if not unread[0]:
+                return
+            time.sleep(0.005)
 
     def ask(self, query: str, user: str = "nobody", **headers: str) -> Reply:
         """Ask *query* in the name of *user*."""

@@ -108,7 +108,7 @@ def test_fault_6_a_peer_that_vanished_costs_one_attempt(far_bff, relay, shaky, s
     """A pooled connection is dead and nobody has been told; a GET recovers over another one."""
     with unharmed(far_bff, [shaky, steady], affected={"thing"}, open_time=1.0) as trial:
         assert trial.ask().whole
-        trial.first = len(far_bff.lines)
+        trial.first = far_bff.mark()
         relay.vanish()
 
         assert trial.ask().whole

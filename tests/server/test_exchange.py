@@ -242,3 +242,37 @@ async def test_requests_on_one_connection_are_independent(edge):
 
     assert not running.lifecycle.in_flight
     assert not running.events
+
+
+async def test_a_body_sent_again_is_a_request_of_its_own(edge):
+    """What was read from bytes is remembered; nobody's changes to it are."""
+
+    async def take(request, ingress):
+        if request.variables:
+            request.variables["taken"] = True
+        return Answer({"data": {}}, kind="query")
+
+    bodies = [{"query": "{ a }", "variables": {"one": 1}}, {"query": "{ b }", "variables": {"many": [{"x": 1}]}}]
+    async with edge(take) as running:
+        for body in bodies * 3:
+            assert (await running.post(body)).status_code == 200
+
+    seen = running.engine.requests
+    assert len({id(request.variables) for request in seen}) == len(seen)
+    assert [request.query for request in seen] == ["{ a }", "{ b }"] * 3
+
+
+async def test_a_refused_body_is_refused_again(edge):
+    async with edge() as running:
+        first, second = [await running.post_bytes(b'{"query": 7}') for _ in range(2)]
+
+    assert first.status_code == second.status_code == 422
+
+
+async def test_more_bodies_than_are_remembered_are_all_read(edge):
+    async with edge() as running:
+        for number in range(600):
+            await running.post({"query": f"{{ a{number}: __typename }}"})
+        await running.post({"query": "{ a0: __typename }"})
+
+    assert len(running.engine.requests) == 601

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import GraphQLEnumType
 
+from bff.execution.compiler.columns import CHECKS, Columns
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Source
 from bff.execution.compiler.values import INLINE, PlainTypes, enum_names, quick_leaf, quick_list
 
@@ -83,13 +84,29 @@ class Emitter:
         row = _display(plan, {field.number for field in leaves})
         if not leaves:
             yield f"wave.rows += [{row} for _ in wave.sources]"
-        elif all(field.source is Source.ATTRIBUTE for field in leaves):
-            self._loop(f"rows_{plan.number}", leaves, row, mapping=False)
-            yield f"fill(run, wave, rows_{plan.number})"
+            return
+        if all(is_plain(field) for field in leaves):
+            self._columns(plan, leaves, row)
+            columns = f"columns_{plan.number}, made_{plan.number}"
         else:
-            self._loop(f"rows_{plan.number}", leaves, row, mapping=False)
+            columns = "None, None"
+        self._loop(f"rows_{plan.number}", leaves, row, mapping=False)
+        if all(field.source is Source.ATTRIBUTE for field in leaves):
+            yield f"fill(run, wave, rows_{plan.number}, {columns})"
+        else:
             self._loop(f"dicts_{plan.number}", leaves, row, mapping=True)
-            yield f"fill_either(run, wave, rows_{plan.number}, dicts_{plan.number})"
+            yield f"fill_either(run, wave, rows_{plan.number}, dicts_{plan.number}, {columns})"
+
+    def _columns(self, plan: ObjectPlan, leaves: list[FieldPlan], row: str) -> None:
+        read = [(field.name, field.leaf, field.nonnull[0]) for field in leaves if field.leaf is not None]
+        self.names[f"columns_{plan.number}"] = Columns(
+            read, members=all(field.source is Source.MEMBER for field in leaves)
+        )
+        values = ", ".join(f"a{field.number}" for field in leaves)
+        self._lines += [
+            f"def made_{plan.number}(columns):",
+            f"    return [{row} for {values}, in zip(*columns)]",
+        ]
 
     def _loop(self, name: str, leaves: list[FieldPlan], row: str, *, mapping: bool) -> None:
         checks = " and ".join(self._check(field, mapping=mapping) for field in leaves)
@@ -136,6 +153,11 @@ def is_quick(field: FieldPlan) -> bool:
     return field.source is Source.TYPENAME or (
         field.leaf is not None and field.source in {Source.ATTRIBUTE, Source.MEMBER}
     )
+
+
+def is_plain(field: FieldPlan) -> bool:
+    """Tell whether *field* is a built-in scalar, so that many of its values can be looked at together."""
+    return field.leaf in CHECKS and field.depth == 0 and "." not in field.name
 
 
 def _display(plan: ObjectPlan, read: set[int]) -> str:

@@ -4,6 +4,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from bff.execution.compiler.columns import Columns
 from bff.execution.compiler.complete import cells, complete
 from bff.execution.compiler.plan import FieldPlan, Source
 
@@ -25,8 +26,21 @@ def mappings(run: "Run", wave: "Wave") -> bool | None:
     return cast("bool | None", wave.mapping)
 
 
-def fill(run: "Run", wave: "Wave", loop: Callable[..., None]) -> None:
-    """Make the rows of *wave* with *loop*; an object that it stumbles over is looked at by `row_of`."""
+Made = Callable[[list[list[Any]]], list[dict[str, Any]]]
+"""Makes rows of columns."""
+
+
+def fill(
+    run: "Run",
+    wave: "Wave",
+    loop: Callable[..., None],
+    columns: Columns | None,
+    made: Made | None,
+) -> None:
+    """Make the rows of *wave*: of *columns* where that goes, else with *loop*, by `row_of` where that stumbles."""
+    if columns is not None and made is not None and (found := columns.of(wave.sources)) is not None:
+        wave.rows += made(found)
+        return
     sources, rows = iter(wave.sources), wave.rows
     add = rows.append
     while True:
@@ -38,14 +52,21 @@ def fill(run: "Run", wave: "Wave", loop: Callable[..., None]) -> None:
             return
 
 
-def fill_either(run: "Run", wave: "Wave", of_objects: Callable[..., None], of_dicts: Callable[..., None]) -> None:
+def fill_either(  # noqa: PLR0917 - generated code calls it
+    run: "Run",
+    wave: "Wave",
+    of_objects: Callable[..., None],
+    of_dicts: Callable[..., None],
+    columns: Columns | None,
+    made: Made | None,
+) -> None:
     """Make the rows of *wave* with the loop that fits its objects."""
     mapping = mappings(run, wave)
     if mapping is None:
         for source in wave.sources:
             wave.rows.append(row_of(run, wave, source))
     else:
-        fill(run, wave, of_dicts if mapping else of_objects)
+        fill(run, wave, of_dicts if mapping else of_objects, columns, made)
 
 
 def read(run: "Run", wave: "Wave", field: FieldPlan, number: int, source: Any) -> Any:

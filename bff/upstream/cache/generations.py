@@ -10,7 +10,7 @@ from bff.upstream.cache.aftermath import Aftermath
 EPOCH = "epoch"
 """The tag that every forgetting renews, so that a writer can tell whether any happened meanwhile (CA-21)."""
 
-_RECHECK = 1.0
+RECHECK = 1.0
 """Seconds for which a generation is believed without asking again (CA-17)."""
 _KNOWN_TAGS = 100_000
 
@@ -43,7 +43,7 @@ class Generations:
         if not self._store.shared:
             return dict(await self._store.generations(wanted))
         now = self._clock.now()
-        asked = [tag for tag in wanted if now - self._known.get(tag, (0, -_RECHECK * 2))[1] > _RECHECK]
+        asked = [tag for tag in wanted if now - self._known.get(tag, (0, -RECHECK * 2))[1] > RECHECK]
         if asked and not self._aftermath.lasts:
             try:
                 told = await self._store.generations(asked)

@@ -1,8 +1,9 @@
 """Where entries are: in this process, and in a shared store behind it. A store that fails costs hits only."""
 
 import asyncio
+import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from bff.clock import Clock
@@ -12,7 +13,7 @@ from bff.upstream.cache import envelope
 from bff.upstream.cache.aftermath import Aftermath
 from bff.upstream.cache.entry import Entry, VarySpec
 from bff.upstream.cache.freshness import remaining
-from bff.upstream.cache.generations import EPOCH, Generations
+from bff.upstream.cache.generations import EPOCH, RECHECK, Generations
 from bff.upstream.cache.keys import variant
 from bff.upstream.cache.leases import Leases
 from bff.upstream.cache.local import Local, Slot
@@ -66,7 +67,17 @@ class EntryCache:
         self._aftermath = Aftermath(clock)
         self.generations = Generations(store, clock=clock, aftermath=self._aftermath)
         self.leases = Leases(store, self._aftermath, written=self.written)
+        self._followers: list[Callable[[], None]] = []
         store.listen(self)
+
+    def follow(self, forgotten: Callable[[], None]) -> Callable[[], None]:
+        """Let *forgotten* be called whenever anything was forgotten before its time; return what ends that."""
+        self._followers.append(forgotten)
+        return lambda: self._followers.remove(forgotten)
+
+    def _tell(self) -> None:
+        for forgotten in self._followers:
+            forgotten()
 
     def missed(self, items: int) -> None:
         """Count a call of so many *items* that nothing was looked for."""
@@ -126,6 +137,10 @@ class EntryCache:
         if doubtful:
             items.update(await self._from_store(doubtful))
         return await self._still_valid(items)
+
+    def unchecked_for(self) -> float:
+        """Return for how many seconds what is made of entries is good without asking for generations (CA-17)."""
+        return RECHECK if self.shared else math.inf
 
     def _trusted_for(self) -> float:
         return min(self._trust, _SILENT_TRUST) if self._store.silent_for() > _SILENCE else self._trust
@@ -238,6 +253,7 @@ class EntryCache:
 
     async def drop(self, keys: Sequence[str]) -> None:
         """Forget the entries under *keys*."""
+        self._tell()
         for key in keys:
             self._local.drop(key)
             self._queue.pop(key, None)
@@ -267,10 +283,12 @@ class EntryCache:
 
     def forgotten(self, tags: Sequence[str]) -> None:
         """Ask for the generations of *tags* again before believing them."""
+        self._tell()
         self.generations.doubt(tags)
 
     def uncertain(self) -> None:
         """Drop the process's own copies: messages may have been lost (CA-18)."""
+        self._tell()
         self.generations.doubt()
         if self.shared:
             for key, slot in self._local:

@@ -134,6 +134,27 @@ async def test_a_change_that_may_have_happened_forgets_too(make_bff, reply, erro
     assert sum(request.method == "GET" for request in bff.service.requests) == (2 if forgets else 1)
 
 
+async def test_who_made_something_of_what_is_kept_hears_when_it_is_forgotten(make_bff, reply):
+    bff, heard = make_bff(), []
+    bff.service.answer = lambda request: reply({"id": "1", "name": request.method}, cache_control="max-age=60")
+    end = bff.entries.follow(lambda: heard.append(len(bff.service.requests)))
+    await dish(bff.context(dish), id=1)
+    assert not heard
+
+    await rename(bff.context(rename), id=1)
+    assert heard
+    heard.clear()
+    await bff.entries.forget(["upstream:catalog"])
+    assert heard
+    heard.clear()
+    bff.entries.uncertain()
+    assert heard
+    end()
+    heard.clear()
+    await bff.entries.forget(["upstream:catalog"])
+    assert not heard
+
+
 async def test_a_slow_answer_is_not_kept_after_a_change(make_bff, reply):
     """CA-21: what was fetched before an invalidation must not be stored after it."""
     bff, gate = make_bff(), asyncio.Event()

@@ -5,7 +5,7 @@ import { count, ms, NOTHING, share } from "./format";
 import { Empty } from "./marks";
 import type { Operation, Snapshot } from "./snapshot";
 
-const WHOLE = ["whole", "shared"];
+const WHOLE = ["whole", "shared", "kept"];
 
 const sum = (counts: Operation["results"], names: readonly string[]) =>
   names.reduce((total, name) => total + (counts[name] ?? 0), 0);
@@ -86,7 +86,7 @@ export function Operations({ snapshot }: { snapshot: Snapshot }) {
         </table>
       </div>
       <ul className="legend key">
-        <li data-kind="hit">whole, also shared</li>
+        <li data-kind="hit">whole, also shared or kept</li>
         <li data-kind="stale">degraded: stale or default parts</li>
         <li data-kind="failed">partial: with errors</li>
         <li data-kind="miss">cancelled or refused</li>
