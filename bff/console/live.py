@@ -77,7 +77,7 @@ class Live:
 
     Args:
         process: What lives as long as the process.
-        in_force: Returns what may be exchanged.
+        readings: Where what counters say is kept.
     """
 
     def __init__(self, process: Process, readings: Readings) -> None:

@@ -17,7 +17,6 @@ _HOSTS: Final = ("healthy", "ejected", "unhealthy", "draining", "drained")
 _QUANTILES: Final = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 _MOST_OPERATIONS: Final = 50
 _MOST_CLIENTS: Final = 20
-_WHOLE: Final = ("whole", "degraded", "partial")
 
 
 def merged(parts: Snapshots, *, missing: Iterable[str] = ()) -> dict[str, Any]:
