@@ -22,7 +22,7 @@ from bff.server.colleagues import ALONE, Colleagues
 from bff.upstream.pipeline import STAGES, stage_of
 
 OWN: Final = "/admin/api/snapshot"
-_OPTIONAL: Final = ("reload", "experiments", "shadow")
+_OPTIONAL: Final = ("reload", "experiments", "shadow", "canary")
 """What the page draws only where this build has it."""
 
 _NO_STORE: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}

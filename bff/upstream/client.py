@@ -1,6 +1,6 @@
 """How one upstream is called in this process: its policy turned into a pipeline around a transport."""
 
-from collections.abc import Callable, ItemsView, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
@@ -146,9 +146,9 @@ class Upstreams:
         except KeyError:
             raise UnknownUpstream(name, self._clients) from None
 
-    def items(self) -> ItemsView[str, Client]:
-        """Return all clients, by the names of their upstreams."""
-        return self._clients.items()
+    def __iter__(self) -> Iterator[Client]:
+        """Return the clients of all upstreams."""
+        return iter(self._clients.values())
 
     def alias(self, name: str) -> str:
         """Return the name of upstream *name* that clients see."""

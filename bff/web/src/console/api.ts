@@ -7,7 +7,7 @@ export interface Me {
   readonly why: string;
   /** Whether credentials would help. */
   readonly credentials: boolean;
-  readonly features: Readonly<Record<"reload" | "experiments" | "shadow", boolean>>;
+  readonly features: Readonly<Record<"reload" | "experiments" | "shadow" | "canary", boolean>>;
 }
 
 /** An answer that is no success; `message` is for people. */
@@ -22,7 +22,7 @@ export class Refused extends Error {
 
 let token = "";
 
-export function useToken(text: string): void {
+export function rememberToken(text: string): void {
   token = text.trim().replace(/^bearer\s+/i, "");
 }
 

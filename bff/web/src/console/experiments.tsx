@@ -2,7 +2,7 @@
 import { useEffect, useState } from "react";
 import { act, get, wordsOf } from "./api";
 import { Action } from "./confirm";
-import { share, span } from "./format";
+import { count, many, share, span } from "./format";
 import { Empty, State } from "./marks";
 
 interface Experiment {
@@ -12,18 +12,25 @@ interface Experiment {
   readonly fault: string;
   readonly share: number;
   readonly scope: string;
-  readonly endsInMs?: number;
-  readonly hits?: number;
+  readonly leftMs: number;
+  readonly stopWhenErrorsAbove: number | null;
+  readonly note: string;
+  readonly hits: number;
+  readonly operations: number;
+  readonly failed: number;
 }
 
 interface Told {
+  readonly allowed: boolean;
+  readonly maxShare: number;
+  readonly maxDurationMs: number;
+  readonly upstreams: readonly string[];
   readonly experiments: readonly Experiment[];
-  readonly allowed?: boolean;
-  readonly why?: string;
+  readonly unanswered: readonly number[];
 }
 
 const FAULTS = ["503", "slow(2s)", "hang", "reset", "garbage"];
-const DURATIONS = ["1m", "5m", "10m"];
+const DURATIONS = { "1m": 60, "5m": 300, "10m": 600, "30m": 1800, "1h": 3600 };
 
 function useExperiments(again: number): readonly [Told | null, string] {
   const [told, setTold] = useState<readonly [Told | null, string]>([null, ""]);
@@ -48,7 +55,15 @@ function Running({ one, changed }: { one: Experiment; changed: () => void }) {
       <span className="how">
         <State mood="held">{one.fault}</State>
         <span className="faint">
-          {[`${share(one.share, 1)} of calls`, one.scope, one.endsInMs !== undefined && `ends in ${span(one.endsInMs / 1000)}`, one.hits !== undefined && `${one.hits} hit`]
+          {[
+            `${share(one.share, 1)} of calls`,
+            one.scope,
+            `ends in ${span(one.leftMs / 1000)}`,
+            many(one.hits, "call") + " hit",
+            `${count(one.failed)} of ${many(one.operations, "operation")} failed`,
+            one.stopWhenErrorsAbove !== null && `stops above ${share(one.stopWhenErrorsAbove, 1)}`,
+            one.note,
+          ]
             .filter(Boolean)
             .join(" · ")}
         </span>
@@ -74,29 +89,31 @@ function Running({ one, changed }: { one: Experiment; changed: () => void }) {
   );
 }
 
-export function Experiments({ upstreams }: { upstreams: readonly string[] }) {
+export function Experiments() {
   const [again, setAgain] = useState(0);
   const [told, problem] = useExperiments(again);
-  const [form, setForm] = useState({ upstream: upstreams[0] ?? "", endpoint: "", fault: "503", share: "10", duration: "5m", scope: "everyone" });
+  const [form, setForm] = useState({ upstream: "", endpoint: "", fault: "503", share: "10", duration: "1m", scope: "everyone", above: "" });
   const set = (key: keyof typeof form) => (event: { target: { value: string } }) => setForm({ ...form, [key]: event.target.value });
   const changed = () => setAgain((before) => before + 1);
   if (!told) return problem ? <Empty title="No experiments here.">{problem}</Empty> : <p className="faint">Asking…</p>;
+  const upstream = form.upstream || (told.upstreams[0] ?? "");
   const start = {
-    title: `Break ${form.upstream}: ${form.fault}`,
-    effect: `${form.share}% of the calls to ${form.endpoint ? `${form.upstream}.${form.endpoint}` : form.upstream} fail this way on purpose, for ${form.scope}, during ${form.duration} at most. Answers that were touched say so.`,
+    title: `Break ${upstream}: ${form.fault}`,
+    effect: `${form.share}% of the calls to ${form.endpoint ? `${upstream}.${form.endpoint}` : upstream} fail this way on purpose, for ${form.scope}, during ${form.duration} at most. Answers that were touched say so.`,
     verb: "Start",
-    type: form.upstream,
+    type: upstream,
     run: async () => {
       await act("POST", "admin/api/experiments", {
-        upstream: form.upstream,
+        upstream,
         fault: form.fault,
-        share: Number(form.share) / 100,
+        share: `${form.share}%`,
         duration: form.duration,
         scope: form.scope,
         ...(form.endpoint ? { endpoint: form.endpoint } : {}),
+        ...(form.above ? { stop_when_errors_above: `${form.above}%` } : {}),
       });
       changed();
-      return `${form.upstream} is broken on purpose: ${form.fault}, for ${form.duration} at most.`;
+      return `${upstream} is broken on purpose: ${form.fault}, for ${form.duration} at most.`;
     },
   };
   return (
@@ -115,18 +132,21 @@ export function Experiments({ upstreams }: { upstreams: readonly string[] }) {
           <Empty title="No experiment runs.">Every failure you see is a real one.</Empty>
         )}
       </section>
+      {told.unanswered.length > 0 && <p className="notice">{`Worker ${told.unanswered.join(", ")} does not answer: what runs there is not in the list.`}</p>}
       <section className="card" aria-labelledby="start">
         <header>
           <h3 id="start">Start one</h3>
         </header>
-        {told.allowed === false ? (
-          <Empty title="Policy allows no experiments here.">{told.why ?? "fault_injection in policies/operations.yaml says who may start them."}</Empty>
+        {!told.allowed ? (
+          <Empty title="Policy allows no experiments here.">
+            <code>fault_injection</code> in <code>policies/operations.yaml</code> says who may start them.
+          </Empty>
         ) : (
           <div className="line">
             <label className="field">
               <span>Service</span>
-              <select value={form.upstream} onChange={set("upstream")}>
-                {upstreams.map((one) => (
+              <select value={upstream} onChange={set("upstream")}>
+                {told.upstreams.map((one) => (
                   <option key={one}>{one}</option>
                 ))}
               </select>
@@ -146,14 +166,20 @@ export function Experiments({ upstreams }: { upstreams: readonly string[] }) {
             </label>
             <label className="field">
               <span>Share, %</span>
-              <input type="number" min="1" max="100" value={form.share} onChange={set("share")} />
+              <input type="number" min="1" max={told.maxShare * 100} value={form.share} onChange={set("share")} />
+            </label>
+            <label className="field">
+              <span>Stop above % errors</span>
+              <input type="number" min="1" max="100" value={form.above} onChange={set("above")} placeholder="never" />
             </label>
             <label className="field">
               <span>For</span>
               <select value={form.duration} onChange={set("duration")}>
-                {DURATIONS.map((one) => (
-                  <option key={one}>{one}</option>
-                ))}
+                {Object.entries(DURATIONS)
+                  .filter(([, seconds]) => seconds * 1000 <= told.maxDurationMs)
+                  .map(([one]) => (
+                    <option key={one}>{one}</option>
+                  ))}
               </select>
             </label>
             <label className="field grow">

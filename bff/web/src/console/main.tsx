@@ -16,6 +16,7 @@ import { Overview } from "./overview";
 import { Policies } from "./policies";
 import { Services, worstFirst } from "./services";
 import { SignIn } from "./signin";
+import { Trials } from "./trials";
 
 const VIEWS = {
   services: "Services",
@@ -112,7 +113,12 @@ function Views({ view, live, me, acted }: { view: View; live: Live; me: Me; acte
   if (view === "policies") return <Policies reload={me.features.reload} />;
   if (view === "audit") return <Audit again={acted} />;
   if (view === "experiments" && me.features.experiments)
-    return <Experiments upstreams={snapshot.upstreams.map((one) => one.name)} />;
+    return (
+      <>
+        <Experiments />
+        <Trials shadow={me.features.shadow} canary={me.features.canary} />
+      </>
+    );
   return <Services services={services} edges={snapshot.edges} window={snapshot.window} />;
 }
 

@@ -1,6 +1,6 @@
 /** For whoever may not look: why, and what to do. */
 import { useState } from "react";
-import { useToken } from "./api";
+import { rememberToken } from "./api";
 
 export function SignIn({ why, credentials, again }: { why: string; credentials: boolean; again: () => void }) {
   const [token, setToken] = useState("");
@@ -12,7 +12,7 @@ export function SignIn({ why, credentials, again }: { why: string; credentials: 
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            useToken(token);
+            rememberToken(token);
             again();
           }}
         >
@@ -25,7 +25,7 @@ export function SignIn({ why, credentials, again }: { why: string; credentials: 
             <button
               type="button"
               onClick={() => {
-                useToken("");
+                rememberToken("");
                 again();
               }}
             >
