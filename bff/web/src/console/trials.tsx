@@ -27,7 +27,7 @@ interface Canary {
 
 type Workers<T> = Readonly<Record<string, Readonly<Record<string, T>>>>;
 
-const KINDS: Readonly<Record<string, string>> = { equal: "hit", different: "failed", failed: "stale" };
+const KINDS: Readonly<Record<string, string>> = { same: "hit", different: "failed", failed: "stale" };
 const SHOWN = 8;
 
 /** Asks `path` every few seconds, where there is something to ask; returns what each service has in all workers. */
