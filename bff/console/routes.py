@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
+from starlette.routing import BaseRoute, Match, Mount
 
 from bff.clock import Clock
 from bff.console.access import Caller
@@ -75,13 +76,12 @@ class Console:
     async def me(self, request: Request) -> dict[str, Any]:
         """Say who is asking, what they may, and what there is to see."""
         caller: Caller = request.state.caller
-        paths = {getattr(route, "path", "") for route in request.app.routes}
         return {
             "who": caller.who,
             "role": caller.role,
             "why": caller.why,
             "credentials": caller.means == "credentials",
-            "features": {name: f"/admin/api/{name}" in paths for name in _OPTIONAL},
+            "features": {name: _has(request.app.routes, f"/admin/api/{name}") for name in _OPTIONAL},
         }
 
     async def snapshot(self) -> dict[str, Any]:
@@ -162,6 +162,12 @@ class Console:
         said = await asyncio.to_thread(self._colleagues.tell, request.url.path, await request.body())
         silent = sorted(number for number, answer in said.items() if answer is None)
         return {"done": done + without(silent), "silent": silent}
+
+
+def _has(routes: Sequence[BaseRoute], path: str) -> bool:
+    """Return whether one of *routes* answers a GET of *path*; what is mounted answers everything and does not count."""
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+    return any(route.matches(scope)[0] is Match.FULL for route in routes if not isinstance(route, Mount))
 
 
 def without(silent: list[int]) -> str:

@@ -85,6 +85,7 @@ class World:
     acted: list = field(default_factory=list)
     colleagues: Colleagues = field(default_factory=Colleagues)
     assets: Path = Path("nowhere")
+    routers: tuple = ()
 
     def __post_init__(self):
         clock, operations, rng = self.clock, OperationsPolicy(), Random(1)
@@ -127,6 +128,7 @@ class World:
                 None,
                 cache_routes(self.entries, store, self.colleagues),
                 *self.console.routes,
+                *self.routers,
             )
         )
 

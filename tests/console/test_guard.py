@@ -1,6 +1,7 @@
 """The lock of the admin port, over HTTP."""
 
 import pytest
+from fastapi import APIRouter
 
 from bff.policy.console import ConsolePolicy
 from bff.policy.load import PolicySet
@@ -152,3 +153,17 @@ async def test_looking_is_not_an_action(world):
         await client.get("/console/me")
 
     assert world.acted == []
+
+
+async def test_the_page_is_told_what_this_build_has(make_world):
+    """A panel is drawn only over routes that are there: a browser's console would name each 404."""
+    routes = APIRouter(prefix="/admin/api/experiments")
+
+    @routes.get("")
+    def listed():
+        return {}
+
+    async with make_world(routers=(routes,)).client() as client:
+        features = (await client.get("/console/me")).json()["features"]
+
+    assert features == {"reload": False, "experiments": True, "shadow": False, "canary": False}
