@@ -165,7 +165,7 @@ class Console:
 
 
 def _has(routes: Sequence[BaseRoute], path: str) -> bool:
-    """Return whether one of *routes* answers a GET of *path*; a mounted app does not count, for it takes everything."""
+    """Return whether one of *routes* answers a GET of *path*; a mounted app, which takes everything, is none."""
     scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
     return any(route.matches(scope)[0] is Match.FULL for route in routes if not isinstance(route, Mount))
 
