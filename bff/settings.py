@@ -72,10 +72,10 @@ class Settings(BaseModel):
     """Public port; 0 takes a free one and prints it."""
 
     admin_host: str = "127.0.0.1"
-    """Address of the admin port; whoever reaches it needs no credentials."""
+    """Address of the admin port; `policies/console.yaml` says who may look and act there."""
 
     admin_port: Annotated[int, Field(ge=0, le=65535)] = 8001
-    """Admin port: health and readiness."""
+    """Admin port: health, metrics and the console."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes that share the public port."""

@@ -50,7 +50,8 @@ class Demo(BaseModel):
     """Headers that GraphiQL starts with."""
 
     hints: list[str] = []
-    """What to try; shown when all is up. `{bff}` stands for this command as one can type it."""
+    """What to try; shown when all is up. `{bff}` stands for this command as one can type it, `{admin}` for the
+    address of the admin port."""
 
 
 def read_demo(directory: Path) -> Demo:

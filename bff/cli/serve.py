@@ -29,7 +29,9 @@ LogFormatOption = Annotated[
     str | None,
     typer.Option(metavar="json|text", help="Log lines for collectors, or for people. Also BFF_LOG_FORMAT."),
 ]
-AdminPortOption = Annotated[int | None, typer.Option(help="Admin port: health; 8001. Also BFF_ADMIN_PORT.")]
+AdminPortOption = Annotated[
+    int | None, typer.Option(help="Admin port: health, console; 8001. Also BFF_ADMIN_PORT.")
+]
 
 
 def serve(  # noqa: PLR0917 - typer reads options from parameters
@@ -167,7 +169,7 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
         if format_ is Format.JSON:
             say_json({"ready": line})
         else:
-            say(line + (f"\n{hints}" if hints else ""))
+            say(line)
 
     return (
         serve(
@@ -177,6 +179,7 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
             policy=operations_of(policies, development=settings.development).drain,
             workers=settings.workers,
             say=announce,
+            hints="" if format_ is Format.JSON else hints,
         )
         or FINE
     )

@@ -20,6 +20,7 @@ from bff.admission.assemble import LocalCounts
 from bff.admission.usage import Usage
 from bff.auth.replays import LocalReplays
 from bff.clock import SystemClock
+from bff.console.audit import Audit
 from bff.execution.own_context import own_context_of
 from bff.execution.strawberry_schema import graphql_schema_of
 from bff.experiments.assemble import Laboratory
@@ -70,7 +71,7 @@ class Process:
         self._lifespan = load_function("lifespan", settings.lifespan)
         self.clock, self.rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
         self.new_id = new_ids(self.rng)
-        self.usage = Usage()
+        self.usage, self.audit = Usage(), Audit(wall=self.clock.wall)
         self.tracing = tracing
         self.spans = spans_of(tracing)
         self.telemetry = Telemetry(
@@ -81,7 +82,7 @@ class Process:
             verbose=settings.verbose,
             readable=settings.log_format == "text",
             names=names_in(settings.operations) if settings.operations else (),
-            listeners=(self.usage, *(self.spans.listeners if self.spans else ())),
+            listeners=(self.usage, self.audit, *(self.spans.listeners if self.spans else ())),
             exemplar=current_trace if self.spans else None,
         )
         self.notify = self.telemetry.notify

@@ -22,11 +22,13 @@ ENGINE_LAYERS = [
     {"bff.context", "bff.upstream", "bff.experiments"},
     {"bff.errors", "bff.execution", "bff.contract"},
     {"bff.explain"},
+    # The console serves what telemetry has counted, to whom auth knows, so it stands beside all of them.
     {
         "bff.telemetry",
         "bff.server",
         "bff.auth",
         "bff.admission",
+        "bff.console",
         "bff.experiments.admin",
         "bff.experiments.assemble",
         "bff.experiments.edge",
