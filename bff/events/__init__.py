@@ -21,6 +21,15 @@ from bff.events.callers import (
     SessionOpened,
     SessionRenewed,
 )
+from bff.events.experiments import (
+    CanaryCalled,
+    CanaryStopped,
+    ExperimentEnded,
+    ExperimentStarted,
+    FaultInjected,
+    ShadowCompared,
+    ShadowResult,
+)
 from bff.events.operations import (
     CostExceeded,
     CostSettled,
@@ -36,6 +45,7 @@ from bff.events.operations import (
     Shed,
     UntrustedDocument,
 )
+from bff.events.operators import AdminAction
 from bff.events.process import ReloadCause, Reloaded, ReloadFailed
 from bff.events.services import (
     AttemptFinished,
@@ -67,6 +77,7 @@ from bff.events.services import (
 )
 
 __all__ = [
+    "AdminAction",
     "ApiKeysRead",
     "AttemptFinished",
     "AuthenticationRefused",
@@ -78,6 +89,8 @@ __all__ = [
     "CacheUsed",
     "CallFinished",
     "CallStarted",
+    "CanaryCalled",
+    "CanaryStopped",
     "ClientRefused",
     "Coalesced",
     "CostExceeded",
@@ -88,6 +101,9 @@ __all__ = [
     "ErrorTold",
     "ErrorsTold",
     "Event",
+    "ExperimentEnded",
+    "ExperimentStarted",
+    "FaultInjected",
     "FellBack",
     "GateClosed",
     "GateOpened",
@@ -119,6 +135,8 @@ __all__ = [
     "SessionEnded",
     "SessionOpened",
     "SessionRenewed",
+    "ShadowCompared",
+    "ShadowResult",
     "Shed",
     "StoreFailed",
     "Suppression",

@@ -1,7 +1,7 @@
 """One set of policies in force, with everything that was made of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ class _Insides:
     engine: Engine
     preparation: Preparation
     kept: KeptAnswers
+    names: Collection[str]
 
 
 class Generation:
@@ -62,6 +63,7 @@ class Generation:
         endpoint: Answers what does not begin with `/auth/`.
         auth: Answers what does.
         checks: What has to be well.
+        since: When it came into force, in seconds since the epoch.
         running: Requests under way.
     """
 
@@ -140,13 +142,15 @@ class Generation:
 
     def take_over(self) -> None:
         """Be the one in force from now on: breakers, metrics and hints go by these policies."""
+        self.since = self._process.clock.wall()
         process, insides, now = self._process, self._insides, self._process.clock.now()
         for name, client in insides.clients.items():
             if f"upstream {name}" not in self._parts.taken_over:
                 client.pipelines.take_over(now)
+        process.laboratory.obey(self.operations.fault_injection, self.policies.upstreams)
         process.hints.watch(insides.upstreams.shared_circuits(self.policies.upstreams))
         process.telemetry.metrics.follow(self.policies.upstreams, self.operations)
-        process.telemetry.metrics.know(self.configuration.registry.names())
+        process.telemetry.metrics.know(insides.names)
 
     def left(self) -> None:
         """Note that a request has ended."""
@@ -190,10 +194,12 @@ def open_generation(
     trust, documents, run = _documents(process, configuration, operations, parts)
     preparation = parts.get(
         "preparation",
-        (configuration.registry, trust.prepared, id(documents), id(run)),
+        (configuration.registry, trust.prepared, documents, run),
         lambda: trust.preparation(documents, run),
         Preparation.close,
     )
+    registry = configuration.registry
+    names = parts.get("names of documents", registry, registry.names)
     witness = process.telemetry.witness(policies, operations, development=settings.development)
     kept = KeptAnswers(operations.sharing.answers, clock=clock, unchecked_for=process.entries.unchecked_for)
     engine = Engine(
@@ -211,7 +217,9 @@ def open_generation(
         source=trust.source,
         documents=documents,
         witness=witness,
+        experiments=process.laboratory.experiments,
         kept=kept,
+        own_context=process.own_context,
     )
     auth = callers.auth
     door = Door(Shedding(operations, process.rng), process.lifecycle.lag, notify, client_class=gate.client_class)
@@ -228,6 +236,7 @@ def open_generation(
         door=door,
         admission=gate.admission,
         notify=notify,
+        faults=process.laboratory.header,
     )
     checks: dict[str, Check] = {"documents": preparation.check}
     if auth is not None:
@@ -239,7 +248,7 @@ def open_generation(
         number,
         configuration,
         parts,
-        _Insides(upstreams, clients, callers, engine, preparation, kept),
+        _Insides(upstreams, clients, callers, engine, preparation, kept, names),
         operations=operations,
         endpoint=gate.around(front, path=GRAPHQL),
         auth=gate.around(login.app if login is not None else process.nobody, path=GRAPHQL),
@@ -366,5 +375,6 @@ def _page(
         assets=process.assets,
         trace_header=operations.trace.header if trace else None,
         login=callers.login is not None,
+        faults=process.laboratory.page(operations.fault_injection, policies.upstreams),
     )
     return Explaining(page, documents, Explainer(process.executable, policies), limit=operations.limits.body)

@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from hashlib import sha256
+from inspect import signature
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import strawberry
+from fastapi import FastAPI
 from graphql import GraphQLSchema, print_schema
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -17,7 +20,10 @@ from bff.admission.assemble import LocalCounts
 from bff.admission.usage import Usage
 from bff.auth.replays import LocalReplays
 from bff.clock import SystemClock
+from bff.console.audit import Audit
+from bff.execution.own_context import own_context_of
 from bff.execution.strawberry_schema import graphql_schema_of
+from bff.experiments.assemble import Laboratory
 from bff.generations.files import operations_of
 from bff.generations.stores import seal_of, shared_store
 from bff.policy.load import PolicySet
@@ -25,7 +31,7 @@ from bff.server.colleagues import Colleagues
 from bff.server.framework import instrumented
 from bff.server.graphiql import Tab, read_tabs
 from bff.server.lifecycle import Lifecycle
-from bff.settings import Settings, load_schema
+from bff.settings import Settings, load_function, load_schema
 from bff.store import Store
 from bff.store.memory import MemoryStore
 from bff.telemetry.compose import Telemetry
@@ -60,9 +66,12 @@ class Process:
         self.settings = settings
         self.schema = load_schema(settings.schema_name)
         self.executable = graphql_schema_of(self.schema)
+        context = load_function("context", settings.context)
+        self.own_context = own_context_of(context) if context is not None else None
+        self._lifespan = load_function("lifespan", settings.lifespan)
         self.clock, self.rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
         self.new_id = new_ids(self.rng)
-        self.usage = Usage()
+        self.usage, self.audit = Usage(), Audit(wall=self.clock.wall)
         self.tracing = tracing
         self.spans = spans_of(tracing)
         self.telemetry = Telemetry(
@@ -71,8 +80,9 @@ class Process:
             clock=self.clock,
             stream=sys.stderr,
             verbose=settings.verbose,
+            readable=settings.log_format == "text",
             names=names_in(settings.operations) if settings.operations else (),
-            listeners=(self.usage, *(self.spans.listeners if self.spans else ())),
+            listeners=(self.usage, self.audit, *(self.spans.listeners if self.spans else ())),
             exemplar=current_trace if self.spans else None,
         )
         self.notify = self.telemetry.notify
@@ -86,7 +96,17 @@ class Process:
         self.entries = EntryCache(self.store, policies.store, clock=self.clock, seal=seal)
         caching = Caching(self.entries, version_of(self.schema), policies.store.lease_max.total_seconds())
         trace = self.spans.attempts if self.spans else None
-        self.world = World(self.clock, self.rng, self.notify, caching, trace)
+        self.world = World(self.clock, self.rng, self.notify, caching, trace, aside=self.telemetry.journals)
+        self.laboratory = Laboratory(
+            policies.operations.fault_injection,
+            policies.upstreams,
+            self.colleagues,
+            development=settings.development,
+            clock=self.clock,
+            rng=self.rng,
+            new_id=self.new_id,
+            notify=self.notify,
+        )
         self.counts = LocalCounts(self.clock)
         self.replays = LocalReplays(self.clock)
         self.nobody = instrumented(tracing)
@@ -113,8 +133,17 @@ class Process:
         """Where GraphiQL was built."""
         return Path(bff.web.__file__).parent / "dist"
 
+    def lifespan(self, app: FastAPI) -> AbstractAsyncContextManager[Any]:
+        """Return what keeps open what the application's own code needs."""
+        if self._lifespan is None:
+            return nullcontext()
+        needed = any(one.default is one.empty for one in signature(self._lifespan).parameters.values())
+        made: AbstractAsyncContextManager[Any] = self._lifespan(app) if needed else self._lifespan()
+        return made
+
     async def close(self) -> None:
-        """Close the stores and send the last spans."""
+        """End experiments, close the stores and send the last spans."""
+        await self.laboratory.close()
         await self.hints.close()
         await self.entries.close()
         await self.store.close()

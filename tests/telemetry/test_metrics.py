@@ -13,6 +13,7 @@ import bff.events
 import bff.server.events
 from bff.codes import Code
 from bff.events import (
+    AdminAction,
     ApiKeysRead,
     AttemptFinished,
     AuthenticationRefused,
@@ -74,6 +75,14 @@ def operation(name="Screen", errors=0, degraded=0, seconds=0.02):
 
 def attempt(outcome=Outcome.OK, seconds=0.02):
     return AttemptFinished("catalog", "dishes", ORIGIN, outcome, seconds, 200, "r1", 1, "default")
+
+
+def test_an_operation_that_a_fault_was_done_to_is_no_failure_of_a_service(metrics):
+    metrics(OperationFinished("r1", "Screen", "query", 0.02, 1, 0, injected=True))
+
+    known = {"operation": "Screen", "kind": "query"}
+    assert value(metrics, "bff_operations_total", **known, result="experiment") == 1
+    assert value(metrics, "bff_operations_total", **known, result="partial") is None
 
 
 def value(metrics, name, **labels):
@@ -201,6 +210,8 @@ def test_names_can_be_known_later_than_the_start(metrics):
         (ApiKeysRead(3, "broken"), "bff_api_key_reads_total", {"result": "failed"}, 1),
         (TokenFetched("catalog", "refreshed", 0.1, ""), "bff_token_refresh_total",
          {"upstream": "catalog", "result": "refreshed"}, 1),
+        (AdminAction("ada", "breakers", "", "127.0.0.1", "refused", 403), "bff_admin_actions_total",
+         {"result": "refused"}, 1),
         (SessionOpened(), "bff_sessions_opened_total", {}, 1),
         (SessionEnded("logout", 3), "bff_sessions_ended_total", {"reason": "logout"}, 3),
         (SessionRenewed(ok=False, reason=""), "bff_session_renewals_total", {"result": "failed"}, 1),
