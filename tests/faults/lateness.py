@@ -31,8 +31,9 @@ class Starved:
 
     def watch(self) -> None:
         while True:
-            self._moments.append(time.perf_counter())
+            moment = time.perf_counter()
             self._waits.append(self._total())
+            self._moments.append(moment)  # last, for `between` may look at any time
             if self._over.wait(_STEP):
                 return
 
@@ -53,7 +54,7 @@ def starved(total: Callable[[], float]):
     watching = Starved(total)
     watcher = threading.Thread(target=watching.watch, daemon=True)
     watcher.start()
-    while not watching._waits:
+    while not watching._moments:
         time.sleep(_STEP / 5)
     try:
         yield watching
