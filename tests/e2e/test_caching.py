@@ -151,7 +151,7 @@ def test_the_cache_is_purged_and_counted_from_the_command_line(forgetful):
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     before = cache("stats")["process"]
-    assert cache("purge", "--upstream", "catalog") == {"forgotten": "upstream catalog"}
+    assert cache("purge", "--upstream", "catalog") == {"forgotten": "upstream catalog", "silent": []}
     forgetful.run("home")
     after = cache("stats")["process"]
 
