@@ -30,6 +30,19 @@ from bff.server.ports import ASGIApp
 from bff.server.shedding import ClientClass
 
 
+class LocalCounts:
+    """What this process has counted; it outlives the limits it was counted for, as counts in Redis do.
+
+    Args:
+        clock: Tells when windows end.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.tats: dict[str, int] = {}
+        self.windows = ProcessStorage(clock)
+        self.places = LocalPlaces()
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Everything that stands before the engine.
@@ -87,6 +100,7 @@ def open_admission(
     rng: Random,
     notify: Notify,
     usage: Usage | None = None,
+    counts: LocalCounts | None = None,
 ) -> Gate:
     """Return what *policies* want before the engine.
 
@@ -98,7 +112,9 @@ def open_admission(
         rng: For the jitter of waits.
         notify: Told of what was refused.
         usage: Counts; it has to hear of events as well.
+        counts: What has been counted so far; nothing where None.
     """
+    counts = counts or LocalCounts(clock)
     usage = usage or Usage()
     network, defaults = policies.network, policies.client_defaults
     if defaults is None and network is None:
@@ -106,7 +122,7 @@ def open_admission(
     rules = defaults or ClientDefaults()
     share = workers * rules.expected_replicas
     clients = None if defaults is None else Clients(rules, policies.clients, share=share)
-    places = LocalPlaces()
+    places = counts.places
     lease = policies.operations.deadline_max.total_seconds() + 1
     leases = None if store is None else SharedPlaces(store, places, lease=lease, share=share, new_id=uuid4)
     admission = Admission(
@@ -116,7 +132,9 @@ def open_admission(
         address=None
         if clients is None
         else Bucket.of(rules.address, policy="default", layer="address", share=share),
-        limiter=_limiter(store, clock, notify, share, windows=_has_windows(rules, policies.clients.values())),
+        limiter=_limiter(
+            store, clock, notify, share, counts, windows=_has_windows(rules, policies.clients.values())
+        ),
         places=places,
         shared_places=leases or places,
         refusals=Refusals(rng, notify),
@@ -126,11 +144,13 @@ def open_admission(
     return Gate(admission, clients, usage, network, notify, leases)
 
 
-def _limiter(store: Scripts | None, clock: Clock, notify: Notify, share: int, *, windows: bool) -> Limiter:
+def _limiter(
+    store: Scripts | None, clock: Clock, notify: Notify, share: int, counts: LocalCounts, *, windows: bool
+) -> Limiter:
     if store is None:
-        local = LocalLimiter(clock, counted="process" if share == 1 else "share")
-        return WindowLimiter(local, ProcessStorage(clock)) if windows else local
-    shared = SharedLimiter(store, LocalLimiter(clock, counted="share"), notify)
+        local = LocalLimiter(clock, counted="process" if share == 1 else "share", tats=counts.tats)
+        return WindowLimiter(local, counts.windows) if windows else local
+    shared = SharedLimiter(store, LocalLimiter(clock, counted="share", tats=counts.tats), notify)
     return WindowLimiter(shared, ScriptStorage(store), shared.alone) if windows else shared
 
 

@@ -19,13 +19,21 @@ class LocalLimiter:
         clock: Tells the time; only its monotonic one counts.
         counted: What to say about where this was counted.
         max_keys: Buckets kept.
+        tats: What has been counted so far, by key, as GCRA keeps it; whoever hands it in may hand it on.
     """
 
-    def __init__(self, clock: Clock, *, counted: Counted = "process", max_keys: int = MAX_KEYS) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        counted: Counted = "process",
+        max_keys: int = MAX_KEYS,
+        tats: dict[str, int] | None = None,
+    ) -> None:
         self._clock = clock
         self._counted = counted
         self._max_keys = max_keys
-        self._tats: dict[str, int] = {}
+        self._tats = {} if tats is None else tats
 
     def __len__(self) -> int:
         return len(self._tats)

@@ -12,7 +12,7 @@ from bff.auth.claims import ClaimRules
 from bff.auth.dpop import Nonces, ProofChecker
 from bff.auth.fetch import Web, limits_for
 from bff.auth.introspection import Introspector
-from bff.auth.jwks import Keyring, Place, PublishedKeys
+from bff.auth.jwks import Keyring, Knowledge, Place, PublishedKeys
 from bff.auth.keys import BadKey, canonical
 from bff.auth.mtls import Certificates
 from bff.auth.replays import LocalReplays, Replays, SharedReplays
@@ -57,6 +57,17 @@ class Authentication:
         self._transport = transport
         self._store = store
 
+    def inherit(self, before: "Authentication") -> None:
+        """Take over the keys of those issuers that *before* has as well."""
+        known = before.known_so_far()
+        for issuer, keys in self._published.items():
+            if issuer in known:
+                keys.inherit(known[issuer])
+
+    def known_so_far(self) -> dict[str, Knowledge]:
+        """Return what is known of the keys of each issuer."""
+        return {issuer: keys.known_so_far() for issuer, keys in self._published.items()}
+
     async def start(self, warm_up: float = WARM_UP) -> None:
         """Fetch the keys of all issuers at once, *warm_up* seconds at most, and keep them fresh from then on."""
         for keys in self._published.values():
@@ -95,6 +106,7 @@ def open_auth(
     session: SessionIdentifier | None = None,
     document: Located | None = None,
     environ: Mapping[str, str] = process_environ,
+    replays: Replays | None = None,
 ) -> Authentication | None:
     """Return what authenticates callers, None where no policy says who may call.
 
@@ -109,13 +121,16 @@ def open_auth(
         session: Knows people by the cookie of their session.
         document: The policy with its places, for messages.
         environ: Where `env:` secrets are.
+        replays: Remembers used proofs where no store does; one of its own where None.
 
     Raises:
         PolicyError: A secret, a file or a key that the policy names cannot be used: never half a lock (lesson 17).
     """
     if policy is None:
         return None
-    return _Builder(policy, document, open_transport, clock, rng, notify, environ).build(open_store, session)
+    return _Builder(policy, document, open_transport, clock, rng, notify, environ).build(
+        open_store, session, replays
+    )
 
 
 def require_usable(policy: AuthPolicy | None, document: Located | None) -> None:
@@ -151,7 +166,12 @@ class _Builder:
         self._web = Web(self._transport)
         self._published: dict[str, PublishedKeys] = {}
 
-    def build(self, open_store: Callable[[], Store] | None, session: SessionIdentifier | None) -> Authentication:
+    def build(
+        self,
+        open_store: Callable[[], Store] | None,
+        session: SessionIdentifier | None,
+        replays: Replays | None = None,
+    ) -> Authentication:
         policy, clock = self._policy, self._clock
         issuers = {one.issuer: self._issuer(index, one) for index, one in enumerate(policy.issuers)}
         needs_store = bool(policy.dpop.public_origin or policy.api_keys.file)
@@ -171,7 +191,7 @@ class _Builder:
             notify=self._notify,
             opaque=opaque,
             keys=keys,
-            proofs=self._proofs(store, nonces),
+            proofs=self._proofs(store, nonces, replays),
             session=session,
         )
         return Authentication(authenticator, self._published, keys, self._transport, store)
@@ -224,12 +244,12 @@ class _Builder:
             return None
         return Nonces(self._secret(policy.nonce_secret, ("dpop", "nonce_secret")).value, self._clock)
 
-    def _proofs(self, store: Store | None, nonces: Nonces | None) -> ProofChecker | None:
+    def _proofs(self, store: Store | None, nonces: Nonces | None, replays: Replays | None) -> ProofChecker | None:
         policy = self._policy.dpop
         if policy.public_origin is None:
             return None
-        replays: Replays = SharedReplays(store) if store is not None else LocalReplays(self._clock)
-        return ProofChecker(policy, replays=replays, nonces=nonces, clock=self._clock)
+        used = SharedReplays(store) if store is not None else replays or LocalReplays(self._clock)
+        return ProofChecker(policy, replays=used, nonces=nonces, clock=self._clock)
 
     def _api_keys(self) -> ApiKeyring | None:
         policy = self._policy.api_keys

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from bff.auth.fetch import FetchFailed, Web, place_of
 from bff.auth.keys import BadKey, Key, KeySet, key_set_of
@@ -57,6 +57,18 @@ class Place:
         path = path.rstrip("/")
         plain = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         return plain, f"{origin}/.well-known/oauth-authorization-server{path}"
+
+
+class Knowledge(NamedTuple):
+    """What is known of one issuer's keys, and since when."""
+
+    place: Place
+    algorithms: Sequence[str]
+    keys: KeySet | None
+    uri: str | None
+    fetched: float
+    forced: float
+    due: float
 
 
 class PublishedKeys:
@@ -164,6 +176,20 @@ class PublishedKeys:
         self._strangers[name] = until
         while len(self._strangers) > _STRANGERS:
             self._strangers.popitem(last=False)
+
+    def known_so_far(self) -> "Knowledge":
+        """Return what is known now, for whoever takes this one's place."""
+        return Knowledge(
+            self._place, self._algorithms, self._keys, self._uri, self._fetched, self._forced, self._due
+        )
+
+    def inherit(self, before: "Knowledge") -> None:
+        """Know what was known *before*, if it is about the same keys, so that nobody waits for a fetch."""
+        if (before.place, before.algorithms) != (self._place, self._algorithms) or before.keys is None:
+            return
+        self._keys, self._uri = before.keys, before.uri
+        self._fetched, self._forced = before.fetched, before.forced
+        self._due = min(before.due, self._fetched + self._hard / 2)
 
     def start(self) -> None:
         """Begin to keep the keys fresh; needs a running event loop."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Collection
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -16,7 +17,7 @@ DEFAULT = "http://127.0.0.1:8001"
 TOKEN = "BFF_ADMIN_TOKEN"  # noqa: S105 - a name, not a token
 """Environment variable with the access token that `policies/console.yaml` asks for."""
 
-_TIMEOUT = 10.0
+_TIMEOUT = 30.0
 _UNAUTHORIZED = 401
 _NOT_FOUND = 404
 
@@ -30,7 +31,12 @@ class NotThere(Unusable):
 
 
 def ask(
-    admin: str | None, path: str, body: dict[str, Any] | None = None, *, otherwise: str = ""
+    admin: str | None,
+    path: str,
+    body: dict[str, Any] | None = None,
+    *,
+    otherwise: str = "",
+    answers: Collection[int] = (),
 ) -> dict[str, Any]:
     """Return what the admin port answers to a GET of *path*, or to a POST of *body*.
 
@@ -39,6 +45,7 @@ def ask(
         path: Begins with a slash.
         body: JSON.
         otherwise: What to do instead, where nobody answers.
+        answers: Further statuses whose body is an answer.
 
     Raises:
         NotThere: It answers 404.
@@ -57,6 +64,9 @@ def ask(
             found: dict[str, Any] = json.load(answer)
             return found
     except HTTPError as error:
+        if error.code in answers:
+            told: dict[str, Any] = json.load(error)
+            return told
         refusal = NotThere if error.code == _NOT_FOUND else Unusable
         why = _detail(error) or "is it the admin port of a bff?"
         raise refusal(f"{base} answered {error.code}: {why}") from error

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bff.cli import cache, check, demo, documents, explain, policies, schema, serve, token, why
+from bff.cli import cache, check, demo, documents, explain, policies, reload, schema, serve, token, why
 from bff.cli.output import UNUSABLE, Unusable, example, say
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -39,6 +39,7 @@ def build() -> typer.Typer:
     app.command("check", epilog=example(command))(check.check)
     command = "bff explain schema/operations/home.graphql --without reviews"
     app.command("explain", epilog=example(command))(explain.explain)
+    app.command("reload", epilog=example("bff reload"))(reload.reload)
     app.command("why", epilog=example("bff why 4f9a1c --log bff.log"))(why.why)
     app.add_typer(policies.app, name="policies")
     app.add_typer(cache.app, name="cache")

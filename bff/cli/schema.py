@@ -30,13 +30,29 @@ def schema() -> None:
 
 
 @app.command("print", epilog=example("bff schema print --schema schema:schema > schema.graphql"))
-def print_schema(schema: SchemaOption = None, output: FormatOption = Format.HUMAN) -> None:
-    """Print the schema in GraphQL's own language (SDL)."""
+def print_schema(
+    schema: SchemaOption = None,
+    semantic: Annotated[
+        bool | None,
+        typer.Option("--semantic-non-null", help="Mark fields that are null only where something went wrong."),
+    ] = None,
+    output: FormatOption = Format.HUMAN,
+) -> None:
+    """Print the schema in GraphQL's own language (SDL).
+
+    With --semantic-non-null, a nullable field whose resolver never returns None has the directive
+    @semanticNonNull, a draft of the specification that some clients understand.
+    """
     from graphql import GraphQLSchema  # noqa: PLC0415 - slow to import
     from graphql import print_schema as sdl_of  # noqa: PLC0415 - slow to import
 
     found = import_schema(schema)
     text = sdl_of(found) if isinstance(found, GraphQLSchema) else found.as_str()
+    if semantic:
+        from bff.cli.check_schema import as_graphql  # noqa: PLC0415 - slow to import
+        from bff.execution.semantic import marked, semantic_fields  # noqa: PLC0415
+
+        text = marked(text, list(semantic_fields(as_graphql(found))))
     if output is Format.JSON:
         say_json({"sdl": text})
     else:

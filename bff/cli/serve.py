@@ -1,5 +1,6 @@
 """`bff serve`: the endpoint, until a signal says to leave."""
 
+import gc
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from bff.policy.load import PolicySet
     from bff.settings import Settings
 
+_NEW_OBJECTS = 50_000
+"""Objects between two rounds of the garbage collector: what is imported stays, and looking at it takes a while."""
+
 HostOption = Annotated[str | None, typer.Option(help="Address of the public port. Also BFF_HOST.")]
 PortOption = Annotated[int | None, typer.Option(help="Public port, 8000; 0 takes a free one. Also BFF_PORT.")]
 AdminHostOption = Annotated[
@@ -26,6 +30,14 @@ AdminPortOption = Annotated[
 
 def serve(  # noqa: PLR0917 - typer reads options from parameters
     schema: SchemaOption = None,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:ATTR", help="Makes the application's own context. Also BFF_CONTEXT."),
+    ] = None,
+    lifespan: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:ATTR", help="Opens and closes what it needs. Also BFF_LIFESPAN."),
+    ] = None,
     policies: PoliciesOption = None,
     operations: OperationsOption = None,
     host: HostOption = None,
@@ -40,6 +52,10 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     development: Annotated[
         bool | None, typer.Option(help="Open introspection and GraphiQL. Also BFF_DEVELOPMENT.")
     ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option(help="Read policies anew when their files change; else on SIGHUP. Also BFF_WATCH."),
+    ] = None,
     verbose: Annotated[
         bool | None, typer.Option(help="Log every attempt and operation. Also BFF_VERBOSE.")
     ] = None,
@@ -52,6 +68,8 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     settings = gather(
         {
             "schema_name": schema,
+            "context": context,
+            "lifespan": lifespan,
             "policies": policies,
             "operations": operations,
             "host": host,
@@ -61,6 +79,7 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
             "workers": workers,
             "redis_url": redis_url,
             "development": development,
+            "watch": watch,
             "verbose": verbose,
         }
     )
@@ -105,6 +124,7 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
     Raises:
         Unusable: The schema cannot be imported or the policies are not valid; nothing was started.
     """
+    gc.set_threshold(_NEW_OBJECTS)
     from bff.app import build, operations_of, seal_of  # noqa: PLC0415 - slow to import
     from bff.cli.project import import_schema  # noqa: PLC0415
     from bff.clock import SystemClock  # noqa: PLC0415

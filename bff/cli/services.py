@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from bff.upstream.pipeline.balance import Host
+if TYPE_CHECKING:
+    from bff.upstream.pipeline.balance import Host
 
 Process = subprocess.Popen[bytes]
-Places = Mapping[str, Sequence[Host]]
+Places = Mapping[str, Sequence["Host"]]
 """Where each upstream should listen, by its name."""
 
 _STOP_LIMIT = 5.0
@@ -49,7 +51,7 @@ def running(commands: Sequence[str], *, environ: Mapping[str, str] | None = None
                 process.wait()
 
 
-def listens(host: Host) -> bool:
+def listens(host: "Host") -> bool:
     """Return whether something accepts connections at *host*."""
     try:
         with socket.create_connection((host.origin.host, host.origin.port), timeout=0.2):

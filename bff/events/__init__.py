@@ -37,6 +37,7 @@ from bff.events.operations import (
     UntrustedDocument,
 )
 from bff.events.operators import AdminAction
+from bff.events.process import ReloadCause, Reloaded, ReloadFailed
 from bff.events.services import (
     AttemptFinished,
     BreakerCause,
@@ -112,6 +113,9 @@ __all__ = [
     "OperationStarted",
     "PermitRefused",
     "PermitWaited",
+    "ReloadCause",
+    "ReloadFailed",
+    "Reloaded",
     "RetrySuppressed",
     "Retrying",
     "SessionEnded",

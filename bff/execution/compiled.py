@@ -126,6 +126,8 @@ def compiled(
     interpret = interpreter(schema, base, hide_suggestions=hide_suggestions, strawberry=for_strawberry)
 
     def run(job: Job) -> Outcome | Awaitable[Outcome]:
+        if not job.propagates:
+            return interpret(job)
         executor = executors.get(job)
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)

@@ -157,7 +157,8 @@ class Crowd:
         if ALL in habit.headers:
             return None
         try:
-            asked = orjson.dumps([request.variables, request.extensions], option=orjson.OPT_SORT_KEYS)
+            given = [request.variables, request.extensions, request.on_error]
+            asked = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
         except TypeError:
             return None
         headers = operation.headers

@@ -110,7 +110,8 @@ class Documents:
         self._policy = policy
         self._clock = clock
         self._rules = bounded(rules, policy.limits.merge_pairs * _UNITS_PER_PAIR)
-        self._costs = costs
+        self.costs = costs
+        """What operations cost; None where nothing is estimated."""
         self._room = policy.document_cache + registered
         self._kept: OrderedDict[str, Document | Refused] = OrderedDict()
         self._by_text: dict[str, str] = {}
@@ -243,11 +244,11 @@ class Documents:
     def _estimates(
         self, node: DocumentNode, operations: Mapping[str | None, OperationDefinitionNode]
     ) -> dict[str | None, OperationCost]:
-        if self._costs is None:
+        if self.costs is None:
             return {}
         fragments = {one.name.value: one for one in node.definitions if isinstance(one, FragmentDefinitionNode)}
         try:
-            made = {name: self._costs.compile(one, fragments) for name, one in operations.items()}
+            made = {name: self.costs.compile(one, fragments) for name, one in operations.items()}
         except TooComplex:
             raise refused(Code.OPERATION_TOO_LARGE, "The document is too complex to estimate its cost.") from None
         return {name: cost for name, cost in made.items() if cost is not None}

@@ -84,6 +84,7 @@ class Engine:
         source: Finds the texts of documents; only those that requests bring when absent.
         weight_of: What a call of an endpoint costs.
         registered: How many registered documents are kept besides those that policy wants kept.
+        documents: Those that are ready already, made by `documents_of`; whoever hands them in closes them.
         kept: Whole answers whose parts are fresh still; none are kept when absent.
         own_context: Makes what the application's resolvers find in their context besides what is there anyway.
 
@@ -107,6 +108,7 @@ class Engine:
         source: DocumentSource | None = None,
         weight_of: WeightOf = one_each,
         registered: int = 0,
+        documents: Documents | None = None,
         kept: KeptAnswers | None = None,
         own_context: OwnContext | None = None,
     ) -> None:
@@ -123,11 +125,15 @@ class Engine:
         executable = graphql_schema_of(schema)
         self._access = Access(executable, wall=clock.wall, kept=policy.document_cache)
         self._source = source or TextSource()
-        self._costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
-        self.documents = Documents(
-            executable, policy, clock=clock, rules=rules_of(schema), costs=self._costs, registered=registered
-        )
-        self._cache_hints = CacheHints(executable)
+        self._owns_documents = documents is None
+        if documents is None:
+            documents = documents_of(
+                schema, policy, clock=clock, notify=notify, weight_of=weight_of, registered=registered
+            )
+        self.documents = documents
+        assert self.documents.costs is not None, "`documents_of` makes them with costs"
+        self._costs = self.documents.costs
+        self._cache_hints = CacheHints(executable, policy.default_max_age.total_seconds())
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
         self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()
@@ -170,7 +176,8 @@ class Engine:
         for task in self._unattended:
             task.cancel()
         await asyncio.gather(*self._unattended, return_exceptions=True)
-        self.documents.close()
+        if self._owns_documents:
+            self.documents.close()
 
     async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
         _in_time(ingress.deadline)
@@ -276,6 +283,8 @@ class Engine:
                 )
                 self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
                 raise
+            finally:
+                operation.loaders.clear()  # they know the operation: together a cycle, and all services with it
             seconds = self._clock.now() - started
             self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded)))
         max_age, private = 0, True
@@ -297,6 +306,8 @@ class Engine:
         outcome = await self._whatever_happens(accepted)
         body: dict[str, Any] = {"data": outcome.data}
         errors = one_error_for_each_null(outcome.data, outcome.errors)
+        if errors and accepted.request.on_error == "HALT":
+            body["data"], errors = None, errors[:1]
         if errors:
             body["errors"] = self._desk.execution(errors, operation)
         if operation.degraded:
@@ -337,6 +348,7 @@ class Engine:
                     flight,
                     middleware,
                     denied if isinstance(denied, dict) else await denied,
+                    propagates=request.on_error != "NULL",
                 )
                 result = self._run(job)
                 if isawaitable(result):
@@ -379,6 +391,24 @@ class Engine:
                 done.exception()
 
         task.add_done_callback(ended)
+
+
+def documents_of(
+    schema: BaseSchema | GraphQLSchema,
+    policy: OperationsPolicy,
+    *,
+    clock: Clock,
+    notify: Notify,
+    weight_of: WeightOf = one_each,
+    registered: int = 0,
+) -> Documents:
+    """Return the documents of an engine with these arguments; several engines may use them, one after the other.
+
+    They go by `limits`, `introspection`, `document_cache` and `cost` of *policy*.
+    """
+    executable = graphql_schema_of(schema)
+    costs = Costs(executable, policy.cost, weight_of=weight_of, notify=notify)
+    return Documents(executable, policy, clock=clock, rules=rules_of(schema), costs=costs, registered=registered)
 
 
 def _with_trace(answer: Answer, trace: Mapping[str, Any]) -> Answer:

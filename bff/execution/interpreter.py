@@ -30,6 +30,7 @@ class Job:
         middleware: Wraps every resolver, where a schema extension wants that.
         denied: Why the caller may not have fields, by the names of type and field; with an empty field, why not
             objects of a type that come as a value of an abstract one.
+        propagates: Whether an error at a position that may not be null makes those around it null.
     """
 
     document: Document
@@ -40,6 +41,7 @@ class Job:
     flight: Flight
     middleware: MiddlewareManager | None = None
     denied: Mapping[tuple[str, str], Exception] = field(default_factory=dict)
+    propagates: bool = True
 
 
 @dataclass(slots=True)  # made for each request: freezing would triple what that costs
@@ -217,6 +219,7 @@ def interpreter(
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
         executor.flight = job.flight
+        executor.error_propagation = executor.error_propagation and job.propagates
         executor.denied = job.denied
         result = executor.execute_operation()
         if isinstance(result, ExecutionResult):

@@ -7,6 +7,9 @@ from typing import Any, Literal, Protocol
 from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
 
+ErrorMode = Literal["NULL", "PROPAGATE", "HALT"]
+"""What an error makes null: its own position whatever its type, the nearest nullable one, or all data."""
+
 
 @dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class GraphQLRequest:
@@ -17,6 +20,7 @@ class GraphQLRequest:
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
     document_id: str | None = None
+    on_error: ErrorMode = "PROPAGATE"
 
 
 class Allowance(Protocol):

@@ -15,10 +15,11 @@ from bff.policy.caching import StorePolicy
 from bff.policy.client_files import same_client, unproven_limits
 from bff.policy.clients import ClientDefaults, ClientPolicy
 from bff.policy.console import ConsolePolicy
-from bff.policy.document import MAX_BYTES, Located, Mark, merge, parse
+from bff.policy.document import MAX_BYTES, Located, Mark, merge
 from bff.policy.explain import explain
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.network import NetworkPolicy
+from bff.policy.parsed import Parsed
 from bff.policy.problem import PolicyError, Problem
 from bff.policy.units import format_duration
 
@@ -95,20 +96,22 @@ class Reading(NamedTuple):
     upstreams: frozenset[str]
 
 
-def load(directory: Path) -> PolicySet:
+def load(directory: Path, parsed: Parsed | None = None) -> PolicySet:
     """Return the policies in *directory*; a file that is not there leaves its values at their defaults.
+
+    *parsed* parses the files, where the caller knows some of them already.
 
     Raises:
         PolicyError: Something is wrong; it carries every problem of every file.
     """
-    reading = read(directory)
+    reading = read(directory, parsed)
     if reading.policies is None:
         raise PolicyError([problem for problem in reading.problems if problem.level == "error"])
     return reading.policies
 
 
-def read(directory: Path) -> Reading:
-    """Return the policies in *directory* and everything that is wrong with them."""
+def read(directory: Path, parsed: Parsed | None = None) -> Reading:
+    """Return the policies in *directory* and everything that is wrong with them; *parsed* as for `load`."""
     if not directory.is_dir():
         what = (
             "this is no directory; policies are files in one"
@@ -117,15 +120,16 @@ def read(directory: Path) -> Reading:
         )
         return Reading(None, (Problem(directory.as_posix(), 1, 1, "", what),), frozenset())
     try:
-        return _Loader(directory).read()
+        return _Loader(directory, parsed or Parsed()).read()
     except OSError as error:
         problem = Problem(str(error.filename or directory), 1, 1, "", f"cannot be read: {error.strerror}")
         return Reading(None, (problem,), frozenset())
 
 
 class _Loader:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, parsed: Parsed) -> None:
         self._directory = directory
+        self._parsed = parsed
         self._problems: dict[Problem, None] = {}
         self._documents: dict[str, Located] = {}
 
@@ -226,7 +230,7 @@ class _Loader:
         except OSError as error:
             self._add(Problem(file, 1, 1, "", f"cannot be read: {error.strerror}"))
             return None
-        document, problems = parse(file, content)
+        document, problems = self._parsed.parse(file, content)
         self._note(problems)
         if document and document.value is None:
             return Located({}, Mark(file))

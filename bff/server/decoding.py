@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from bff.codes import Code
-from bff.execution.messages import GraphQLRequest
+from bff.execution.messages import ErrorMode, GraphQLRequest
 from bff.server.refusal import Refusal
 from bff.server.statuses import UNPROCESSABLE
 
@@ -16,8 +16,9 @@ MAX_NESTING: Final = 128
 """Levels of arrays and objects in a body; far above any real variables, far below any recursion limit."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_NAMES: Final = ("query", "operationName", "variables", "extensions", "documentId")
-_IDS: Final = ("documentId", "id", "doc_id")
+_NAMES: Final = ("query", "operationName", "variables", "extensions", "documentId", "onError")
+_MODES: Final = get_args(ErrorMode)
+_OTHERS: Final = ("documentId", "id", "doc_id", "onError")
 
 
 class _Wire(msgspec.Struct):
@@ -28,6 +29,7 @@ class _Wire(msgspec.Struct):
     documentId: Any = msgspec.UNSET  # noqa: N815 - the name on the wire
     id: Any = msgspec.UNSET
     doc_id: Any = msgspec.UNSET
+    onError: Any = msgspec.UNSET  # noqa: N815 - the name on the wire
 
 
 _ONE: Final = msgspec.json.Decoder(_Wire)
@@ -35,11 +37,14 @@ _MANY: Final = msgspec.json.Decoder(list[_Wire])
 _MAP: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def decode_body(body: bytes, ids: Sequence[str] = ("documentId",)) -> GraphQLRequest | list[GraphQLRequest]:
+def decode_body(
+    body: bytes, ids: Sequence[str] = ("documentId",), *, modes: bool = False
+) -> GraphQLRequest | list[GraphQLRequest]:
     """Return the request in a JSON *body*, or the list of requests where it is an array.
 
     A leading UTF-8 byte order mark is ignored (RFC 8259, 8.1 allows that); any other encoding is refused.
-    *ids* are the members that may hold the id of a document, the first one sent counts.
+    *ids* are the members that may hold the id of a document, the first one sent counts; *modes* says whether
+    `onError` counts.
 
     Raises:
         Refusal: Not JSON in UTF-8, ambiguous through a repeated name, or not a well-formed GraphQL request.
@@ -51,16 +56,19 @@ def decode_body(body: bytes, ids: Sequence[str] = ("documentId",)) -> GraphQLReq
     if start == b"[":
         wires = _decode(_MANY, body)
         _check_names(body, [_parts(wire) for wire in wires])
-        return [_request(wire, ids) for wire in wires]
+        return [_request(wire, ids, modes=modes) for wire in wires]
     wire = _decode(_ONE, body)
     _check_names(body, _parts(wire))
-    return _request(wire, ids)
+    return _request(wire, ids, modes=modes)
 
 
-def decode_parameters(query_string: bytes, ids: Sequence[str] = ("documentId",)) -> GraphQLRequest:
+def decode_parameters(
+    query_string: bytes, ids: Sequence[str] = ("documentId",), *, modes: bool = False
+) -> GraphQLRequest:
     """Return the request in the URL parameters of a GET; an empty parameter counts as absent.
 
-    *ids* are the parameters that may hold the id of a document, the first one sent counts.
+    *ids* are the parameters that may hold the id of a document, the first one sent counts; *modes* says whether
+    `onError` counts.
 
     Raises:
         Refusal: Not UTF-8, a parameter given twice, or `variables` or `extensions` that are not JSON objects.
@@ -86,8 +94,10 @@ def decode_parameters(query_string: bytes, ids: Sequence[str] = ("documentId",))
             documentId=found.get("documentId") or None,
             id=found.get("id") or None,
             doc_id=found.get("doc_id") or None,
+            onError=found.get("onError") or None,
         ),
         ids,
+        modes=modes,
     )
 
 
@@ -123,7 +133,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, what: str = "The bo
         raise Refusal(Code.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
 
 
-def _request(wire: _Wire, ids: Sequence[str]) -> GraphQLRequest:
+def _request(wire: _Wire, ids: Sequence[str], *, modes: bool) -> GraphQLRequest:
     query, extensions = wire.query or None, wire.extensions or None
     identifier = None
     for name in ids:
@@ -135,7 +145,13 @@ def _request(wire: _Wire, ids: Sequence[str]) -> GraphQLRequest:
         identifier = identifier or value
     if query is None and extensions is None and identifier is None:
         raise _unprocessable("The request has no `query`.")
-    return GraphQLRequest(query, wire.operationName or None, wire.variables or None, extensions, identifier)
+    mode = wire.onError if modes and wire.onError is not msgspec.UNSET else None
+    if mode is not None and mode not in _MODES:
+        raise _unprocessable(f"`onError` must be one of {', '.join(_MODES)}.")
+    variables = wire.variables or None
+    return GraphQLRequest(
+        query, wire.operationName or None, variables, extensions, identifier, mode or "PROPAGATE"
+    )
 
 
 def _parts(wire: _Wire) -> list[Any]:
@@ -149,7 +165,7 @@ def _parts(wire: _Wire) -> list[Any]:
         parts += ("variables", wire.variables)
     if wire.extensions is not msgspec.UNSET:
         parts += ("extensions", wire.extensions)
-    for name in _IDS:
+    for name in _OTHERS:
         value = getattr(wire, name)
         if value is not msgspec.UNSET:
             parts += (name, value)

@@ -52,6 +52,7 @@ class Intake:
         self._limit = policy.limits.body
         self._inputs = Inputs(policy.limits.input_depth, policy.limits.input_values)
         self._ids = policy.documents.id_parameters
+        self._modes = policy.on_error == "allow"
         self._known: dict[bytes, GraphQLRequest] = {}
         self._csrf_headers = tuple(name.lower().encode("latin-1") for name in sorted(policy.csrf_headers))
 
@@ -96,7 +97,7 @@ class Intake:
         if len(query_string) > min(self._limit, _LONGEST_URL):
             message = f"The URL exceeds {min(self._limit, _LONGEST_URL)} bytes; send a POST."
             raise Refusal(Code.PAYLOAD_TOO_LARGE, message, statuses=URI_TOO_LONG)
-        request = decode_parameters(query_string, self._ids)
+        request = decode_parameters(query_string, self._ids, modes=self._modes)
         self._inputs.check(query_string, request)
         return request
 
@@ -115,7 +116,7 @@ class Intake:
             raise Refusal(Code.DEADLINE_EXCEEDED, message, statuses=REQUEST_TIMEOUT, unread=True) from None
 
     def _decoded(self, body: bytes) -> Request:
-        request = self._checked(self._inputs.check(body, decode_body(body, self._ids)))
+        request = self._checked(self._inputs.check(body, decode_body(body, self._ids, modes=self._modes)))
         if len(body) <= _SHORT and not isinstance(request, list) and _is_flat(request):
             self._known[body] = _again(request)
             if len(self._known) > _REMEMBERED:
@@ -142,7 +143,9 @@ def _is_flat(request: GraphQLRequest) -> bool:
 def _again(request: GraphQLRequest) -> GraphQLRequest:
     """Return *request* for another execution."""
     variables = dict(request.variables) if request.variables else None
-    return GraphQLRequest(request.query, request.operation_name, variables, None, request.document_id)
+    return GraphQLRequest(
+        request.query, request.operation_name, variables, None, request.document_id, request.on_error
+    )
 
 
 def _check_content(headers: Headers) -> None:

@@ -26,6 +26,18 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
 
 
+Keep = Callable[[bytes], object]
+"""Keeps a snapshot; called in a thread."""
+
+
+def _nothing() -> None:
+    """Have nothing to read."""
+
+
+def _nobody(keep: Keep) -> None:
+    """Have nothing to keep."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What one process serves; built in that process, before its event loop runs."""
@@ -35,10 +47,17 @@ class Service:
     lifecycle: Lifecycle
     notify: Notify = ignore
     colleagues: Colleagues = field(default_factory=Colleagues)
+    reload: Callable[[], object] = _nothing
+    """Begins to read the policies anew, on SIGHUP; called in the event loop."""
+    tell: Callable[[Keep], None] = _nobody
+    """Lets a function have snapshots of what is in force."""
 
 
-Build = Callable[[], Service]
-"""Makes the service; several workers need it picklable: a module's function, or a `functools.partial` of one."""
+Build = Callable[..., Service]
+"""Makes the service; several workers need it picklable: a module's function, or a `functools.partial` of one.
+
+It is called with nothing, or with the last snapshot where a worker takes the place of one that crashed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +96,8 @@ def serve(
     """
     from bff.server.workers import supervise  # noqa: PLC0415 - it imports this module
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+
     with contextlib.ExitStack() as stack:
         sockets: list[socket.socket] = []
         for address in (public, admin):
@@ -104,14 +125,17 @@ def run(
     *,
     supervisor: int | None = None,
     place: Place | None = None,
+    keep: Keep | None = None,
 ) -> int:
     """Serve in this process and return its exit code.
 
     *supervisor* is a file descriptor that reads as closed when the parent is gone, which then ends this process
     too; SIGINT is the parent's business in that case. *place* says which of several workers this is; the third of
-    *sockets* is then the one that the others ask.
+    *sockets* is then the one that the others ask. *keep* is told what is in force.
     """
     service = build()
+    if keep is not None:
+        service.tell(keep)
     if place is not None:
         service.colleagues.join(place)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -135,7 +159,7 @@ async def _run(  # noqa: PLR0917 - the whole of one process, called once
     public = Server(service.app, lifespan=True, on_tick=tick)
     admin = Server(service.admin, lifespan=False)
     leave, hurry = asyncio.Event(), asyncio.Event()
-    _listen(leave, hurry, supervisor)
+    _listen(leave, hurry, service.reload, supervisor)
     tasks = [
         asyncio.create_task(admin.serve(sockets=sockets[1:]), name="admin port"),
         asyncio.create_task(public.serve(sockets=[sockets[0]]), name="public port"),
@@ -166,8 +190,10 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _listen(leave: asyncio.Event, hurry: asyncio.Event, supervisor: int | None) -> None:
-    """Set *leave* on the first signal, *hurry* too on the second."""
+def _listen(
+    leave: asyncio.Event, hurry: asyncio.Event, reload: Callable[[], object], supervisor: int | None
+) -> None:
+    """Set *leave* on the first signal, *hurry* too on the second; SIGHUP is for *reload*."""
     loop = asyncio.get_running_loop()
 
     def notice() -> None:
@@ -178,11 +204,28 @@ def _listen(leave: asyncio.Event, hurry: asyncio.Event, supervisor: int | None) 
         loop.remove_reader(supervisor)
         notice()
 
+    def hang_up() -> None:
+        if terminal and not is_terminal():
+            notice()
+        else:
+            reload()
+
+    terminal = is_terminal()
     for number in _SIGNALS:
         loop.add_signal_handler(number, notice)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     if supervisor is not None:
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         loop.add_reader(supervisor, orphaned)
+
+
+def is_terminal() -> bool:
+    """Return whether somebody sits at a terminal; when it is closed it is none any more, and sends SIGHUP."""
+    try:
+        os.tcgetpgrp(0)
+    except OSError:
+        return False
+    return True
 
 
 def _url(listening: socket.socket) -> str:

@@ -6,9 +6,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from secrets import token_urlsafe
@@ -17,10 +19,12 @@ from typing import Final
 from bff.policy.model import Drain
 from bff.server.colleagues import Place
 from bff.server.drain import LAST_WORDS
-from bff.server.run import Build, run
+from bff.server.run import Build, is_terminal, run
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
+
+_READY: Final = "ready"
 
 _SLACK: Final = 5.0
 """Seconds that a worker may take beyond its drain before it is killed."""
@@ -31,8 +35,11 @@ class _Worker:
     process: SpawnProcess
     number: int
     line: Connection
-    """Carries one message, "ready"; the worker reads its end as closed when the parent is gone."""
+    """Carries that it is ready, and snapshots; the worker reads its end as closed when the parent is gone."""
     ready: bool = False
+    talks: bool = True
+    missed: bool = False
+    """Whether a SIGHUP came before it was ready."""
 
 
 @dataclass(slots=True)
@@ -51,6 +58,9 @@ class _Crew:
     pause: float = _FIRST_PAUSE
     announced: bool = False
     leaving_since: float | None = None
+    terminal: bool = field(default_factory=is_terminal)
+    snapshot: bytes | None = None
+    """What was in force last, for replacements."""
 
 
 def supervise(
@@ -72,8 +82,11 @@ def _supervise(crew: _Crew) -> int:
     with _signals() as bell:
         while crew.workers or crew.due:
             wait([bell, *_signs_of_life(crew)], timeout=_next_look(crew))
-            for _ in range(_rings(bell)):
-                _leave(crew)
+            for number in _rings(bell):
+                if number == signal.SIGHUP and (is_terminal() or not crew.terminal):
+                    _reload(crew)
+                else:
+                    _leave(crew)
             code = _look(crew)
             if code is not None:
                 return code
@@ -82,12 +95,11 @@ def _supervise(crew: _Crew) -> int:
 
 def _start(crew: _Crew, number: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
+    build = crew.build if crew.snapshot is None else partial(crew.build, crew.snapshot)
     ours, theirs = context.Pipe()
     place = Place(number, tuple(one.getsockname()[1] for one in crew.own), crew.key)
     sockets = [*crew.sockets, crew.own[number]]
-    process = context.Process(
-        target=_work, args=(crew.build, sockets, crew.policy, theirs, place), name="bff worker"
-    )
+    process = context.Process(target=_work, args=(build, sockets, crew.policy, theirs, place), name="bff worker")
     process.start()
     theirs.close()
     return _Worker(process, number, ours)
@@ -95,14 +107,24 @@ def _start(crew: _Crew, number: int) -> _Worker:
 
 def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection, place: Place) -> None:
     """Be one worker."""
-    sys.exit(run(build, sockets, policy, lambda: line.send("ready"), supervisor=line.fileno(), place=place))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as in `serve`, whose own handler is not inherited
+    turn = threading.Lock()
+
+    def send(message: str | bytes) -> None:
+        with turn:
+            line.send(message)
+
+    def announce() -> None:
+        send(_READY)
+
+    sys.exit(run(build, sockets, policy, announce, supervisor=line.fileno(), place=place, keep=send))
 
 
 def _look(crew: _Crew) -> int | None:
     """Act on what has changed; return an exit code when it is over at once."""
     now = time.monotonic()
     for worker in crew.workers:
-        _hear(worker)
+        _hear(crew, worker)
     complete = len(crew.workers) == len(crew.own)
     if not crew.announced and complete and all(worker.ready for worker in crew.workers):
         crew.announced = True
@@ -124,10 +146,20 @@ def _look(crew: _Crew) -> int | None:
     return None
 
 
-def _hear(worker: _Worker) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        if not worker.ready and worker.line.poll():
-            worker.ready = worker.line.recv() == "ready"
+def _hear(crew: _Crew, worker: _Worker) -> None:
+    """Take what *worker* has sent: that it is ready, and what is in force there."""
+    try:
+        while worker.talks and worker.line.poll():
+            message = worker.line.recv()
+            if message == _READY:
+                worker.ready = True
+            else:
+                crew.snapshot = message
+    except (EOFError, OSError):
+        worker.talks = False
+    if worker.ready and worker.missed and worker.process.pid is not None:
+        worker.missed = False
+        os.kill(worker.process.pid, signal.SIGHUP)
 
 
 def _bury(crew: _Crew, worker: _Worker) -> None:
@@ -149,6 +181,15 @@ def _leave(crew: _Crew) -> None:
     for worker in crew.workers:
         if worker.process.pid is not None and worker.process.is_alive():
             os.kill(worker.process.pid, signal.SIGTERM)
+
+
+def _reload(crew: _Crew) -> None:
+    """Pass SIGHUP on; a worker that is not ready yet would miss it, and hears of it when it is."""
+    for worker in crew.workers:
+        if worker.ready and worker.process.pid is not None and worker.process.is_alive():
+            os.kill(worker.process.pid, signal.SIGHUP)
+        else:
+            worker.missed = True
 
 
 def _see_out(crew: _Crew, seconds: float) -> None:
@@ -173,21 +214,21 @@ def _next_look(crew: _Crew) -> float | None:
 
 
 def _signs_of_life(crew: _Crew) -> list[Connection | int]:
-    lines = [worker.line for worker in crew.workers if not worker.ready]
+    lines = [worker.line for worker in crew.workers if worker.talks]
     return [*lines, *(worker.process.sentinel for worker in crew.workers)]
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[int]:
-    """Turn SIGTERM and SIGINT into bytes on a pipe, whose reading end is returned."""
+    """Turn signals into their numbers on a pipe, whose reading end is returned."""
     bell, cord = os.pipe()
     os.set_blocking(bell, False)
     os.set_blocking(cord, False)
 
-    def ring(_number: int, _frame: object) -> None:
-        os.write(cord, b"!")
+    def ring(number: int, _frame: object) -> None:
+        os.write(cord, bytes([number]))
 
-    before = {number: signal.signal(number, ring) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ring) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield bell
     finally:
@@ -197,8 +238,8 @@ def _signals() -> Iterator[int]:
         os.close(cord)
 
 
-def _rings(bell: int) -> int:
+def _rings(bell: int) -> bytes:
     try:
-        return len(os.read(bell, 100))
+        return os.read(bell, 100)
     except BlockingIOError:
-        return 0
+        return b""

@@ -25,6 +25,8 @@ from bff.events import (
     OperationStarted,
     PermitRefused,
     PermitWaited,
+    Reloaded,
+    ReloadFailed,
     Retrying,
     RetrySuppressed,
     Shed,
@@ -359,6 +361,42 @@ PROCESS = [
         {DrainAdvanced: lambda event: (event.in_flight,) if event.step == "cancelled" else None},
     ),
 ]
+CONFIGURATION = [
+    Metric(
+        "bff_config_reloads_total",
+        "counter",
+        "Times that policies were read after the start: applied, unchanged, failed (everything stays as it was).",
+        {
+            Reloaded: lambda event: (event.cause != "start", "unchanged" if event.unchanged else "applied"),
+            ReloadFailed: lambda _: (1, "failed"),
+        },
+        ("result",),
+    ),
+    Metric(
+        "bff_config_last_reload_successful",
+        "gauge",
+        "1 where the files are what is in force, 0 where they were read last and cannot be used.",
+        {Reloaded: lambda _: (1,), ReloadFailed: lambda _: (0,)},
+    ),
+    Metric(
+        "bff_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "When policies were read last and could be used, in seconds since the epoch.",
+        {Reloaded: lambda event: (event.at,)},
+    ),
+    Metric(
+        "bff_config_generation",
+        "gauge",
+        "How many sets of policies this process has had in force, the first one included.",
+        {Reloaded: lambda event: (event.generation,)},
+    ),
+    Metric(
+        "bff_config_restart_needed",
+        "gauge",
+        "Keys that are different in the files and wait for a restart.",
+        {Reloaded: lambda event: (len(event.restart),)},
+    ),
+]
 OVERFLOW = Metric(
     "bff_label_overflow_total",
     "counter",
@@ -373,6 +411,7 @@ METRICS: tuple[Metric, ...] = (
     *AUTHENTICATION,
     *ALLOWANCE,
     *DOCUMENTS,
+    *CONFIGURATION,
     *PROCESS,
 )
 SECTIONS = {
@@ -382,5 +421,6 @@ SECTIONS = {
     "Authentication": AUTHENTICATION,
     "What callers may spend": ALLOWANCE,
     "Documents": DOCUMENTS,
+    "Policies": CONFIGURATION,
     "This process": [*PROCESS, OVERFLOW],
 }

@@ -43,6 +43,15 @@ class Numbers:
         """Set what stands before the first event."""
         self._cells[labels] = [value]
 
+    def begin(self, value: float, *labels: str) -> None:
+        """Set what stands before the first event, unless there has been one."""
+        self._cells.setdefault(labels, [value])
+
+    def forget(self, *first: str) -> None:
+        """Show nothing more of what has *first* as its first labels."""
+        for labels in [labels for labels in self._cells if labels[: len(first)] == first]:
+            del self._cells[labels]
+
     def handler(self, reading: Reading) -> Callable[[Any], None]:
         """Return what takes one event."""
         cells, labels, replaces = self._cells, self._labels, self._metric.kind == "gauge"

@@ -57,8 +57,6 @@ class Telemetry:
         exemplar: Exemplar | None = None,
     ) -> None:
         self._clock = clock
-        self._policies = policies
-        self._operations = operations
         self.journals = Journals(clock)
         self.errors = ErrorRing(self.journals, wall=clock.wall)
         self.metrics = Metrics(policies.upstreams, operations, clock=clock, names=names, exemplar=exemplar)
@@ -67,18 +65,20 @@ class Telemetry:
         logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
         self.notify = fan_out(self.journals, logs, self.errors, self.metrics, *listeners)
 
-    def witness(self, *, development: bool) -> TraceWitness | None:
-        """Return what tells `extensions.trace`; None where policy lets nobody see it."""
-        policy = self._operations.trace
+    def witness(
+        self, policies: PolicySet, operations: OperationsPolicy, *, development: bool
+    ) -> TraceWitness | None:
+        """Return what tells `extensions.trace` under these policies; None where they let nobody see it."""
+        policy = operations.trace
         if not development and policy.allow == "development":
             return None
-        aliases = {name: one.alias or name for name, one in self._policies.upstreams.items()}
+        aliases = {name: one.alias or name for name, one in policies.upstreams.items()}
         return TraceWitness(
             self.journals,
             policy,
             everybody=development,
             alias=lambda name: aliases.get(name, name),
-            host=host_aliases(self._policies.upstreams),
+            host=host_aliases(policies.upstreams),
             clock=self._clock,
         )
 

@@ -112,6 +112,11 @@ class ErrorRing:
         """Return the last errors, newest first, *most* of them."""
         return list(islice(reversed(self._kept.values()), most))
 
+    def last_of(self, upstream: str) -> tuple[str, float] | None:
+        """Return the code of the last error about *upstream* and its age in seconds, None where none is kept."""
+        found = next((one for one in reversed(self._kept.values()) if one.told.upstream == upstream), None)
+        return None if found is None else (found.told.code.value, max(0.0, self._wall() - found.wall))
+
     def find(self, error_id: str) -> Kept | None:
         """Return the error *error_id*, None where it was never told here or has made room."""
         return self._kept.get(error_id)

@@ -60,6 +60,7 @@ class Metrics(Collector):
             self._made[metric.name] = made
             for event, reading in metric.of.items():
                 self._handlers.setdefault(event, []).append(made.handler(reading))
+        self._upstreams = upstreams
         for name, policy in upstreams.items():
             self._set_what_is_known(name, policy)
         self.registry = CollectorRegistry()
@@ -73,6 +74,23 @@ class Metrics(Collector):
     def handlers(self, kind: type[Event]) -> Sequence[Callable[[Any], None]]:
         """Return what counts events of *kind*."""
         return self._handlers.get(kind, ())
+
+    def follow(self, upstreams: Mapping[str, UpstreamPolicy], operations: OperationsPolicy) -> None:
+        """Go by other policies: show upstreams that are new, and no longer the state of those that are gone.
+
+        Buckets of histograms stay as they were at the start, for their counts could not be compared otherwise.
+        """
+        self.know({*operations.deadlines, *operations.priorities, *operations.sharing.operations})
+        for name, before in self._upstreams.items():
+            if name not in upstreams:
+                self._forget(name)
+                continue
+            for group in before.groups.keys() - upstreams[name].groups.keys():
+                self._forget(name, group)
+        for name, policy in upstreams.items():
+            if self._upstreams.get(name) != policy:
+                self._set_what_is_known(name, policy)
+        self._upstreams = upstreams
 
     def know(self, names: Iterable[str]) -> None:
         """Give operations with these *names* labels of their own, too."""
@@ -105,7 +123,7 @@ class Metrics(Collector):
     def _set_what_is_known(self, name: str, policy: UpstreamPolicy) -> None:
         """Show from the start what events tell only when it changes."""
         for group in {policy.chain(None).group, *policy.groups}:
-            self._set("bff_breaker_state", 0, name, group)
+            self._numbers("bff_breaker_state").begin(0, name, group)
             if policy.adaptive.enabled:
                 initial = min(policy.adaptive.initial, policy.concurrency)
                 self._set("bff_concurrency_limit", initial, name, group)
@@ -114,7 +132,17 @@ class Metrics(Collector):
         self._set("bff_ejected_hosts", 0, name)
         self._set("bff_concurrency_limit", policy.concurrency, name, "")
 
+    def _forget(self, *labels: str) -> None:
+        """Show the state of an upstream, or of a group of it, no more."""
+        wanted = ("upstream", "group")[: len(labels)]
+        for metric in METRICS:
+            if metric.kind == "gauge" and metric.labels[: len(labels)] == wanted:
+                self._numbers(metric.name).forget(*labels)
+
     def _set(self, metric: str, value: float, *labels: str) -> None:
+        self._numbers(metric).set(value, *labels)
+
+    def _numbers(self, metric: str) -> Numbers:
         made = self._made[metric]
         assert isinstance(made, Numbers)
-        made.set(value, *labels)
+        return made

@@ -32,6 +32,8 @@ from bff.events import (
     LoginRefused,
     OperationFinished,
     OperationShared,
+    Reloaded,
+    ReloadFailed,
     SessionEnded,
     SessionOpened,
     SessionRenewed,
@@ -348,6 +350,31 @@ def _admin(event: AdminAction) -> Line:
     }
 
 
+def _reloaded(event: Reloaded) -> Line:
+    """The start is told by the line that says where we are."""
+    level = logging.WARNING if event.restart else logging.DEBUG if event.cause == "start" else logging.INFO
+    return level, {
+        "event": "reload",
+        "to": "unchanged" if event.unchanged else "applied",
+        "generation": event.generation,
+        "cause": event.cause,
+        "digest": event.digest[:12],
+        "restart": list(event.restart) or None,
+        "ms": round(event.seconds * 1000),
+    }
+
+
+def _not_reloaded(event: ReloadFailed) -> Line:
+    return logging.ERROR, {
+        "event": "reload",
+        "to": "failed",
+        "generation": event.generation,
+        "cause": event.cause,
+        "detail": event.detail,
+        "ms": round(event.seconds * 1000),
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     AdminAction: _admin,
     AttemptFinished: _attempt,
@@ -376,5 +403,7 @@ _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     UntrustedDocument: _untrusted,
     DocumentsPrepared: _prepared,
     DocumentUnusable: _unusable,
+    Reloaded: _reloaded,
+    ReloadFailed: _not_reloaded,
 }
 _LOUD = frozenset(_WORDS) - {AttemptFinished, AuthenticationRefused, OperationFinished, OperationShared}

@@ -1,7 +1,7 @@
 """One upstream's policy as pipelines: what all its calls share, what a group shares, what one endpoint has."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from bff.clock import Clock
@@ -20,7 +20,7 @@ from bff.upstream.pipeline.breaker import Breaker
 from bff.upstream.pipeline.budget import RetryBudget
 from bff.upstream.pipeline.bulkhead import Permits, adaptive_of, bulkhead_of
 from bff.upstream.pipeline.cache import Cache, Refreshes
-from bff.upstream.pipeline.circuit import CircuitBreaker, Thresholds
+from bff.upstream.pipeline.circuit import CircuitBreaker, Mode, Thresholds
 from bff.upstream.pipeline.cluster import Cluster
 from bff.upstream.pipeline.coalesce import Coalesce, Flights
 from bff.upstream.pipeline.credentials import Credentials
@@ -82,6 +82,7 @@ class Pipelines:
         cluster: The hosts.
         checks: Ask the hosts how they are; None where policy does not say so.
         adaptive: What each attempt of a group needs one of too, where policy adapts its limit.
+        thresholds: What each breaker goes by, and its mode, by endpoint group.
     """
 
     default: Handler
@@ -95,6 +96,12 @@ class Pipelines:
     cluster: Cluster
     checks: HealthChecks | None
     adaptive: tuple[Permits, ...] = ()
+    thresholds: Mapping[str, tuple[Thresholds, Mode]] = field(default_factory=dict)
+
+    def take_over(self, now: float) -> None:
+        """Let breakers that an earlier pipeline had go by this one's policy from now on (CB-15)."""
+        for group, (thresholds, mode) in self.thresholds.items():
+            self.circuits[group].configure(thresholds, now, mode=mode)
 
     async def close(self) -> None:
         """End what runs in the background, and refuse whoever waits for a permit."""
@@ -112,15 +119,25 @@ def assemble(
     world: World,
     *,
     credentials: Source | None = None,
+    circuits: Mapping[str, CircuitBreaker] | None = None,
 ) -> Pipelines:
-    """Return the pipelines of upstream *name* around *transport*; calls carry *credentials*."""
-    assembly = _Assembly(name, policy, operations, transport, world)
+    """Return the pipelines of upstream *name* around *transport*; calls carry *credentials*.
+
+    *circuits* are the breakers of its pipelines before, by group; they go by the new policy from `take_over` on.
+    """
+    assembly = _Assembly(name, policy, operations, transport, world, circuits or {})
     return assembly.pipelines(credentials)
 
 
 class _Assembly:
-    def __init__(
-        self, name: str, policy: UpstreamPolicy, operations: OperationsPolicy, transport: Transport, world: World
+    def __init__(  # noqa: PLR0917 - what `assemble` was given
+        self,
+        name: str,
+        policy: UpstreamPolicy,
+        operations: OperationsPolicy,
+        transport: Transport,
+        world: World,
+        circuits: Mapping[str, CircuitBreaker],
     ) -> None:
         budget = policy.retry.budget
         self._name = name
@@ -143,6 +160,7 @@ class _Assembly:
         if world.trace is not None:
             self._shared["trace"] = world.trace
         self._groups: dict[str, _Group] = {}
+        self._circuits = circuits
         self._flights = Flights()
         self._refreshes = Refreshes()
         self._prospects = Prospects()
@@ -170,13 +188,15 @@ class _Assembly:
             cluster,
             checks,
             tuple(group.permits for group in self._groups.values() if group.permits is not None),
+            {name: (group.thresholds, group.mode) for name, group in self._groups.items()},
         )
 
     def _pipeline(self, chain: Chain) -> Handler:
         group = self._groups.get(chain.group)
         if group is None:
             whole = self._group_chain(chain)
-            group = self._groups[chain.group] = _Group(self._name, self._policy, whole, self._world)
+            known = self._circuits.get(chain.group)
+            group = self._groups[chain.group] = _Group(self._name, self._policy, whole, self._world, known)
         stages = {**self._shared, **group.stages, **self._own(chain, group), **self._keeping(chain)}
         world = self._world
         attempt = Attempt(
@@ -295,11 +315,15 @@ class _Assembly:
 class _Group:
     """What the endpoints of one group share."""
 
-    def __init__(self, upstream: str, policy: UpstreamPolicy, chain: Chain, world: World) -> None:
+    def __init__(
+        self, upstream: str, policy: UpstreamPolicy, chain: Chain, world: World, known: CircuitBreaker | None
+    ) -> None:
         self.latency = RecentLatency()
-        self.circuit = CircuitBreaker(
-            Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds()),
-            mode=chain.breaker.mode,
+        self.mode: Mode = chain.breaker.mode
+        self.thresholds = Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds())
+        self.circuit = known or CircuitBreaker(
+            self.thresholds,
+            mode=self.mode,
             upstream=upstream,
             group=chain.group,
             rng=world.rng,

@@ -1,6 +1,6 @@
 """How one upstream is called in this process: its policy turned into a pipeline around a transport."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
@@ -19,12 +19,12 @@ from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call, Stage
+from bff.upstream.pipeline.circuit import CircuitBreaker
 from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
     from bff.context import Operation
-    from bff.upstream.hints import Hints
 
 OpenTransport = Callable[[Limits], Transport]
 """Makes the transport of one upstream."""
@@ -146,24 +146,23 @@ class Upstreams:
         except KeyError:
             raise UnknownUpstream(name, self._clients) from None
 
-    def __iter__(self) -> Iterator[Client]:
-        """Return the clients of all upstreams."""
-        return iter(self._clients.values())
+    def items(self) -> Iterable[tuple[str, Client]]:
+        """Return each upstream's name and client, in the order of names."""
+        return sorted(self._clients.items())
 
     def alias(self, name: str) -> str:
         """Return the name of upstream *name* that clients see."""
         client = self._clients.get(name)
         return client.alias if client else name
 
-    def hint_with(self, hints: "Hints", policies: Mapping[str, UpstreamPolicy]) -> None:
-        """Let *hints* watch the breakers of those upstreams whose policies share them (CB-12)."""
-        for name, client in self._clients.items():
-            shared = {
-                group: circuit
-                for group, circuit in client.pipelines.circuits.items()
-                if policies[name].breaker_of(group).shared_hints
-            }
-            hints.watch(name, shared)
+    def shared_circuits(self, policies: Mapping[str, UpstreamPolicy]) -> dict[tuple[str, str], CircuitBreaker]:
+        """Return the breakers of which processes tell each other by *policies*, by upstream and group (CB-12)."""
+        return {
+            (name, group): circuit
+            for name, client in self._clients.items()
+            for group, circuit in client.pipelines.circuits.items()
+            if policies[name].breaker_of(group).shared_hints
+        }
 
     async def start(self) -> None:
         """Begin to ask hosts how they are, where policies say so; calls need not wait for it."""
@@ -193,15 +192,31 @@ def open_upstreams(
     """
     caching = caching or Caching(EntryCache(MemoryStore(clock), StorePolicy(), clock=clock))
     world = World(clock, rng, notify, caching, trace)
-    clients = {}
-    for name, policy in policies.items():
-        transport = open_transport(limits_of(policy))
-        credentials = source_of(
-            name, policy.credentials, open_transport=open_transport, clock=clock, rng=rng, notify=notify
-        )
-        pipelines = assemble(name, policy, operations, transport, world, credentials=credentials)
-        clients[name] = Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify)
-    return Upstreams(clients)
+    return Upstreams(
+        {
+            name: open_client(name, policy, operations, open_transport=open_transport, world=world)
+            for name, policy in policies.items()
+        }
+    )
+
+
+def open_client(
+    name: str,
+    policy: UpstreamPolicy,
+    operations: OperationsPolicy,
+    *,
+    open_transport: OpenTransport,
+    world: World,
+    circuits: Mapping[str, CircuitBreaker] | None = None,
+) -> Client:
+    """Return the client of one upstream; *circuits* are the breakers of the client before, as for `assemble`."""
+    clock, rng, notify = world.clock, world.rng, world.notify
+    transport = open_transport(limits_of(policy))
+    credentials = source_of(
+        name, policy.credentials, open_transport=open_transport, clock=clock, rng=rng, notify=notify
+    )
+    pipelines = assemble(name, policy, operations, transport, world, credentials=credentials, circuits=circuits)
+    return Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify)
 
 
 def _is_repetition(attempts: str) -> bool:
@@ -220,6 +235,8 @@ def limits_of(policy: UpstreamPolicy) -> Limits:
     times, pool, limits = policy.timeouts, policy.pool, policy.limits
     return Limits(
         dns_timeout=times.dns.total_seconds(),
+        dns_refresh=pool.dns_refresh.total_seconds(),
+        dns_stale=pool.dns_stale.total_seconds(),
         connect_timeout=times.connect.total_seconds(),
         write_idle=times.write_idle.total_seconds(),
         read_idle=times.read_idle.total_seconds(),

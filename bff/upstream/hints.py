@@ -30,10 +30,9 @@ class Hints:
         self._tasks: set[asyncio.Task[None]] = set()
         store.listen_hints(self.hear)
 
-    def watch(self, upstream: str, circuits: Mapping[str, CircuitBreaker]) -> None:
-        """Tell of the *circuits* of *upstream*, by group, and listen for them; its policy says so."""
-        for group, circuit in circuits.items():
-            self._circuits[upstream, group] = circuit
+    def watch(self, circuits: Mapping[tuple[str, str], CircuitBreaker]) -> None:
+        """Tell of *circuits*, by upstream and group, and listen for them, and for no others any more."""
+        self._circuits = dict(circuits)
 
     def notify(self, event: Event) -> None:
         """Hear of an event; a breaker that opened of its own accord is told to others."""

@@ -7,7 +7,9 @@ broken future (PY-10, F6). Made per operation; never shared between operations.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
+from weakref import ref
 
 from aiodataloader import DataLoader
 
@@ -82,7 +84,7 @@ class Loader(Generic[K, V]):
         self._waiting: Counter[Hashable] = Counter()
         self._flights: set[tuple[frozenset[Hashable], asyncio.Task[Any]]] = set()
         self._loader: DataLoader[Any, Any] = DataLoader(
-            self._load_batch, max_batch_size=max_keys, get_cache_key=identify, loop=loop
+            partial(_load_batch, ref(self)), max_batch_size=max_keys, get_cache_key=identify, loop=loop
         )
 
     async def load(self, key: K) -> V:
@@ -128,7 +130,8 @@ class Loader(Generic[K, V]):
             if not any(self._waiting[identity] > 0 for identity in flying):
                 task.cancel()
 
-    async def _load_batch(self, keys: list[K]) -> list[V | _Failed]:
+    async def load_batch(self, keys: list[K]) -> list[V | _Failed]:
+        """Return the values of *keys* that somebody still waits for."""
         wanted = [key for key in keys if self._waiting[self._identify(key)] > 0]
         identities = frozenset(map(self._identify, wanted))
         if not wanted:
@@ -165,3 +168,11 @@ class Loader(Generic[K, V]):
             if isinstance(result, _Failed):
                 self._loader.clear(key)
         return results
+
+
+async def _load_batch(loader: "ref[Loader[K, V]]", keys: list[K]) -> list[V | _Failed]:
+    """Load *keys* by a loader that its own parts do not keep alive; whoever waits for one of them does."""
+    alive = loader()
+    if alive is None:
+        return [_Failed(UpstreamError(Outcome.CANCELLED, "nobody waited any more"))] * len(keys)
+    return await alive.load_batch(keys)

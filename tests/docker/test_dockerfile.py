@@ -119,7 +119,7 @@ class Builder:
         done = subprocess.run(
             ["bash", "-euc", f"{python}; {self.moved(rest)}"],
             cwd=self.directory,
-            env={**os.environ, **self.environment, "PYTHONPATH": ""},
+            env={**os.environ, **self.environment, "PYTHONPATH": "", "PIP_NO_COMPILE": "1"},
             capture_output=True,
             text=True,
             check=False,

@@ -48,9 +48,10 @@ def main() -> None:
     assert not [name for name in names if "node_modules" in name or "/src/" in name]
 
     home = BUILD / "venv"
-    venv.create(home, with_pip=True)
+    venv.create(home)
     python, bff = home / "bin/python", home / "bin/bff"
-    run(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel)
+    install = ("install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt")
+    run(sys.executable, "-m", "pip", "--python", python, *install, wheel)
     place = BUILD / "elsewhere"
     place.mkdir()
     (place / "application.py").write_text(APPLICATION, encoding="utf-8")

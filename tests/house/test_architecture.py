@@ -24,7 +24,7 @@ ENGINE_LAYERS = [
     {"bff.explain"},
     # The console serves what telemetry has counted, to whom auth knows, so it stands beside all of them.
     {"bff.telemetry", "bff.server", "bff.auth", "bff.admission", "bff.console"},
-    {"bff.settings", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
+    {"bff.settings", "bff.generations", "bff.app", "bff.asgi", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},
 ]
 BESIDE_THE_TRANSPORT = {ROOT / "bff/auth/session/oidc.py", ROOT / "bff/auth/development/app.py"}

@@ -131,3 +131,21 @@ def test_an_id_given_twice_is_refused():
 def test_what_is_a_request_and_no_visit_of_the_page(query, asks):
     assert has_parameters(query) is asks
     assert has_parameters(b"id=a", ("id",))
+
+
+@pytest.mark.parametrize("mode", ["NULL", "PROPAGATE", "HALT"])
+def test_on_error_counts_where_policy_says_so(mode):
+    body = b'{"query": "{ a }", "onError": "%s"}' % mode.encode()
+
+    assert decode_body(body, modes=True).on_error == mode
+    assert decode_body(body).on_error == "PROPAGATE"
+    assert decode_parameters(b"query=%7Ba%7D&onError=" + mode.encode(), modes=True).on_error == mode
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"query": "{ a }", "onError": "IGNORE"}', b'{"query": "{ a }", "onError": {}}']
+)
+def test_an_unknown_error_mode_is_refused_only_where_it_counts(body):
+    assert decode_body(body).on_error == "PROPAGATE"
+    with pytest.raises(Refusal, match="must be one of NULL, PROPAGATE, HALT"):
+        decode_body(body, modes=True)

@@ -244,6 +244,22 @@ async def test_only_headers_that_policy_lists_travel_on(make_world, make_reply):
     assert not {"cookie", "x-forwarded-for"} & sent.keys()
 
 
+async def test_dl_2_each_operation_has_its_own_deadline_whatever_task_asks(make_world, make_reply):
+    """A deadline that came with the task would be that of whoever asked first."""
+    world = make_world({"cache": {"coalesce": False}})
+    world.transport.answer = lambda request: make_reply({"id": "d1"})
+
+    async def both():
+        for seconds in (4.0, 1.0):
+            await dish(world.context(dish, seconds=seconds), id="d1")
+
+    await asyncio.create_task(both())
+
+    long, short = (int(request.headers["x-request-timeout-ms"]) for request in world.transport.requests)
+    assert 1000 < long <= 2000, "the policy's attempt"
+    assert short <= 950, "its own operation, less the reserve"
+
+
 async def test_no_call_starts_without_time_for_it(make_world):
     """DL-4: zero bytes are sent when less than the least useful time is left."""
     world = make_world(operations=OperationsPolicy(deadline_reserve="50ms", min_attempt_time="10ms"))

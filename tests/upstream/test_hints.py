@@ -30,7 +30,7 @@ class Process:
             Thresholds.of(Breaker(), 1.0), upstream="u", group="g", rng=Random(1), notify=self.hints.notify
         )
         if shares:
-            self.hints.watch("u", {"g": self.circuit})
+            self.hints.watch({("u", "g"): self.circuit})
 
     def fail(self, times=5):
         for _ in range(times):

@@ -32,19 +32,16 @@ class LoginParts:
     Attributes:
         routes: `/auth/*`.
         sessions: Identifies by cookie; None while something needed is missing, which `/auth/*` says.
-        close: Ends what runs in the background.
     """
 
     routes: APIRouter
     sessions: Sessions | None
     renewal: Renewal | None
-    store: Store
 
     async def close(self) -> None:
-        """End what runs in the background, and the store."""
+        """End what runs in the background; the store is left to whoever opened it."""
         if self.renewal is not None:
             await self.renewal.close()
-        await self.store.close()
 
 
 class NotReady(Exception):
@@ -80,7 +77,7 @@ def open_login(
         return _opened(policy, outside, Site(policy, development=development), _tls(ca))
     except (NotReady, SecretMissing, OSError) as error:
         notify(LoginRefused("login", f"nobody can log in: {error}"))
-        return LoginParts(_closed(), None, None, store)
+        return LoginParts(_closed(), None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,7 @@ def _opened(policy: Login, outside: _Outside, site: "Site", tls: ssl.SSLContext)
         notify=notify,
     )
     sessions = Sessions(vault, renewal, outside.verify, origins=site.origins, notify=notify)
-    return LoginParts(routes.router(), sessions, renewal, outside.store)
+    return LoginParts(routes.router(), sessions, renewal)
 
 
 def _check_shared(store: Store, workers: int) -> None:

@@ -48,6 +48,10 @@ class Sessions:
         self._origins = origins
         self._notify = notify
 
+    def judged_by(self, verify: Verify) -> "Sessions":
+        """Return the same sessions with another judge of their tokens."""
+        return Sessions(self._vault, self._renewal, verify, origins=self._origins, notify=self._notify)
+
     def identify(self, arrival: Arrival) -> Awaitable[Principal] | None:
         """Return who is calling, None where the browser sent no session cookie.
 

@@ -12,6 +12,7 @@ from bff.execution.trusted.registry import Registry, load
 from bff.execution.trusted.source import TrustedSource
 from bff.policy.trusted import TrustedDocuments
 from bff.store import Store
+from bff.store.memory import MemoryStore
 
 
 class Trust:
@@ -19,24 +20,28 @@ class Trust:
 
     Args:
         policy: Who may run what.
-        policies: The folder of policies, below which documents are registered; None for none.
+        registry: What is registered, as `registry_of` reads it.
         store: What processes share, or this one's own.
         clock: Tells the time.
         notify: Hears of what is worth knowing.
-
-    Raises:
-        PolicyError: What is registered cannot be read.
+        near: Where this process keeps what clients have told it; of its own where None.
     """
 
     def __init__(
-        self, policy: TrustedDocuments, policies: Path | None, *, store: Store, clock: Clock, notify: Notify
+        self,
+        policy: TrustedDocuments,
+        registry: Registry,
+        *,
+        store: Store,
+        clock: Clock,
+        notify: Notify,
+        near: MemoryStore | None = None,
     ) -> None:
-        known = policies is not None and policy.mode != "off"
-        self.registry = load(policies) if policies is not None and known else Registry()
+        self.registry = registry
         self.prepared = min(len(self.registry), policy.prepared)
         """How many documents are kept ready besides those that are kept anyway."""
         shared = store if store.shared else None
-        self.source = TrustedSource(policy, self.registry, shared=shared, clock=clock, notify=notify)
+        self.source = TrustedSource(policy, self.registry, shared=shared, clock=clock, notify=notify, near=near)
         self._clock = clock
         self._notify = notify
 
@@ -46,6 +51,15 @@ class Trust:
         return Preparation(
             self.registry, documents, warm, most=self.prepared, clock=self._clock, notify=self._notify
         )
+
+
+def registry_of(policy: TrustedDocuments, policies: Path | None) -> Registry:
+    """Return what is registered below the folder *policies*; nothing where *policy* wants none.
+
+    Raises:
+        PolicyError: What is registered cannot be read.
+    """
+    return load(policies) if policies is not None and policy.mode != "off" else Registry()
 
 
 def _nothing(document: Document) -> None:

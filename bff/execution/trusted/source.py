@@ -35,17 +35,25 @@ class TrustedSource:
         shared: Where the processes find what clients have told one of them; None for each its own.
         clock: Tells when those lapse.
         notify: Hears of texts that nobody has registered.
+        near: Where this process keeps what clients have told it; as `near_of` makes it.
     """
 
     def __init__(
-        self, policy: TrustedDocuments, registry: Registry, *, shared: Store | None, clock: Clock, notify: Notify
+        self,
+        policy: TrustedDocuments,
+        registry: Registry,
+        *,
+        shared: Store | None,
+        clock: Clock,
+        notify: Notify,
+        near: MemoryStore | None = None,
     ) -> None:
         self._policy = policy
         self._registry = registry
         self._shared = shared
         self._notify = notify
         self._ttl = policy.apq.ttl.total_seconds()
-        self._near = MemoryStore(clock, max_entries=policy.apq.max_documents, max_bytes=_MAX_BYTES)
+        self._near = near or near_of(policy, clock)
 
     def find(self, request: GraphQLRequest, ingress: Ingress) -> Sourced | Awaitable[Sourced]:
         """Return the text that *request* means.
@@ -132,6 +140,11 @@ class TrustedSource:
     async def _recall(store: Store, digest: str) -> str | None:
         found = (await store.get([_key(digest)])).get(_key(digest))
         return None if found is None else found.decode("utf-8", "surrogatepass")
+
+
+def near_of(policy: TrustedDocuments, clock: Clock) -> MemoryStore:
+    """Return where one process keeps the documents that clients have told it; they go by `apq.max_documents`."""
+    return MemoryStore(clock, max_entries=policy.apq.max_documents, max_bytes=_MAX_BYTES)
 
 
 def _digest(told: Any) -> str:

@@ -13,6 +13,9 @@ _SHORTEST_LEASE = 10.0
 _FORGIVEN_AFTER = 60.0
 _NEVER = float("inf")
 
+Mode = Literal["enforced", "metrics_only", "forced_open", "disabled"]
+"""What policy says that a breaker does."""
+
 _STATE_OF: dict[str, BreakerState] = {
     "enforced": "closed",
     "metrics_only": "metrics_only",
@@ -89,13 +92,14 @@ class CircuitBreaker:
         self,
         thresholds: Thresholds,
         *,
-        mode: str = "enforced",
+        mode: Mode = "enforced",
         upstream: str,
         group: str,
         rng: Random,
         notify: Notify,
     ) -> None:
         self._t = thresholds
+        self._mode = mode
         self._names = (upstream, group)
         self._rng = rng
         self._notify = notify
@@ -105,6 +109,8 @@ class CircuitBreaker:
         self._run = 0
         self._opens = 0
         self._closed_at = 0.0
+        self.since: float | None = None
+        """Moment of the last change of state; None before the first."""
         self._until = 0.0
         self._probes: list[Permission] = []
         self._succeeded = self._failed = 0
@@ -173,7 +179,7 @@ class CircuitBreaker:
             return -1.0, -1.0, calls
         return self._window.failures / calls, self._window.slow / calls, calls
 
-    def force(self, mode: Literal["enforced", "metrics_only", "forced_open", "disabled"], now: float) -> None:
+    def force(self, mode: Mode, now: float) -> None:
         """Put it into the state of an operator's *mode*; `enforced` begins closed, with an empty window."""
         self._opens = 0
         self._move(_STATE_OF[mode], "forced" if mode != "enforced" else "reset", now)
@@ -183,8 +189,11 @@ class CircuitBreaker:
         if self._state == "closed":
             self._move("half_open", "hint", now)
 
-    def configure(self, thresholds: Thresholds, now: float) -> None:
-        """Go by other *thresholds*; it begins anew only where the window has another shape (CB-15)."""
+    def configure(self, thresholds: Thresholds, now: float, *, mode: Mode | None = None) -> None:
+        """Go by other *thresholds*; it begins anew only where the window has another shape (CB-15).
+
+        Another *mode* in policy is taken up; the same one leaves what an operator has forced.
+        """
         reshaped = thresholds.window != self._t.window
         self._t = thresholds
         if reshaped:
@@ -192,6 +201,10 @@ class CircuitBreaker:
             self._opens = 0
             after: BreakerState = "closed" if self._state in {"open", "half_open"} else self._state
             self._move(after, "settings", now)
+        if mode is not None and mode != self._mode:
+            self._mode = mode
+            self._opens = 0
+            self._move(_STATE_OF[mode], "settings", now)
 
     def _cause(self) -> BreakerCause | None:
         t, window = self._t, self._window
@@ -217,6 +230,7 @@ class CircuitBreaker:
     def _move(self, after: BreakerState, cause: BreakerCause, now: float) -> None:
         failures, slow, calls = self.rates(now)
         before, self._state = self._state, after
+        self.since = now
         self._pass = Permission(self._pass.generation + 1)
         self._window.clear()
         self._run = self._succeeded = self._failed = 0

@@ -1,0 +1,1 @@
+"""Policies in force, and how others take their place without a restart."""
