@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from bff.admission.admin import router as client_routes
+from bff.console.assemble import ConsoleParts
+from bff.console.live import InForce
+from bff.console.live import Process as Watched
 from bff.generations.admin import Status
 from bff.generations.admin import router as reload_routes
-from bff.generations.console import console_of
 from bff.generations.files import Files, operations_of, policies_directory, policies_of
 from bff.generations.front import Front
 from bff.generations.generation import Generation, open_generation
@@ -53,9 +55,10 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
         async with process.lifespan(app):
             process.store.start()
             await reloads.start()
+            process.laboratory.start()
+            console.start()
             if directory is not None and settings.watch:
                 watch.start()
-            console.start()
             yield
             await ended()
 
@@ -66,7 +69,6 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
         await process.close()
 
     front = Front(instrumented(process.tracing, lifespan=lifespan), open_generation(process, configuration))
-    console = console_of(process, front)
 
     def swapped(generation: Generation) -> None:
         health.judge_by({**generation.checks, "policies": judged})
@@ -86,6 +88,29 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
     def services() -> Mapping[str, object]:
         return states_of(front.generation.upstreams, process.telemetry.errors.last_of, process.clock)
 
+    def in_force() -> InForce:
+        now = front.generation
+        auth = now.callers.auth
+        authenticator = auth.authenticator if auth is not None else None
+        return InForce(now.policies, now.upstreams, authenticator, now.documents, now.preparation)
+
+    console = ConsoleParts(
+        Watched(
+            process.telemetry.metrics,
+            process.telemetry.errors,
+            process.usage,
+            process.lifecycle,
+            process.entries,
+            process.store,
+            process.clock,
+            settings.development,
+        ),
+        in_force,
+        process.audit,
+        assets=process.assets,
+        colleagues=process.colleagues,
+        notify=process.notify,
+    )
     health = Health(process.lifecycle, clock=process.clock, details=status.details, services=services)
     return Service(
         app=front,
@@ -97,6 +122,7 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
                 client_routes(process.usage),
                 reload_routes(status, reloads, process.colleagues),
                 *process.telemetry.routes(process.colleagues),
+                *process.laboratory.routes(lambda: front.generation.upstreams),
                 *console.routes,
             )
         ),

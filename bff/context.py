@@ -8,6 +8,7 @@ from bff.clock import Clock
 from bff.upstream.pipeline.fanout import Fanout
 
 if TYPE_CHECKING:
+    from bff.experiments.plan import Plan
     from bff.upstream.client import Upstreams
     from bff.upstream.endpoint import Endpoint
     from bff.upstream.message import Keeping, Note
@@ -108,6 +109,7 @@ class Operation:
         waited: Whether any part had to be waited for.
         expired: Whether its time was up before it was whole.
         personal: Whether anything has looked at who asks.
+        plan: What is done to its calls on purpose; None for nothing.
     """
 
     request_id: str
@@ -126,6 +128,17 @@ class Operation:
     waited: bool = False
     expired: bool = False
     personal: bool = False
+    plan: "Plan | None" = None
+
+    @property
+    def apart(self) -> bool:
+        """Whether a fault may be done to it alone, so that it shares nothing with others."""
+        return self.plan is not None and self.plan.alone
+
+    @property
+    def injected(self) -> bool:
+        """Whether a fault was done to it alone."""
+        return self.plan is not None and self.plan.hit
 
     def use(self, keeping: "Keeping") -> None:
         """Count a part of the answer: the shortest time and the smallest audience hold for the whole."""

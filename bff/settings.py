@@ -95,6 +95,9 @@ class Settings(BaseModel):
     verbose: bool = False
     """Logs every attempt and every operation, not only what went wrong."""
 
+    log_format: Literal["json", "text"] = "json"
+    """Lines on standard error: `json` for collectors, `text` for people at a terminal."""
+
     graphiql_headers: Annotated[dict[str, str], BeforeValidator(_from_json)] = {}
     """Headers that GraphiQL starts with; in the environment as a JSON object."""
 

@@ -92,7 +92,7 @@ def drain_host(asked: DrainHost, in_force: InForce, clock: Clock) -> str:
 
 
 def _client(name: str, in_force: InForce) -> Client:
-    clients = dict(in_force.upstreams.items())
+    clients = {client.name: client for client in in_force.upstreams}
     if name not in clients:
         raise NotThere(_unknown("upstream", name, clients))
     return clients[name]

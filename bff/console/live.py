@@ -108,7 +108,7 @@ class Live:
                 "operation": process.metrics.times("bff_operation_seconds")[0],
                 "attempt": process.metrics.times("bff_upstream_attempt_seconds")[0],
             },
-            "upstreams": {name: self._upstream(name, client) for name, client in in_force.upstreams.items()},
+            "upstreams": {client.name: self._upstream(client) for client in in_force.upstreams},
             "limits": {key: usage[key] for key in ("clients", "limits", "turnedAway", "storeErrors", "degraded")},
             "limited": in_force.policies.client_defaults is not None,
             "cache": process.entries.stats(),
@@ -144,8 +144,8 @@ class Live:
                     found[name]["cost"][key] = number
         return found
 
-    def _upstream(self, name: str, client: Client) -> dict[str, Any]:
-        pipelines, now = client.pipelines, self._process.clock.now()
+    def _upstream(self, client: Client) -> dict[str, Any]:
+        name, pipelines, now = client.name, client.pipelines, self._process.clock.now()
         permits = pipelines.permits
         return {
             "alias": client.alias,

@@ -21,6 +21,15 @@ from bff.events.callers import (
     SessionOpened,
     SessionRenewed,
 )
+from bff.events.experiments import (
+    CanaryCalled,
+    CanaryStopped,
+    ExperimentEnded,
+    ExperimentStarted,
+    FaultInjected,
+    ShadowCompared,
+    ShadowResult,
+)
 from bff.events.operations import (
     CostExceeded,
     CostSettled,
@@ -80,6 +89,8 @@ __all__ = [
     "CacheUsed",
     "CallFinished",
     "CallStarted",
+    "CanaryCalled",
+    "CanaryStopped",
     "ClientRefused",
     "Coalesced",
     "CostExceeded",
@@ -90,6 +101,9 @@ __all__ = [
     "ErrorTold",
     "ErrorsTold",
     "Event",
+    "ExperimentEnded",
+    "ExperimentStarted",
+    "FaultInjected",
     "FellBack",
     "GateClosed",
     "GateOpened",
@@ -121,6 +135,8 @@ __all__ = [
     "SessionEnded",
     "SessionOpened",
     "SessionRenewed",
+    "ShadowCompared",
+    "ShadowResult",
     "Shed",
     "StoreFailed",
     "Suppression",

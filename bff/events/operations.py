@@ -50,7 +50,10 @@ class OperationAbandoned(Event):
 
 @event
 class OperationFinished(Event):
-    """One operation was answered; `seconds` from the arrival of its request."""
+    """One operation was answered; `seconds` from the arrival of its request.
+
+    `injected` where a fault was done to it alone, on purpose.
+    """
 
     request_id: str
     name: str | None
@@ -58,6 +61,7 @@ class OperationFinished(Event):
     seconds: float
     errors: int
     degraded: int
+    injected: bool = False
 
 
 @event

@@ -33,8 +33,11 @@ from bff.execution.own_context import OwnContext
 from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
 from bff.policy.model import OperationsPolicy
+from bff.upstream.message import NOT_KEPT
 
 if TYPE_CHECKING:
+    from bff.experiments.plan import Plan
+    from bff.experiments.registry import Experiments
     from bff.upstream.client import Upstreams
 
 T = TypeVar("T")
@@ -84,6 +87,7 @@ class Engine:
         source: Finds the texts of documents; only those that requests bring when absent.
         weight_of: What a call of an endpoint costs.
         registered: How many registered documents are kept besides those that policy wants kept.
+        experiments: What is done on purpose to the calls of operations; None where nothing ever is.
         documents: Those that are ready already, made by `documents_of`; whoever hands them in closes them.
         kept: Whole answers whose parts are fresh still; none are kept when absent.
         own_context: Makes what the application's resolvers find in their context besides what is there anyway.
@@ -108,10 +112,12 @@ class Engine:
         source: DocumentSource | None = None,
         weight_of: WeightOf = one_each,
         registered: int = 0,
+        experiments: "Experiments | None" = None,
         documents: Documents | None = None,
         kept: KeptAnswers | None = None,
         own_context: OwnContext | None = None,
     ) -> None:
+        self._experiments = experiments
         self._upstreams = upstreams
         self._policy = policy
         self._desk = desk
@@ -202,6 +208,8 @@ class Engine:
             name=name,
             kind=kind,
         )
+        if self._experiments is not None:
+            operation.plan = self._experiments.plan(ingress.faults, ingress.principal, name)
         bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
         if bill is not None and not isinstance(bill, Bill):
             bill = await bill
@@ -231,7 +239,7 @@ class Engine:
     def _run_it(self, accepted: _Accepted) -> Awaitable[Answer]:
         if accepted.operation.kind == "mutation":
             return self._attended(accepted)
-        if self._crowd.takes(accepted.operation):
+        if self._crowd.takes(accepted.operation) and not accepted.operation.apart:
             return self._shared(accepted)
         return self._answer(accepted)
 
@@ -286,7 +294,9 @@ class Engine:
             finally:
                 operation.loaders.clear()  # they know the operation: together a cycle, and all services with it
             seconds = self._clock.now() - started
-            self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded)))
+            self._notify(
+                OperationFinished(*names, seconds, len(errors), len(operation.degraded), operation.injected)
+            )
         max_age, private = 0, True
         if accepted.keepable and operation.kind == "query" and operation.max_age != 0:
             max_age, private = keeping(operation, self._cache_hints.of(accepted.document.node, accepted.node))
@@ -312,6 +322,8 @@ class Engine:
             body["errors"] = self._desk.execution(errors, operation)
         if operation.degraded:
             body["extensions"] = {"degraded": degradations(operation.degraded)}
+        if operation.plan is not None:
+            _tell_faults(body, operation, operation.plan, failed=bool(errors))
         return body, errors
 
     async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
@@ -391,6 +403,15 @@ class Engine:
                 done.exception()
 
         task.add_done_callback(ended)
+
+
+def _tell_faults(body: dict[str, Any], operation: Operation, plan: "Plan", *, failed: bool) -> None:
+    """Say in *body* what was done on purpose to *operation*; nobody keeps such an answer."""
+    plan.finished(failed=failed)
+    told = plan.told()
+    if told:
+        operation.use(NOT_KEPT)
+        body.setdefault("extensions", {})["faults"] = told
 
 
 def documents_of(

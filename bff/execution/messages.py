@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
+
+if TYPE_CHECKING:
+    from bff.experiments.header import Asked
 
 ErrorMode = Literal["NULL", "PROPAGATE", "HALT"]
 """What an error makes null: its own position whatever its type, the nearest nullable one, or all data."""
@@ -71,6 +74,7 @@ class Ingress:
         safe_method: Whether only queries may run (HTTP GET).
         principal: Who asks.
         allowance: What the caller may still spend; None where nothing is counted.
+        faults: What the caller wants done to calls of this operation alone; None for nothing.
     """
 
     request_id: str
@@ -80,6 +84,7 @@ class Ingress:
     safe_method: bool = False
     arrived: float | None = None
     allowance: Allowance | None = None
+    faults: "Asked | None" = None
 
 
 @dataclass(slots=True)

@@ -147,6 +147,7 @@ class Generation:
         for name, client in insides.clients.items():
             if f"upstream {name}" not in self._parts.taken_over:
                 client.pipelines.take_over(now)
+        process.laboratory.obey(self.operations.fault_injection, self.policies.upstreams)
         process.hints.watch(insides.upstreams.shared_circuits(self.policies.upstreams))
         process.telemetry.metrics.follow(self.policies.upstreams, self.operations)
         process.telemetry.metrics.know(insides.names)
@@ -216,6 +217,7 @@ def open_generation(
         source=trust.source,
         documents=documents,
         witness=witness,
+        experiments=process.laboratory.experiments,
         kept=kept,
         own_context=process.own_context,
     )
@@ -234,6 +236,7 @@ def open_generation(
         door=door,
         admission=gate.admission,
         notify=notify,
+        faults=process.laboratory.header,
     )
     checks: dict[str, Check] = {"documents": preparation.check}
     if auth is not None:
@@ -372,5 +375,6 @@ def _page(
         assets=process.assets,
         trace_header=operations.trace.header if trace else None,
         login=callers.login is not None,
+        faults=process.laboratory.page(operations.fault_injection, policies.upstreams),
     )
     return Explaining(page, documents, Explainer(process.executable, policies), limit=operations.limits.body)

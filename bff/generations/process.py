@@ -23,6 +23,7 @@ from bff.clock import SystemClock
 from bff.console.audit import Audit
 from bff.execution.own_context import own_context_of
 from bff.execution.strawberry_schema import graphql_schema_of
+from bff.experiments.assemble import Laboratory
 from bff.generations.files import operations_of
 from bff.generations.stores import seal_of, shared_store
 from bff.policy.load import PolicySet
@@ -70,8 +71,7 @@ class Process:
         self._lifespan = load_function("lifespan", settings.lifespan)
         self.clock, self.rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
         self.new_id = new_ids(self.rng)
-        self.usage = Usage()
-        self.audit = Audit(wall=self.clock.wall)
+        self.usage, self.audit = Usage(), Audit(wall=self.clock.wall)
         self.tracing = tracing
         self.spans = spans_of(tracing)
         self.telemetry = Telemetry(
@@ -80,6 +80,7 @@ class Process:
             clock=self.clock,
             stream=sys.stderr,
             verbose=settings.verbose,
+            readable=settings.log_format == "text",
             names=names_in(settings.operations) if settings.operations else (),
             listeners=(self.usage, self.audit, *(self.spans.listeners if self.spans else ())),
             exemplar=current_trace if self.spans else None,
@@ -95,7 +96,17 @@ class Process:
         self.entries = EntryCache(self.store, policies.store, clock=self.clock, seal=seal)
         caching = Caching(self.entries, version_of(self.schema), policies.store.lease_max.total_seconds())
         trace = self.spans.attempts if self.spans else None
-        self.world = World(self.clock, self.rng, self.notify, caching, trace)
+        self.world = World(self.clock, self.rng, self.notify, caching, trace, aside=self.telemetry.journals)
+        self.laboratory = Laboratory(
+            policies.operations.fault_injection,
+            policies.upstreams,
+            self.colleagues,
+            development=settings.development,
+            clock=self.clock,
+            rng=self.rng,
+            new_id=self.new_id,
+            notify=self.notify,
+        )
         self.counts = LocalCounts(self.clock)
         self.replays = LocalReplays(self.clock)
         self.nobody = instrumented(tracing)
@@ -119,7 +130,7 @@ class Process:
 
     @property
     def assets(self) -> Path:
-        """Where the pages were built."""
+        """Where GraphiQL was built."""
         return Path(bff.web.__file__).parent / "dist"
 
     def lifespan(self, app: FastAPI) -> AbstractAsyncContextManager[Any]:
@@ -131,7 +142,8 @@ class Process:
         return made
 
     async def close(self) -> None:
-        """Close the stores and send the last spans."""
+        """End experiments, close the stores and send the last spans."""
+        await self.laboratory.close()
         await self.hints.close()
         await self.entries.close()
         await self.store.close()

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -167,7 +167,7 @@ class _Explainer:
 
     def _not_one_of(self, path: Path, value: Any, expected: str) -> tuple[str, str | None]:
         field = self._field(path)
-        choices = [str(choice) for choice in get_args(field.annotation)] if field else _QUOTED.findall(expected)
+        choices = _choices(field) if field else _QUOTED.findall(expected)
         word = str(value).lower()
         nearest = next(
             (choice for choice, words in _YES_AND_NO.items() if choice in choices and word in words), None
@@ -288,6 +288,13 @@ def _nested(path: tuple[str, ...], value: str) -> str:
     for step in reversed(path[:-1]):
         text = f"{step}: {{{text}}}"
     return text
+
+
+def _choices(field: FieldInfo) -> list[str]:
+    """Return the words that *field*, or each entry of it, may be."""
+    words = get_args(field.annotation)
+    inner = next((get_args(word) for word in words if get_origin(word) is Literal), None)
+    return [str(word) for word in inner or words]
 
 
 def _last_key(path: Path) -> str:

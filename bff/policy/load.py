@@ -29,7 +29,9 @@ KNOWN_FILES = (
 )
 """What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
-_NOT_IN_DEFAULTS = dict.fromkeys(("hosts", "alias", "credentials"), "policies/upstreams/NAME.yaml")
+_NOT_IN_DEFAULTS = dict.fromkeys(
+    ("hosts", "alias", "credentials", "canary", "shadow"), "policies/upstreams/NAME.yaml"
+)
 _NOT_IN_CLIENT = dict.fromkeys(
     [name for name in ClientDefaults.model_fields if name not in ClientPolicy.model_fields],
     "policies/clients/default.yaml",

@@ -15,6 +15,7 @@ from bff.policy.caching import Cache, Fallback
 from bff.policy.chain import Chain, EndpointPart, Group, NameOfPart, grouping_clashes
 from bff.policy.cost import CallCost, Cost
 from bff.policy.credentials import Credentials
+from bff.policy.experiments import Canary, FaultInjection, Shadow
 from bff.policy.hosts import (
     AdaptiveConcurrency,
     Balance,
@@ -172,6 +173,12 @@ class Address(Policy):
     alias: Alias | None = None
     """Name that clients see in errors; the upstream's own name when absent."""
 
+    canary: Canary = Canary()
+    """Other hosts that get a share of the calls, for as long as they do no worse."""
+
+    shadow: Shadow = Shadow()
+    """Other hosts that get copies of calls, whose answers are compared."""
+
     groups: dict[NameOfPart, Group] = Field(default_factory=dict)
     """Endpoints that succeed and fail together, each group with a breaker of its own, by name (CB-11)."""
 
@@ -204,6 +211,9 @@ class UpstreamPolicy(UpstreamDefaults, Address):
                     f"https{host.removeprefix('http')}",
                 )
         yield from self._headers_set_twice()
+        plaintext, certificate = self.plaintext is not None, self.credentials.mode == "mtls"
+        for section, others in (("canary", self.canary), ("shadow", self.shadow)):
+            yield from others.host_clashes(section, self.places, plaintext=plaintext, certificate=certificate)
         yield from grouping_clashes(self.chain(None), self.groups, self.endpoints, hosts=len(urls))
         yield from hosts_clash(self.hosts, self.balance.zone, self.outlier.percent)
         most, connections = self.bulkhead.max_concurrency, self.pool.max_connections
@@ -376,6 +386,9 @@ class OperationsPolicy(Policy):
 
     trace: Trace = Trace()
     """Who may see what became of the calls of an operation."""
+
+    fault_injection: FaultInjection = FaultInjection()
+    """Who may make services fail on purpose, and how much."""
 
     introspection: Literal["allow", "deny"] = "deny"
     """Whether clients may read the schema; `deny` also ends "did you mean" hints (PD-10)."""

@@ -133,6 +133,8 @@ class GraphiQL:
         trace_header: The request header that asks for `extensions.trace`; None where nobody gets it.
         nonce: Returns an unguessable text for each page.
         login: Whether people can log in below `/auth/`, which the page then offers.
+        faults: The header that breaks services for one's own operations, for how long at most, and which services
+            there are; None where nobody may.
     """
 
     def __init__(
@@ -144,8 +146,9 @@ class GraphiQL:
         trace_header: str | None = None,
         nonce: Callable[[], str] = secrets.token_urlsafe,
         login: bool = False,
+        faults: Mapping[str, object] | None = None,
     ) -> None:
-        self._config = _config(operations, headers, trace_header, login=login)
+        self._config = _config(operations, headers, trace_header, login=login, faults=faults)
         self._built = Built(assets)
         self._nonce = nonce
 
@@ -190,7 +193,12 @@ class GraphiQL:
 
 
 def _config(
-    operations: Sequence[Tab], headers: Mapping[str, str], trace_header: str | None, *, login: bool
+    operations: Sequence[Tab],
+    headers: Mapping[str, str],
+    trace_header: str | None,
+    *,
+    login: bool,
+    faults: Mapping[str, object] | None,
 ) -> str:
     """Return what the page's script reads, as JSON that no parser of HTML mistakes for markup."""
     tabs = [
@@ -205,6 +213,7 @@ def _config(
         "traceHeader": trace_header,
         "version": version,
         "login": "auth" if login else None,
+        "faults": faults,
     }
     return json.dumps(config).replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 

@@ -24,7 +24,18 @@ from bff.server.headers import Headers
 from bff.server.intake import Exchange, Intake, Request
 from bff.server.lifecycle import Lifecycle
 from bff.server.negotiation import JSON, Negotiated, negotiate
-from bff.server.ports import Admission, Arrival, ASGIApp, Authenticator, Engine, Entry, Receive, Scope, Send
+from bff.server.ports import (
+    Admission,
+    Arrival,
+    ASGIApp,
+    Authenticator,
+    Engine,
+    Entry,
+    FaultDesk,
+    Receive,
+    Scope,
+    Send,
+)
 from bff.server.problem import send_problem
 from bff.server.refusal import Refusal
 from bff.server.replies import Replies, Reply, deliver
@@ -53,6 +64,7 @@ class GraphQLEndpoint:
         authenticator: Says who is calling; None looks at no credentials.
         admission: Says who may run something now; None counts nothing.
         notify: Hears of ignored deadline headers and of requests ended early.
+        faults: Says what callers want done to their own operations on purpose; None does nothing.
     """
 
     def __init__(
@@ -71,7 +83,9 @@ class GraphQLEndpoint:
         authenticator: Authenticator | None = None,
         admission: Admission | None = None,
         notify: Notify = ignore,
+        faults: FaultDesk | None = None,
     ) -> None:
+        self._faults = faults
         self._engine = engine
         self._lifecycle = lifecycle
         self._new_request_id = new_request_id
@@ -154,6 +168,7 @@ class GraphQLEndpoint:
             request, settled = await self._take(exchange)
             deadline = self._in_time(allotment, request_id)
             principal = await self._identify(arrival, exchange, deadline)
+            faults = self._faults.asked(exchange.headers, principal) if self._faults is not None else None
             if not settled:
                 self._judge(exchange, request, principal)
             entry = await self._enter(arrival, principal, request)
@@ -161,6 +176,7 @@ class GraphQLEndpoint:
             return await self._refuse(refusal, ingress, exchange.negotiated)
         if deadline is not allotment.deadline or principal is not ANONYMOUS or entry is not None:
             ingress = replace(ingress, deadline=deadline, principal=principal, allowance=entry)
+        ingress.faults = faults
         exchange.watch.enter(Stage.EXECUTING)
         if entry is None:
             return await self._answer(request, ingress, exchange)

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bff.codes import Code
 from bff.context import Principal
 from bff.execution.messages import Allowance, Answer, GraphQLRequest, Ingress
+from bff.experiments.header import Asked
 from bff.server.headers import Headers
 from bff.server.refusal import HeaderList
 
@@ -60,6 +61,17 @@ class Authenticator(Protocol):
 
         Raises:
             Refusal: The credentials are not good (401), malformed (400), or cannot be judged now (503).
+        """
+
+
+class FaultDesk(Protocol):
+    """Says what a caller wants done to its own operations on purpose."""
+
+    def asked(self, headers: Headers, principal: Principal) -> Asked | None:
+        """Return what *principal* asks for, None for nothing.
+
+        Raises:
+            Refusal: *principal* may not, or it cannot be understood.
         """
 
 

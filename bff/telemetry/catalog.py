@@ -35,12 +35,15 @@ from bff.events import (
 from bff.server.events import DrainAdvanced, ExchangeStopped, HintIgnored, LoopTurned
 from bff.telemetry.caller_catalog import ALLOWANCE, AUTHENTICATION, DOCUMENTS
 from bff.telemetry.metric import Metric
+from bff.telemetry.trial_catalog import TRIALS
 
 BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2, "forced_open": 3, "disabled": 4, "metrics_only": 5}
 """Values of `bff_breaker_state` (CB-16)."""
 
 
 def _result(event: OperationFinished) -> str:
+    if event.injected:
+        return "experiment"
     return "partial" if event.errors else "degraded" if event.degraded else "whole"
 
 
@@ -53,7 +56,8 @@ OPERATIONS = [
         "bff_operations_total",
         "counter",
         "Operations that ended, by result: whole, degraded (stale or default parts), partial (errors), shared "
-        "(answered by an equal one under way), kept (by an equal one before, still fresh), cancelled, refused.",
+        "(answered by an equal one under way), kept (by an equal one before, still fresh), cancelled, refused, "
+        "experiment (a fault was done to it alone, on purpose).",
         {
             OperationFinished: lambda event: (1, event.name, event.kind, _result(event)),
             OperationShared: lambda event: (1, event.name, "query", "shared" if event.age is None else "kept"),
@@ -411,6 +415,7 @@ METRICS: tuple[Metric, ...] = (
     *AUTHENTICATION,
     *ALLOWANCE,
     *DOCUMENTS,
+    *TRIALS,
     *CONFIGURATION,
     *PROCESS,
 )
@@ -421,6 +426,7 @@ SECTIONS = {
     "Authentication": AUTHENTICATION,
     "What callers may spend": ALLOWANCE,
     "Documents": DOCUMENTS,
+    "What is tried on purpose": TRIALS,
     "Policies": CONFIGURATION,
     "This process": [*PROCESS, OVERFLOW],
 }

@@ -37,6 +37,7 @@ class Telemetry:
         clock: Tells the time.
         stream: Where log lines go.
         verbose: Whether each attempt and operation has a line.
+        readable: Whether lines are for people at a terminal instead of JSON.
         listeners: Further listeners, such as spans.
         exemplar: Names the current trace; None where nothing is traced.
 
@@ -52,6 +53,7 @@ class Telemetry:
         clock: Clock,
         stream: TextIO,
         verbose: bool = False,
+        readable: bool = False,
         names: Iterable[str] = (),
         listeners: Iterable[Notify] = (),
         exemplar: Exemplar | None = None,
@@ -61,7 +63,7 @@ class Telemetry:
         self.errors = ErrorRing(self.journals, wall=clock.wall)
         self.metrics = Metrics(policies.upstreams, operations, clock=clock, names=names, exemplar=exemplar)
         level = logging.DEBUG if verbose else logging.INFO
-        logs = JsonLogs(stream, wall=clock.wall, level=level, story=self._story)
+        logs = self._logs(stream, level, readable=readable)
         logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
         self.notify = fan_out(self.journals, logs, self.errors, self.metrics, *listeners)
 
@@ -86,6 +88,17 @@ class Telemetry:
         """Return the routes for the admin port."""
         return metrics_route(self.metrics, colleagues), errors_route(self.errors, colleagues)
 
+    def _logs(self, stream: TextIO, level: int, *, readable: bool) -> JsonLogs:
+        if not readable:
+            return JsonLogs(stream, wall=self._clock.wall, level=level, story=self._story)
+        from bff.telemetry.terminal import TerminalLogs  # noqa: PLC0415 - rich is slow to import
+
+        return TerminalLogs(stream, wall=self._clock.wall, level=level, story=self._story, operation=self._name_of)
+
+    def _name_of(self, request_id: str) -> str | None:
+        journal = self.journals.of(request_id)
+        return None if journal is None else journal.name
+
     def _story(self, error: ErrorTold) -> list[str]:
         journal = self.journals.of(error.request_id)
         if journal is None or error.upstream is None:
@@ -100,4 +113,6 @@ def host_aliases(upstreams: Mapping[str, UpstreamPolicy]) -> HostAlias:
     for name, policy in upstreams.items():
         for number, place in enumerate(policy.places, 1):
             known.setdefault(Host.parse(place.url).origin, f"{policy.alias or name}-{number}")
+        for number, place in enumerate(policy.canary.places, 1):
+            known.setdefault(Host.parse(place.url).origin, f"{policy.alias or name}-canary-{number}")
     return lambda origin: known.get(origin, "none" if origin is None else "unknown")

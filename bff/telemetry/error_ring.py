@@ -108,14 +108,14 @@ class ErrorRing:
         """Return how many errors are kept."""
         return len(self._kept)
 
-    def latest(self, most: int) -> list[Kept]:
-        """Return the last errors, newest first, *most* of them."""
-        return list(islice(reversed(self._kept.values()), most))
-
     def last_of(self, upstream: str) -> tuple[str, float] | None:
         """Return the code of the last error about *upstream* and its age in seconds, None where none is kept."""
         found = next((one for one in reversed(self._kept.values()) if one.told.upstream == upstream), None)
         return None if found is None else (found.told.code.value, max(0.0, self._wall() - found.wall))
+
+    def latest(self, most: int) -> list[Kept]:
+        """Return the last errors, newest first, *most* of them."""
+        return list(islice(reversed(self._kept.values()), most))
 
     def find(self, error_id: str) -> Kept | None:
         """Return the error *error_id*, None where it was never told here or has made room."""

@@ -11,6 +11,7 @@ from bff.events import (
     CallStarted,
     Coalesced,
     Event,
+    FaultInjected,
     FellBack,
     HedgeFinished,
     PermitRefused,
@@ -121,6 +122,7 @@ _DETAILS: Mapping[type[Event], Callable[[dict[str, Any], Any], None]] = {
     HedgeFinished: _put("hedge", lambda event: "won" if event.won else "lost"),
     Coalesced: _put("joined", lambda event: event.joined),
     FellBack: _put("fallback", lambda event: event.reason),
+    FaultInjected: _put("fault", lambda event: event.fault),
     BreakerRefused: _put("breaker", lambda event: event.state),
     PermitRefused: _put("refused", lambda event: event.reason),
     PermitWaited: _put("queueMs", lambda event: _ms(event.waited)),
@@ -151,6 +153,10 @@ def _attempted(event: AttemptFinished) -> str:
     return f"attempt {event.attempt} at {event.origin}: {event.outcome.value}{status}, after {seconds}"
 
 
+def _asker(event: FaultInjected) -> str:
+    return f"experiment {event.experiment}" if event.experiment else "the request asked for it"
+
+
 _WORDS: Mapping[type[Event], Callable[[Any], str]] = {
     CallStarted: lambda event: f"call {event.call} begins",
     CallFinished: lambda event: f"call {event.call} ends: {event.outcome.value}, after {_ms(event.seconds)} ms",
@@ -162,6 +168,7 @@ _WORDS: Mapping[type[Event], Callable[[Any], str]] = {
     CacheUsed: lambda event: f"cache {event.result}" + (f", {event.items} keys" if event.items > 1 else ""),
     Coalesced: lambda event: f"waits for the equal call of request {event.joined}",
     FellBack: lambda event: f"falls back: {event.reason}",
+    FaultInjected: lambda event: f"fault on purpose: {event.fault}, {_asker(event)}",
     PermitRefused: lambda event: f"not sent: {event.reason}, after {_ms(event.waited)} ms in the queue",
     PermitWaited: lambda event: f"waited {_ms(event.waited)} ms in the queue",
 }

@@ -13,11 +13,14 @@ from bff.events import (
     AttemptFinished,
     AuthenticationRefused,
     BreakerChanged,
+    CanaryStopped,
     CostExceeded,
     DocumentsPrepared,
     DocumentUnusable,
     ErrorTold,
     Event,
+    ExperimentEnded,
+    ExperimentStarted,
     GateClosed,
     GateOpened,
     HealthChanged,
@@ -337,16 +340,31 @@ def _unusable(event: DocumentUnusable) -> Line:
     }
 
 
-def _admin(event: AdminAction) -> Line:
-    """The audit log of what people did; whatever else changes, these lines are kept."""
-    return logging.INFO if event.result == "done" else logging.WARNING, {
-        "event": "admin_action",
-        "who": event.who,
-        "action": event.action,
-        "detail": event.detail or None,
-        "peer": event.peer,
-        "result": event.result,
-        "status": event.status,
+def _experiment(event: ExperimentStarted | ExperimentEnded) -> Line:
+    """Whoever wonders at night why a service fails has to find it."""
+    fields = {"event": "experiment", "experiment": event.id, "upstream": event.upstream}
+    if isinstance(event, ExperimentEnded):
+        return logging.WARNING, {**fields, "to": "ended", "cause": event.reason, "hits": event.hits}
+    return logging.WARNING, {
+        **fields,
+        "to": "started",
+        "endpoint": event.endpoint,
+        "fault": event.fault,
+        "share": event.share,
+        "scope": event.scope,
+        "ms": round(event.seconds * 1000),
+        "note": event.note or None,
+    }
+
+
+def _canary(event: CanaryStopped) -> Line:
+    return logging.WARNING, {
+        "event": "canary",
+        "upstream": event.upstream,
+        "to": "stopped",
+        "failure_rate": round(event.canary_failures, 3),
+        "stable_failure_rate": round(event.stable_failures, 3),
+        "calls": event.calls,
     }
 
 
@@ -375,7 +393,23 @@ def _not_reloaded(event: ReloadFailed) -> Line:
     }
 
 
+def _admin(event: AdminAction) -> Line:
+    """The audit log of what people did; whatever else changes, these lines are kept."""
+    return logging.INFO if event.result == "done" else logging.WARNING, {
+        "event": "admin_action",
+        "who": event.who,
+        "action": event.action,
+        "detail": event.detail or None,
+        "peer": event.peer,
+        "result": event.result,
+        "status": event.status,
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
+    ExperimentStarted: _experiment,
+    ExperimentEnded: _experiment,
+    CanaryStopped: _canary,
     AdminAction: _admin,
     AttemptFinished: _attempt,
     OperationFinished: _operation,

@@ -1,25 +1,30 @@
 """One upstream's policy as pipelines: what all its calls share, what a group shares, what one endpoint has."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from random import Random
 
 from bff.clock import Clock
-from bff.events import Notify
+from bff.events import Notify, ignore
 from bff.policy.chain import Chain
+from bff.policy.experiments import Canary as CanaryPolicy
+from bff.policy.experiments import Shadow as ShadowPolicy
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.upstream.cache.keeper import Keeper
 from bff.upstream.cache.lookup import Prospects
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.credentials.source import Source
 from bff.upstream.errors import UpstreamError
+from bff.upstream.group import Group
 from bff.upstream.pipeline import ORDER, Call, Handler, Stage, build
+from bff.upstream.pipeline.apart import Faults, Remember, WhereItReaches
 from bff.upstream.pipeline.attempt import Attempt
-from bff.upstream.pipeline.balance import balance_of
-from bff.upstream.pipeline.breaker import Breaker
+from bff.upstream.pipeline.balance import Host, balance_of
 from bff.upstream.pipeline.budget import RetryBudget
-from bff.upstream.pipeline.bulkhead import Permits, adaptive_of, bulkhead_of
+from bff.upstream.pipeline.bulkhead import Permits, bulkhead_of
 from bff.upstream.pipeline.cache import Cache, Refreshes
+from bff.upstream.pipeline.canary import Canary, Trial
 from bff.upstream.pipeline.circuit import CircuitBreaker, Mode, Thresholds
 from bff.upstream.pipeline.cluster import Cluster
 from bff.upstream.pipeline.coalesce import Coalesce, Flights
@@ -28,11 +33,10 @@ from bff.upstream.pipeline.deadline import Deadline
 from bff.upstream.pipeline.degrade import Degrade
 from bff.upstream.pipeline.fanout import FanoutGuard
 from bff.upstream.pipeline.fill import Fill
-from bff.upstream.pipeline.gate import Gate
 from bff.upstream.pipeline.health import HealthChecks, health_checks_of
 from bff.upstream.pipeline.hedge import Hedge
-from bff.upstream.pipeline.latency import RecentLatency
 from bff.upstream.pipeline.retry import Retry, may_repeat
+from bff.upstream.pipeline.shadow import Shadow
 from bff.upstream.pipeline.split import Split
 from bff.upstream.transport import Transport
 
@@ -58,13 +62,54 @@ class Caching:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What every part of a pipeline may need: time, chance, somebody to tell, and a stage that traces attempts."""
+    """What every part of a pipeline may need.
+
+    Attributes:
+        clock: Tells the time.
+        rng: Draws.
+        notify: Told of what happens.
+        caching: Keeps answers.
+        trace: Goes around each attempt.
+        aside: Told of what happens to calls that a fault is done to alone; nothing that counts hears it.
+    """
 
     clock: Clock
     rng: Random
     notify: Notify
     caching: Caching
     trace: Stage | None = None
+    aside: Notify = ignore
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryArm:
+    """The other hosts of an upstream with a canary, and what is theirs.
+
+    Attributes:
+        trial: Who goes there, and whether anybody still does.
+        circuits: Their circuit breakers, by endpoint group.
+        permits: What each attempt there needs one of.
+        cluster: The hosts.
+        checks: Ask them how they are; None where policy does not say so.
+        adaptive: What each attempt of a group needs one of too.
+        transport: Reaches them.
+    """
+
+    trial: Trial
+    circuits: Mapping[str, CircuitBreaker]
+    permits: Permits
+    cluster: Cluster
+    checks: HealthChecks | None
+    adaptive: tuple[Permits, ...]
+    transport: Transport
+
+    async def close(self) -> None:
+        """Refuse whoever waits for a permit, and close the connections."""
+        for permits in (*self.adaptive, self.permits):
+            await permits.close()
+        if self.checks is not None:
+            await self.checks.close()
+        await self.transport.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +128,9 @@ class Pipelines:
         checks: Ask the hosts how they are; None where policy does not say so.
         adaptive: What each attempt of a group needs one of too, where policy adapts its limit.
         thresholds: What each breaker goes by, and its mode, by endpoint group.
+        apart: Returns the way of an endpoint's calls that a fault is done to alone.
+        canary: Other hosts that get a share of the calls; None where there are none.
+        shadow: Sends copies of calls; None where nobody wants any.
     """
 
     default: Handler
@@ -97,6 +145,15 @@ class Pipelines:
     checks: HealthChecks | None
     adaptive: tuple[Permits, ...] = ()
     thresholds: Mapping[str, tuple[Thresholds, Mode]] = field(default_factory=dict)
+    apart: Callable[[str], Handler] = field(kw_only=True)
+    canary: CanaryArm | None = None
+    shadow: Shadow | None = None
+
+    async def start(self) -> None:
+        """Begin to ask hosts how they are, where policy says so."""
+        for checks in (self.checks, self.canary.checks if self.canary else None):
+            if checks is not None:
+                await checks.start()
 
     def take_over(self, now: float) -> None:
         """Let breakers that an earlier pipeline had go by this one's policy from now on (CB-15)."""
@@ -105,8 +162,14 @@ class Pipelines:
 
     async def close(self) -> None:
         """End what runs in the background, and refuse whoever waits for a permit."""
+        if self.shadow is not None:
+            await self.shadow.close()
         await self.refreshes.close()
         await self.flights.close()
+        if self.canary is not None:
+            await self.canary.close()
+        if self.checks is not None:
+            await self.checks.close()
         for permits in (*self.adaptive, self.permits):
             await permits.close()
 
@@ -119,14 +182,26 @@ def assemble(
     world: World,
     *,
     credentials: Source | None = None,
+    open_other: Callable[[], Transport] | None = None,
     circuits: Mapping[str, CircuitBreaker] | None = None,
 ) -> Pipelines:
     """Return the pipelines of upstream *name* around *transport*; calls carry *credentials*.
 
+    *open_other* makes the transports of canary and shadow, so that these take no connection from real calls.
     *circuits* are the breakers of its pipelines before, by group; they go by the new policy from `take_over` on.
     """
     assembly = _Assembly(name, policy, operations, transport, world, circuits or {})
-    return assembly.pipelines(credentials)
+    if credentials is not None:
+        assembly.carry(credentials)
+    if policy.canary.hosts and open_other is not None:
+        assembly.try_canary(open_other())
+    if policy.shadow.hosts and open_other is not None:
+        assembly.copy_to_shadow(open_other())
+    return assembly.pipelines()
+
+
+_CANARY = ".canary"
+"""What sets the names of a canary's hosts and groups apart in events."""
 
 
 class _Assembly:
@@ -138,19 +213,18 @@ class _Assembly:
         transport: Transport,
         world: World,
         circuits: Mapping[str, CircuitBreaker],
+        arm: str = "",
     ) -> None:
-        budget = policy.retry.budget
         self._name = name
         self._policy = policy
         self._operations = operations
         self._transport = transport
         self._world = world
         self._hosts = len(policy.places)
-        self._budget = RetryBudget(
-            ratio=budget.ratio, ttl=budget.ttl.total_seconds(), reserve=float(budget.reserve)
-        )
+        self._budget = self._budget_of(policy)
         clock, notify = world.clock, world.notify
-        self._balance = balance_of(name, policy, clock=clock, rng=world.rng, notify=notify)
+        self._arm = arm
+        self._balance = balance_of(name + arm, policy, clock=clock, rng=world.rng, notify=notify)
         self._bulkhead = bulkhead_of(policy, clock=clock, notify=notify)
         self._shared: dict[str, Stage] = {
             "fanout": FanoutGuard(operations.max_concurrent_attempts, operations.max_attempts_total, clock=clock),
@@ -159,16 +233,42 @@ class _Assembly:
         }
         if world.trace is not None:
             self._shared["trace"] = world.trace
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[str, Group] = {}
         self._circuits = circuits
         self._flights = Flights()
         self._refreshes = Refreshes()
         self._prospects = Prospects()
+        self._credentials: Source | None = None
+        self._other: _Assembly | None = None
+        self._trial: Trial | None = None
+        self._shadow: Shadow | None = None
 
-    def pipelines(self, credentials: Source | None) -> Pipelines:
+    def carry(self, credentials: Source) -> None:
+        """Give each attempt *credentials*; to be said before there is a canary."""
+        self._credentials = credentials
+        self._shared["credentials"] = Credentials(credentials, clock=self._world.clock)
+
+    def try_canary(self, transport: Transport) -> None:
+        """Send a share of the calls to other hosts by *transport*."""
+        policy, world = self._policy, self._world
+        other = policy.model_copy(
+            update={"hosts": policy.canary.hosts, "canary": CanaryPolicy(), "shadow": ShadowPolicy()}
+        )
+        self._other = _Assembly(self._name, other, self._operations, transport, world, {}, _CANARY)
+        if self._credentials is not None:
+            self._other.carry(self._credentials)
+        self._trial = Trial(policy.canary, world.rng)
+
+    def copy_to_shadow(self, transport: Transport) -> None:
+        """Send copies of calls to other hosts by *transport*."""
+        policy, world = self._policy.shadow, self._world
+        hosts = [Host.parse(place.url) for place in policy.places]
+        self._shadow = self._shared["shadow"] = Shadow(
+            policy, hosts, transport, clock=world.clock, rng=world.rng, notify=world.notify
+        )
+
+    def pipelines(self) -> Pipelines:
         policy = self._policy
-        if credentials is not None:
-            self._shared["credentials"] = Credentials(credentials, clock=self._world.clock)
         named = {endpoint for group in policy.groups.values() for endpoint in group.endpoints} | set(
             policy.endpoints
         )
@@ -187,26 +287,76 @@ class _Assembly:
             self._bulkhead.permits,
             cluster,
             checks,
-            tuple(group.permits for group in self._groups.values() if group.permits is not None),
+            self._adaptive(),
             {name: (group.thresholds, group.mode) for name, group in self._groups.items()},
+            apart=cache(lambda endpoint: self._apart(policy.chain(endpoint))),
+            canary=self._other.as_canary(self._trial) if self._other and self._trial else None,
+            shadow=self._shadow,
+        )
+
+    def _adaptive(self) -> tuple[Permits, ...]:
+        return tuple(group.permits for group in self._groups.values() if group.permits is not None)
+
+    def as_canary(self, trial: Trial) -> CanaryArm:
+        """Return what the hosts of a canary have for themselves."""
+        world, cluster = self._world, self._balance.cluster
+        return CanaryArm(
+            trial,
+            {name: group.circuit for name, group in self._groups.items()},
+            self._bulkhead.permits,
+            cluster,
+            health_checks_of(self._policy, cluster, self._transport, clock=world.clock, rng=world.rng),
+            self._adaptive(),
+            self._transport,
         )
 
     def _pipeline(self, chain: Chain) -> Handler:
-        group = self._groups.get(chain.group)
-        if group is None:
-            whole = self._group_chain(chain)
-            known = self._circuits.get(chain.group)
-            group = self._groups[chain.group] = _Group(self._name, self._policy, whole, self._world, known)
-        stages = {**self._shared, **group.stages, **self._own(chain, group), **self._keeping(chain)}
+        group = self._group(chain)
+        return self.built(chain, {**self._own(chain, group), **self._keeping(chain)})
+
+    def built(self, chain: Chain, own: Mapping[str, Stage]) -> Handler:
+        """Return the stages of *chain*: its *own*, its group's, and those of the whole upstream."""
+        stages = {**self._shared, **self._group(chain).stages, **own}
         world = self._world
+        if self._other is not None and self._trial is not None:
+            way = self._other.built(chain, {})
+            stages["canary"] = Canary(self._trial, way, clock=world.clock, notify=world.notify)
+        if self._arm:
+            del stages["fanout"]
         attempt = Attempt(
             self._transport,
             chain.timeouts.attempt.total_seconds(),
-            group=chain.group,
+            group=chain.group + self._arm,
             clock=world.clock,
             notify=world.notify,
         )
         return build([stages[stage] for stage in ORDER if stage in stages], attempt)
+
+    def _apart(self, chain: Chain) -> Handler:
+        """Return the way of calls that a fault is done to for one operation alone (`pipeline/apart.py`)."""
+        caching = self._world.caching
+        world = replace(self._world, notify=self._world.aside)
+        keeping = self._keeping(chain)
+        own = self._own(chain, self._group(chain), world, self._budget_of(self._policy))
+        own.pop("hedge", None)
+        own["cache"] = Remember(
+            chain.cache, caching.entries, WhereItReaches(keeping["cache"]), version=caching.version
+        )
+        own["coalesce"] = WhereItReaches(keeping["coalesce"])
+        own["degrade"] = Degrade(chain.fallback, clock=world.clock, notify=world.notify)
+        own["faults"] = Faults(
+            chain.timeouts.attempt.total_seconds(), group=chain.group, clock=world.clock, notify=world.notify
+        )
+        return self.built(chain, own)
+
+    def _group(self, chain: Chain) -> Group:
+        group = self._groups.get(chain.group)
+        if group is None:
+            whole = self._group_chain(chain)
+            whole = replace(whole, group=whole.group + self._arm)
+            known = self._circuits.get(chain.group)
+            group = self._groups[chain.group] = Group(self._name, self._policy, whole, self._world, known)
+        return group
 
     def _group_chain(self, chain: Chain) -> Chain:
         """Return the chain of the group itself: what one endpoint overrides is not the group's."""
@@ -214,8 +364,16 @@ class _Assembly:
         default = self._policy.chain(None)
         return default.narrowed(group, chain.group) if group else default
 
-    def _own(self, chain: Chain, group: "_Group") -> dict[str, Stage]:
-        world, least = self._world, self._operations.min_attempt_time.total_seconds()
+    @staticmethod
+    def _budget_of(policy: UpstreamPolicy) -> RetryBudget:
+        budget = policy.retry.budget
+        return RetryBudget(ratio=budget.ratio, ttl=budget.ttl.total_seconds(), reserve=float(budget.reserve))
+
+    def _own(
+        self, chain: Chain, group: Group, world: World | None = None, budget: RetryBudget | None = None
+    ) -> dict[str, Stage]:
+        world, budget = world or self._world, budget or self._budget
+        least = self._operations.min_attempt_time.total_seconds()
         stages: dict[str, Stage] = {
             "deadline": Deadline(
                 chain.timeouts.total.total_seconds(),
@@ -225,7 +383,7 @@ class _Assembly:
             ),
             "retry": Retry(
                 chain.retry,
-                self._budget,
+                budget,
                 hosts=self._hosts,
                 min_attempt_time=least,
                 clock=world.clock,
@@ -235,7 +393,7 @@ class _Assembly:
         }
         if chain.retry.split_on:
             stages["split"] = Split(
-                chain.retry, self._budget, min_attempt_time=least, clock=world.clock, notify=world.notify
+                chain.retry, budget, min_attempt_time=least, clock=world.clock, notify=world.notify
             )
         if chain.hedge.enabled and self._hosts > 1:
             stages["hedge"] = self._hedge(chain, group)
@@ -294,7 +452,7 @@ class _Assembly:
         permits = self._bulkhead.permits
         return permits.in_flight >= permits.limit
 
-    def _hedge(self, chain: Chain, group: "_Group") -> Hedge:
+    def _hedge(self, chain: Chain, group: Group) -> Hedge:
         retry = chain.retry
 
         def retryable(call: Call, error: UpstreamError) -> bool:
@@ -310,49 +468,3 @@ class _Assembly:
             clock=self._world.clock,
             notify=self._world.notify,
         )
-
-
-class _Group:
-    """What the endpoints of one group share."""
-
-    def __init__(
-        self, upstream: str, policy: UpstreamPolicy, chain: Chain, world: World, known: CircuitBreaker | None
-    ) -> None:
-        self.latency = RecentLatency()
-        self.mode: Mode = chain.breaker.mode
-        self.thresholds = Thresholds.of(chain.breaker, chain.timeouts.attempt.total_seconds())
-        self.circuit = known or CircuitBreaker(
-            self.thresholds,
-            mode=self.mode,
-            upstream=upstream,
-            group=chain.group,
-            rng=world.rng,
-            notify=world.notify,
-        )
-        self.stages: dict[str, Stage] = {
-            "gate": Gate(
-                longest=chain.retry.gate_max.total_seconds(),
-                window=chain.breaker.window.total_seconds(),
-                upstream=upstream,
-                group=chain.group,
-                clock=world.clock,
-                notify=world.notify,
-            ),
-            "breaker": Breaker(
-                self.circuit, upstream=upstream, group=chain.group, clock=world.clock, notify=world.notify
-            ),
-        }
-
-        self.permits: Permits | None = None
-        if policy.adaptive.enabled:
-            stage = adaptive_of(
-                policy, group=chain.group, attempt=chain.timeouts.attempt, clock=world.clock, notify=world.notify
-            )
-            self.stages["adaptive"] = stage
-            self.permits = stage.permits
-
-    def calm(self) -> bool:
-        """Whether the group can take more calls than it must (HG-5)."""
-        permits = self.permits
-        full = permits is not None and permits.in_flight >= permits.limit
-        return self.circuit.state in {"closed", "metrics_only", "disabled"} and not full

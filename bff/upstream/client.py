@@ -1,12 +1,13 @@
 """How one upstream is called in this process: its policy turned into a pipeline around a transport."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
 from bff.clock import Clock
-from bff.events import CallFinished, CallStarted, Notify
+from bff.events import CallFinished, CallStarted, Notify, ignore
 from bff.policy.caching import StorePolicy
 from bff.policy.credentials import Credentials
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
@@ -18,13 +19,14 @@ from bff.upstream.credentials.source import Source
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
-from bff.upstream.pipeline import Call, Stage
+from bff.upstream.pipeline import Call, Handler, Stage
 from bff.upstream.pipeline.circuit import CircuitBreaker
 from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
     from bff.context import Operation
+    from bff.experiments.plan import Plan
 
 OpenTransport = Callable[[Limits], Transport]
 """Makes the transport of one upstream."""
@@ -51,10 +53,12 @@ class Client:
         *,
         clock: Clock,
         notify: Notify,
+        aside: Notify = ignore,
     ) -> None:
         self.name = name
         self._clock = clock
         self._notify = notify
+        self._aside = aside
         self._numbers = count(1)
         self.alias = policy.alias or name
         self.pipelines = pipelines
@@ -90,10 +94,13 @@ class Client:
             operation.dispatched = True
         number = call.number = next(self._numbers)
         names = (self.name, call.endpoint, operation.request_id, number)
-        self._notify(CallStarted(*names))
+        way, notify = self._special.get(call.endpoint, self._default), self._notify
+        if operation.plan is not None:
+            way, notify = self._planned(operation.plan, call, way)
+        notify(CallStarted(*names))
         started, outcome = self._clock.now(), Outcome.CANCELLED
         try:
-            response = await self._special.get(call.endpoint, self._default)(call)
+            response = await way(call)
             outcome = Outcome.OK
         except UpstreamError as error:
             outcome = error.outcome
@@ -102,18 +109,22 @@ class Client:
         else:
             return response
         finally:
-            self._notify(CallFinished(*names, outcome, self._clock.now() - started))
+            notify(CallFinished(*names, outcome, self._clock.now() - started))
+
+    def _planned(self, plan: "Plan", call: Call, way: Handler) -> tuple[Handler, Notify]:
+        """Note what *plan* does to *call*; return the call's way, and who hears of it."""
+        injection = call.injection = plan.of(self.name, call.endpoint)
+        if injection is None or injection.alone is None:
+            return way, self._notify
+        return self.pipelines.apart(call.endpoint), self._aside
 
     async def start(self) -> None:
         """Begin to ask hosts how they are, where policy says so."""
-        if self.pipelines.checks is not None:
-            await self.pipelines.checks.start()
+        await self.pipelines.start()
 
     async def close(self) -> None:
         """End what runs in the background, refuse whoever waits, and close all connections."""
         await self.pipelines.close()
-        if self.pipelines.checks is not None:
-            await self.pipelines.checks.close()
         if self._credentials is not None:
             await self._credentials.close()
         await self._transport.close()
@@ -150,6 +161,10 @@ class Upstreams:
         """Return each upstream's name and client, in the order of names."""
         return sorted(self._clients.items())
 
+    def __iter__(self) -> Iterator[Client]:
+        """Return the clients of all upstreams."""
+        return iter(self._clients.values())
+
     def alias(self, name: str) -> str:
         """Return the name of upstream *name* that clients see."""
         client = self._clients.get(name)
@@ -185,13 +200,15 @@ def open_upstreams(
     notify: Notify,
     caching: Caching | None = None,
     trace: Stage | None = None,
+    aside: Notify = ignore,
 ) -> Upstreams:
     """Return clients for all upstreams that *policies* describe; no connection is made before the first call.
 
     Answers are kept by *caching*; in the process alone where none is given. *trace* goes around each attempt.
+    *aside* is told, in place of *notify*, of calls that a fault is done to for one operation alone.
     """
     caching = caching or Caching(EntryCache(MemoryStore(clock), StorePolicy(), clock=clock))
-    world = World(clock, rng, notify, caching, trace)
+    world = World(clock, rng, notify, caching, trace, aside)
     return Upstreams(
         {
             name: open_client(name, policy, operations, open_transport=open_transport, world=world)
@@ -211,12 +228,22 @@ def open_client(
 ) -> Client:
     """Return the client of one upstream; *circuits* are the breakers of the client before, as for `assemble`."""
     clock, rng, notify = world.clock, world.rng, world.notify
-    transport = open_transport(limits_of(policy))
+    open_one = partial(open_transport, limits_of(policy))
+    transport = open_one()
     credentials = source_of(
         name, policy.credentials, open_transport=open_transport, clock=clock, rng=rng, notify=notify
     )
-    pipelines = assemble(name, policy, operations, transport, world, credentials=credentials, circuits=circuits)
-    return Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify)
+    pipelines = assemble(
+        name,
+        policy,
+        operations,
+        transport,
+        world,
+        credentials=credentials,
+        open_other=open_one,
+        circuits=circuits,
+    )
+    return Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify, aside=world.aside)
 
 
 def _is_repetition(attempts: str) -> bool:

@@ -71,6 +71,7 @@ class Builder:
         self.directory = self.root
         self.environment = {}
         self.metadata = {}
+        self.stages = {}
         self.ran = 0
 
     def moved(self, text):
@@ -89,7 +90,8 @@ class Builder:
         return self
 
     def do_from(self, rest):
-        self.environment = {}
+        base, _, name = rest.partition(" AS ")
+        self.environment = self.stages[name] = dict(self.stages.get(base, {}))
 
     def do_workdir(self, rest):
         self.directory = Path(self.moved(rest))

@@ -61,6 +61,9 @@ def main() -> None:
     assert "serve" in run(bff, "--help", cwd=place, env=environment)
     assert "type Query" in run(bff, "schema", "print", cwd=place, env=environment)
     serve(bff, place, environment)
+    run(bff, "new", "shop", cwd=place, env=environment)
+    plain = {name: value for name, value in environment.items() if not name.startswith("BFF_")}
+    assert "All is well" in run(bff, "check", cwd=place / "shop", env=plain)
     print(f"{wheel.name}: {len(names)} files; its installed copy serves")  # noqa: T201 - a script
 
 

@@ -19,11 +19,21 @@ ENGINE_LAYERS = [
     {"bff.codes", "bff.clock"},
     {"bff.upstream.outcome", "bff.upstream.errors", "bff.upstream.message", "bff.upstream.template"},
     {"bff.events", "bff.policy", "bff.secrets", "bff.store", "bff.upstream.transport"},
-    {"bff.context", "bff.upstream"},
+    {"bff.context", "bff.upstream", "bff.experiments"},
     {"bff.errors", "bff.execution", "bff.contract"},
     {"bff.explain"},
     # The console serves what telemetry has counted, to whom auth knows, so it stands beside all of them.
-    {"bff.telemetry", "bff.server", "bff.auth", "bff.admission", "bff.console"},
+    {
+        "bff.telemetry",
+        "bff.server",
+        "bff.auth",
+        "bff.admission",
+        "bff.console",
+        "bff.experiments.admin",
+        "bff.experiments.assemble",
+        "bff.experiments.edge",
+        "bff.experiments.trials",
+    },
     {"bff.settings", "bff.generations", "bff.app", "bff.asgi", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},
 ]

@@ -13,8 +13,11 @@ from bff.events import (
     ApiKeysRead,
     AttemptFinished,
     BreakerChanged,
+    CanaryStopped,
     ErrorsTold,
     ErrorTold,
+    ExperimentEnded,
+    ExperimentStarted,
     GateClosed,
     GateOpened,
     HealthChanged,
@@ -275,6 +278,20 @@ def test_a_listener_that_fails_harms_nobody():
         (IntrospectionFailed("https://i/", "down", True), "warning", {"stale": True}),
         (ApiKeysRead(2, ""), "info", {"event": "api_keys", "keys": 2}),
         (ApiKeysRead(2, "broken"), "warning", {"detail": "broken"}),
+        (
+            ExperimentStarted("x1", "catalog", None, "503", 0.1, "everyone", 300.0, "game day"),
+            "warning",
+            {
+                "event": "experiment",
+                "to": "started",
+                "fault": "503",
+                "share": 0.1,
+                "ms": 300000,
+                "note": "game day",
+            },
+        ),
+        (ExperimentEnded("x1", "catalog", "time", 7), "warning", {"to": "ended", "cause": "time", "hits": 7}),
+        (CanaryStopped("catalog", 0.5, 0.01, 60), "warning", {"event": "canary", "failure_rate": 0.5}),
     ],
 )
 def test_what_happens_to_a_host_is_told(event, level, words):

@@ -77,6 +77,14 @@ def attempt(outcome=Outcome.OK, seconds=0.02):
     return AttemptFinished("catalog", "dishes", ORIGIN, outcome, seconds, 200, "r1", 1, "default")
 
 
+def test_an_operation_that_a_fault_was_done_to_is_no_failure_of_a_service(metrics):
+    metrics(OperationFinished("r1", "Screen", "query", 0.02, 1, 0, injected=True))
+
+    known = {"operation": "Screen", "kind": "query"}
+    assert value(metrics, "bff_operations_total", **known, result="experiment") == 1
+    assert value(metrics, "bff_operations_total", **known, result="partial") is None
+
+
 def value(metrics, name, **labels):
     return metrics.registry.get_sample_value(name, labels)
 

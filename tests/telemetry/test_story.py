@@ -6,6 +6,7 @@ from bff.events import (
     BreakerRefused,
     CacheUsed,
     Coalesced,
+    FaultInjected,
     FellBack,
     HedgeFinished,
     PermitRefused,
@@ -129,4 +130,18 @@ def test_sentences_say_when_what_and_how_the_breaker_was(told, story):
         "    500.0 ms  catalog.dishes: call 1 begins",
         "    500.0 ms  catalog.dishes: attempt 1 at http://10.0.0.7:8080: SERVER_ERROR, status 500, after 0.0 ms",
         "    500.0 ms  catalog.dishes: call 1 ends: SERVER_ERROR, after 0.0 ms",
+    ]
+
+
+def test_a_fault_on_purpose_is_told_with_its_call(told, story):
+    told.start("catalog", "dishes")
+    told.tell(
+        FaultInjected("catalog", "dishes", "r1", "status", "503", None, 1),
+        FaultInjected("catalog", "dishes", "r1", "latency", "slow(2s)", "x1", 1),
+    )
+
+    assert story()[0]["fault"] == "slow(2s)"
+    assert [line.partition(": ")[2] for line in sentences(story.journal.entries, story.journal.began)][1:] == [
+        "fault on purpose: 503, the request asked for it",
+        "fault on purpose: slow(2s), experiment x1",
     ]

@@ -4,6 +4,7 @@ import pytest
 
 from bff.context import ANONYMOUS, Deadline, Principal
 from bff.execution.messages import Ingress
+from bff.policy.experiments import Canary
 from bff.policy.load import PolicySet
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.policy.tracing import Trace
@@ -68,11 +69,14 @@ def test_hosts_have_names_that_tell_no_address():
         OperationsPolicy(),
         upstreams={
             "catalog": UpstreamPolicy(hosts=("http://127.0.0.1:1", "http://127.0.0.1:2"), alias="kitchen"),
-            "reviews": UpstreamPolicy(hosts=("https://reviews.internal/api",)),
+            "reviews": UpstreamPolicy(
+                hosts=("https://reviews.internal/api",), canary=Canary(hosts=("https://reviews-next.internal",))
+            ),
         },
     )
     name = host_aliases(policies.upstreams)
 
     assert name(Origin("http", "127.0.0.1", 2)) == "kitchen-2"
     assert name(Origin("https", "reviews.internal", 443)) == "reviews-1"
+    assert name(Origin("https", "reviews-next.internal", 443)) == "reviews-canary-1"
     assert (name(None), name(Origin("http", "elsewhere", 1))) == ("none", "unknown")

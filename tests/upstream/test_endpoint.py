@@ -11,7 +11,7 @@ from bff.upstream.client import UnknownUpstream
 from bff.upstream.declare import Upstream
 from bff.upstream.endpoint import NotAContext, UndeclaredCall
 from bff.upstream.errors import UpstreamError
-from bff.upstream.message import Response
+from bff.upstream.message import Item, Response
 from bff.upstream.outcome import Outcome
 
 
@@ -198,6 +198,18 @@ async def test_a_failed_chunk_costs_only_its_own_keys(world, make_reply):
 
     assert (a, b) == (Dish("a"), Dish("b"))
     assert (c.outcome, c.upstream, c.endpoint) == (Outcome.RESET, "catalog", "dishes")
+
+
+@pytest.mark.parametrize("endpoint", [dishes, by_ids])
+def test_the_error_of_a_key_names_its_service_beside_kept_answers_of_others(endpoint):
+    """Put together key by key, as when kept answers stand in for a failed call."""
+    items = {"a": Item(b'{"id": "a"}'), "b": Item(UpstreamError(Outcome.CONNECT, "refused")), "c": Item(b"[]")}
+
+    kept, failed, unreadable = endpoint._of_items(Response(200, {}, b"", items=items), "abc", dishes._decode.one)
+
+    assert kept == Dish("a")
+    for error in (failed, unreadable):
+        assert (error.upstream, error.endpoint) == ("catalog", endpoint.name)
 
 
 async def test_one_of_a_batch_raises_its_own_error(world, make_reply):

@@ -16,13 +16,16 @@ ORDER = (
     "split",  # sends a batch that failed whole in halves, each of which may be repeated
     "retry",  # above the pick of a host, so that every attempt picks anew
     "hedge",  # as retry; below it, so that a call has one hedge however often it is repeated
+    "faults",  # in place of attempts; only on the way of calls that a fault is done to alone
     "fanout",  # sees attempts, and waits before anything is held
+    "canary",  # above the pick of a host, for it has hosts, breakers and permits of its own
     "balance",  # above what is known of one host
     "gate",  # a host that asked for silence costs no permission and no permit
     "breaker",  # an open breaker ends the attempt before it waits for a permit
     "adaptive",  # as bulkhead, for one endpoint group; within its breaker, whose refusals say nothing about speed
     "bulkhead",  # inside retry, so that a pause between attempts holds no permit
     "credentials",  # below the pick of a host, for whom alone they are meant
+    "shadow",  # copies what the service is really sent, credentials too, when the answer is there
     "trace",  # innermost: one span for each request that is sent, which the service is told of
 )
 """The stages of every upstream, outermost first; `attempt`, innermost, turns the call into one request."""
@@ -36,12 +39,14 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "split": ("retry.split_on",),
     "retry": ("retry",),
     "hedge": ("hedge",),
+    "canary": ("canary",),
     "balance": ("hosts", "balance", "outlier", "health", "slow_start"),
     "gate": ("retry.gate_max",),
     "breaker": ("breaker",),
     "adaptive": ("adaptive",),
     "bulkhead": ("bulkhead", "codel", "timeouts.queue"),
     "credentials": ("credentials",),
+    "shadow": ("shadow",),
     "attempt": ("timeouts.attempt", "forward", "cost"),
     "transport": ("timeouts", "pool", "limits", "plaintext", "ca"),
 }

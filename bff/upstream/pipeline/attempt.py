@@ -58,6 +58,7 @@ class Attempt:
             if outcome is Outcome.REFUSED and call.refused_once:
                 outcome = error.outcome = Outcome.GATEWAY_ERROR
             if status is None:
+                status = error.status
                 call.seconds = self._clock.now() - started
             raise
         except Exception as error:
@@ -87,6 +88,8 @@ class Attempt:
         request = self._request(call, limit)
         try:
             with FairTimeout(limit):
+                if call.injection is not None:
+                    await call.injection.strike(call)
                 return await self._transport.send(request)
         except TimeoutError as error:
             raise self._timed_out(limit, "attempt" if self._timeout < left else call.limited_by) from error

@@ -10,6 +10,7 @@ from bff.upstream.message import Origin, Response
 
 if TYPE_CHECKING:
     from bff.context import Principal
+    from bff.experiments.plan import Injection
     from bff.policy.credentials import Speaker
     from bff.upstream.cache.lookup import Lookup
     from bff.upstream.pipeline.fanout import Fanout
@@ -71,6 +72,7 @@ class Call:
         keepable: Says whether a response is whole; one of GraphQL that has errors is not, and is never kept.
         lookup: What the cache knew of it before it was sent.
         number: Names it within its upstream, in events.
+        injection: What is done to it on purpose; None for nothing.
     """
 
     upstream: str
@@ -104,6 +106,7 @@ class Call:
     keepable: Callable[[Response], bool] | None = None
     lookup: "Lookup | None" = None
     number: int = 0
+    injection: "Injection | None" = None
 
     @property
     def keyed(self) -> bool:

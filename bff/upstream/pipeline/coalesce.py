@@ -113,6 +113,8 @@ class Coalesce:
             flight = self._start(key, place, call, send)
             return await self._result(flight, call, until, leads=True)
         leader = flight.call
+        if call.injection is not None and leader.injection is not None:
+            call.injection.join(leader.injection)
         self._notify(
             Coalesced(call.upstream, call.endpoint, call.request_id, call.number, leader.request_id, leader.number)
         )

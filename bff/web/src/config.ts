@@ -6,6 +6,16 @@ export interface Operation {
   readonly variables: string | null;
 }
 
+/** Who may break services for one's own runs, and how. */
+export interface FaultRules {
+  /** The request header that asks for it, in lower case. */
+  readonly header: string;
+  /** Longest time that one may last. */
+  readonly maxSeconds: number;
+  /** Public names of the services. */
+  readonly upstreams: readonly string[];
+}
+
 export interface Config {
   /** Path of the endpoint on this host. */
   readonly endpoint: string;
@@ -16,6 +26,8 @@ export interface Config {
   readonly traceHeader: string | null;
   /** Where people log in, relative to this page; null where they cannot. */
   readonly login: string | null;
+  /** How services are broken on purpose; null where nobody may. */
+  readonly faults: FaultRules | null;
   /** Changes whenever the operations do. */
   readonly version: string;
 }

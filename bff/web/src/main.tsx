@@ -8,6 +8,8 @@ import { StrictMode, useEffect, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { readConfig } from "./config";
 import { explainPlugin } from "./explain";
+import { Faults, withFaults } from "./faults";
+import { FaultsBadge, faultsPlugin } from "./faultsPanel";
 import { createFetcher } from "./fetcher";
 import { Login } from "./login";
 import { forgetTabs, openStorage } from "./storage";
@@ -21,9 +23,11 @@ const storage = openStorage(config);
 const tabs = config.operations.map(({ query, variables }) => ({ query, variables, headers: config.headers }));
 
 const traces = new Traces();
+const faults = config.faults && new Faults(config.faults);
 const plugins = [
   HISTORY_PLUGIN,
   explainPlugin(config.endpoint),
+  ...(faults ? [faultsPlugin(faults)] : []),
   ...(config.traceHeader ? [tracePlugin(traces)] : []),
 ];
 
@@ -99,10 +103,11 @@ function Page() {
   const [summaries, setSummaries] = useState<Summaries>({});
   const [refusals, setRefusals] = useState(0);
   const [fetcher] = useState(() => {
-    const send = createFetcher(config.endpoint, (summary) => {
+    const plain = createFetcher(config.endpoint, (summary) => {
       setSummaries((old) => ({ ...old, [tab.current]: summary }));
       if (summary?.verdict === "failed") setRefusals((count) => count + 1); // the session may have ended
     });
+    const send = faults ? withFaults(plain, faults) : plain;
     return config.traceHeader ? withTrace(send, config.traceHeader, (told) => traces.set(tab.current, told)) : send;
   });
   return (
@@ -132,6 +137,7 @@ function Page() {
       <GraphiQL.Footer>
         <div className="bff-footer">
           <SummaryLine summaries={summaries} onTab={onTab} />
+          {faults && <FaultsBadge faults={faults} />}
           {config.login && <Login place={config.login} asked={refusals} />}
         </div>
       </GraphiQL.Footer>

@@ -24,7 +24,13 @@ interface Degraded {
 interface Answer {
   readonly data?: unknown;
   readonly errors?: readonly Failure[];
-  readonly extensions?: { readonly degraded?: readonly Degraded[] };
+  readonly extensions?: { readonly degraded?: readonly Degraded[]; readonly faults?: readonly Injected[] };
+}
+
+/** A fault that was done on purpose. */
+interface Injected {
+  readonly upstream: string;
+  readonly fault: string;
 }
 
 const count = (n: number, thing: string) => `${n} ${thing}${n === 1 ? "" : "s"}`;
@@ -41,7 +47,8 @@ function distinct(names: readonly (string | undefined)[]): string {
 export function summarise(payload: ExecutionResult, ms: number): Summary {
   const { data, errors = [], extensions } = payload as Answer;
   const degraded = extensions?.degraded ?? [];
-  const details = [span(ms)];
+  const faults = distinct((extensions?.faults ?? []).map(({ upstream, fault }) => `${upstream} ${fault}`));
+  const details = [span(ms), ...(faults ? [`on purpose: ${faults}`] : [])];
   if (errors.length === 0 && degraded.length === 0) return { verdict: "whole", headline: "whole", details };
 
   const waits = errors.flatMap(({ extensions: { retryAfterMs } = {} }) => retryAfterMs ?? []);

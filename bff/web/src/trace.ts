@@ -23,6 +23,8 @@ export interface Call {
   /** The request whose equal call was waited for. */
   readonly joined?: string;
   readonly fallback?: string;
+  /** What was done to it on purpose. */
+  readonly fault?: string;
   readonly retries?: readonly { readonly afterMs: number; readonly reason: string }[];
   readonly notRetried?: string;
   readonly hedge?: string;
@@ -108,6 +110,7 @@ export function words(call: Call): readonly string[] {
     ...(call.hedge ? [`second send ${call.hedge}`] : []),
     ...(call.refused ? [`not sent: ${call.refused}`] : []),
     ...(call.breaker && call.breaker !== "closed" ? [`breaker ${call.breaker}`] : []),
+    ...(call.fault ? [`on purpose: ${call.fault}`] : []),
     ...(call.fallback ? [`fell back: ${call.fallback}`] : []),
   ];
   return said;

@@ -1,0 +1,1 @@
+"""Faults on purpose: operators' experiments, and developers' own broken services."""

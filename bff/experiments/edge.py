@@ -1,0 +1,35 @@
+"""The header of a developer at the door: understood, or refused with what to write instead."""
+
+from bff.codes import Code
+from bff.context import Principal
+from bff.experiments.header import Asked, BadHeader
+from bff.experiments.registry import Experiments, NotAllowed
+from bff.server.headers import Headers
+from bff.server.refusal import Refusal
+
+
+class FaultHeader:
+    """Reads the header that asks for faults.
+
+    Args:
+        experiments: Know who may ask for what.
+    """
+
+    def __init__(self, experiments: Experiments) -> None:
+        self._experiments = experiments
+
+    def asked(self, headers: Headers, principal: Principal) -> Asked | None:
+        """Return what *principal* asks for, None where there is no such header.
+
+        Raises:
+            Refusal: *principal* may not (403), or the header makes no sense (400).
+        """
+        text = headers.text(self._experiments.header)
+        if text is None:
+            return None
+        try:
+            return self._experiments.asked(text, principal)
+        except NotAllowed as error:
+            raise Refusal(Code.FORBIDDEN, str(error)) from None
+        except BadHeader as error:
+            raise Refusal(Code.BAD_REQUEST, str(error)) from None
