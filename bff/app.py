@@ -2,12 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from bff.admission.admin import router as client_routes
+from bff.console.assemble import ConsoleParts
+from bff.console.live import InForce
+from bff.console.live import Process as Watched
 from bff.generations.admin import Status
 from bff.generations.admin import router as reload_routes
 from bff.generations.files import Files, operations_of, policies_directory, policies_of
@@ -24,6 +27,7 @@ from bff.server.health import Health, Verdict
 from bff.server.run import Service
 from bff.settings import Settings
 from bff.telemetry.tracing import open_tracing
+from bff.upstream.states import states_of
 
 __all__ = ["build", "operations_of", "policies_of", "seal_of", "shared_store"]
 
@@ -47,13 +51,19 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
     process = Process(settings, configuration.policies, open_tracing(os.environ))
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        process.store.start()
-        await reloads.start()
-        process.laboratory.start()
-        if directory is not None and settings.watch:
-            watch.start()
-        yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with process.lifespan(app):
+            process.store.start()
+            await reloads.start()
+            process.laboratory.start()
+            console.start()
+            if directory is not None and settings.watch:
+                watch.start()
+            yield
+            await ended()
+
+    async def ended() -> None:
+        await console.close()
         await watch.close()
         await reloads.close()
         await process.close()
@@ -74,17 +84,47 @@ def build(settings: Settings, snapshot: bytes | None = None) -> Service:
         known=known,
     )
     status = Status(front, reloads, process.colleagues, lambda: watch.running)
-    health = Health(process.lifecycle, clock=process.clock, details=status.details)
+
+    def services() -> Mapping[str, object]:
+        return states_of(front.generation.upstreams, process.telemetry.errors.last_of, process.clock)
+
+    def in_force() -> InForce:
+        now = front.generation
+        auth = now.callers.auth
+        authenticator = auth.authenticator if auth is not None else None
+        return InForce(now.policies, now.upstreams, authenticator, now.documents, now.preparation)
+
+    console = ConsoleParts(
+        Watched(
+            process.telemetry.metrics,
+            process.telemetry.errors,
+            process.usage,
+            process.lifecycle,
+            process.entries,
+            process.store,
+            process.clock,
+            settings.development,
+        ),
+        in_force,
+        process.audit,
+        assets=process.assets,
+        colleagues=process.colleagues,
+        notify=process.notify,
+    )
+    health = Health(process.lifecycle, clock=process.clock, details=status.details, services=services)
     return Service(
         app=front,
-        admin=admin_app(
-            health,
-            process.tracing,
-            cache_routes(process.entries, process.store),
-            client_routes(process.usage),
-            reload_routes(status, reloads, process.colleagues),
-            *process.telemetry.routes(process.colleagues),
-            *process.laboratory.routes(lambda: front.generation.upstreams),
+        admin=console.around(
+            admin_app(
+                health,
+                process.tracing,
+                cache_routes(process.entries, process.store, process.colleagues),
+                client_routes(process.usage),
+                reload_routes(status, reloads, process.colleagues),
+                *process.telemetry.routes(process.colleagues),
+                *process.laboratory.routes(lambda: front.generation.upstreams),
+                *console.routes,
+            )
         ),
         lifecycle=process.lifecycle,
         notify=process.notify,

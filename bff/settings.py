@@ -4,7 +4,8 @@ import importlib
 import json
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -50,6 +51,14 @@ class Settings(BaseModel):
     schema_name: str | None = None
     """The schema as `MODULE:ATTRIBUTE`, such as `schema:schema`; `schema` in options and files."""
 
+    context: str | None = None
+    """What makes the application's own context for each operation, as `MODULE:ATTRIBUTE`: a function, plain or
+    async, of nothing or of the `bff.Context`. Resolvers find what it returns in `info.context`."""
+
+    lifespan: str | None = None
+    """What opens and closes what the application's own code needs, as `MODULE:ATTRIBUTE`: a function that returns
+    an async context manager, of nothing or of the ASGI app, as FastAPI's."""
+
     policies: Path | None = None
     """Folder of the policy files; `policies` where there is one, else defaults rule."""
 
@@ -63,10 +72,10 @@ class Settings(BaseModel):
     """Public port; 0 takes a free one and prints it."""
 
     admin_host: str = "127.0.0.1"
-    """Address of the admin port; whoever reaches it needs no credentials."""
+    """Address of the admin port; `policies/console.yaml` says who may look and act there."""
 
     admin_port: Annotated[int, Field(ge=0, le=65535)] = 8001
-    """Admin port: health and readiness."""
+    """Admin port: health, metrics and the console."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes that share the public port."""
@@ -85,6 +94,9 @@ class Settings(BaseModel):
 
     verbose: bool = False
     """Logs every attempt and every operation, not only what went wrong."""
+
+    log_format: Literal["json", "text"] = "json"
+    """Lines on standard error: `json` for collectors, `text` for people at a terminal."""
 
     graphiql_headers: Annotated[dict[str, str], BeforeValidator(_from_json)] = {}
     """Headers that GraphiQL starts with; in the environment as a JSON object."""
@@ -148,9 +160,43 @@ def load_schema(name: str | None, *, directory: Path | None = None) -> "strawber
             "no schema: say which with --schema MODULE:ATTRIBUTE, with BFF_SCHEMA, or with "
             '`schema = "schema:schema"` under [tool.bff] in pyproject.toml'
         )
+    import strawberry  # noqa: PLC0415 - slow to import, and `bff --help` reads this module
+    from graphql import GraphQLSchema  # noqa: PLC0415 - as above
+
+    found = _imported("schema", name, directory)
+    if not isinstance(found, strawberry.Schema | GraphQLSchema):
+        raise SettingsError(f"schema {name!r}: {_stated(name, found)}, not a strawberry.Schema")
+    return found
+
+
+def load_function(setting: str, name: str | None) -> Callable[..., Any] | None:
+    """Return the function that *name* (`MODULE:ATTRIBUTE`) stands for, None for None; errors name *setting*.
+
+    Raises:
+        SettingsError: There is none, its module cannot be imported, or it needs more than one argument.
+    """
+    if name is None:
+        return None
+    found: Callable[..., Any] | None = _imported(setting, name, None)
+    if not callable(found):
+        raise SettingsError(f"{setting} {name!r}: {_stated(name, found)}, not a function")
+    needed = [one.name for one in signature(found).parameters.values() if one.default is one.empty]
+    if len(needed) > 1:
+        raise SettingsError(
+            f"{setting} {name!r} needs {' and '.join(needed)}: write a function of one argument, or of none"
+        )
+    return found
+
+
+def _stated(name: str, found: object) -> str:
+    return f"{name.replace(':', '.')} is {'nothing' if found is None else f'a {type(found).__name__}'}"
+
+
+def _imported(setting: str, name: str, directory: Path | None) -> Any:
+    """Return the attribute that *name* stands for, None where there is none; *directory* is looked in first."""
     module_name, separator, attribute = name.partition(":")
     if not separator or not attribute:
-        raise SettingsError(f"schema {name!r}: write MODULE:ATTRIBUTE, such as schema:schema")
+        raise SettingsError(f"{setting} {name!r}: write MODULE:ATTRIBUTE, such as schema:{setting}")
     place = str(directory or Path.cwd())
     if place not in sys.path:
         sys.path.insert(0, place)
@@ -158,13 +204,6 @@ def load_schema(name: str | None, *, directory: Path | None = None) -> "strawber
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"schema {name!r}: no module {error.name!r} (looked in {place} and sys.path)"
+            f"{setting} {name!r}: no module {error.name!r} (looked in {place} and sys.path)"
         ) from error
-    import strawberry  # noqa: PLC0415 - slow to import, and `bff --help` reads this module
-    from graphql import GraphQLSchema  # noqa: PLC0415 - as above
-
-    found = getattr(module, attribute, None)
-    if not isinstance(found, strawberry.Schema | GraphQLSchema):
-        kind = "nothing" if found is None else f"a {type(found).__name__}"
-        raise SettingsError(f"schema {name!r}: {module_name}.{attribute} is {kind}, not a strawberry.Schema")
-    return found
+    return getattr(module, attribute, None)

@@ -1,5 +1,7 @@
 """For all tests: hypothesis does not time them, no log line has a credential, second tries, and `--sample`."""
 
+import gc
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from zlib import crc32
@@ -24,6 +26,8 @@ WALL_CLOCK = frozenset(LONG) | {"store", "bench"}
 One of them that fails is tried once more, and the summary names it: a fault of the product fails twice.
 """
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes would compile all modules, each for itself
+
 settings.register_profile("bff", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", settings.get_profile("bff"), derandomize=False, print_blob=True)
 settings.load_profile("bff")
@@ -45,6 +49,11 @@ def pytest_collection_modifyitems(config, items):
         left = [item for item in items if crc32(item.nodeid.encode()) % share]
         items[:] = [item for item in items if not crc32(item.nodeid.encode()) % share]
         config.hook.pytest_deselected(items=left)
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # modules and tests stay; the collector need not look at them again and again
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Asking the admin port of a running process, for commands that need one."""
 
 import json
+import os
 from collections.abc import Collection
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
@@ -13,7 +14,11 @@ from bff.cli.output import Unusable
 DEFAULT = "http://127.0.0.1:8001"
 """Where the admin port is unless told otherwise."""
 
+TOKEN = "BFF_ADMIN_TOKEN"  # noqa: S105 - a name, not a token
+"""Environment variable with the access token that `policies/console.yaml` asks for."""
+
 _TIMEOUT = 30.0
+_UNAUTHORIZED = 401
 _NOT_FOUND = 404
 
 AdminOption = Annotated[
@@ -50,7 +55,10 @@ def ask(
     if not base.startswith(("http://", "https://")):
         raise Unusable(f"--admin {base!r}: write a URL such as {DEFAULT}")
     data = None if body is None else json.dumps(body).encode()
-    request = Request(f"{base}{path}", data=data, headers={"content-type": "application/json"})  # noqa: S310 - checked above
+    headers = {"content-type": "application/json"}
+    if token := os.environ.get(TOKEN):
+        headers["authorization"] = f"Bearer {token}"
+    request = Request(f"{base}{path}", data=data, headers=headers)  # noqa: S310 - checked above
     try:
         with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
             found: dict[str, Any] = json.load(answer)
@@ -60,7 +68,18 @@ def ask(
             told: dict[str, Any] = json.load(error)
             return told
         refusal = NotThere if error.code == _NOT_FOUND else Unusable
-        raise refusal(f"{base} answered {error.code}: is it the admin port of a bff?") from error
+        why = _detail(error) or "is it the admin port of a bff?"
+        raise refusal(f"{base} answered {error.code}: {why}") from error
     except (URLError, OSError, ValueError) as error:
         instead = f", or {otherwise}" if otherwise else ""
         raise Unusable(f"no bff answers at {base} ({error}): say which with --admin URL{instead}") from error
+
+
+def _detail(error: HTTPError) -> str:
+    """Return what a refusal says of itself, and how to show who one is where that is asked; empty for nothing."""
+    try:
+        said = json.load(error).get("detail", "")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    hint = f" Set {TOKEN} to an access token." if error.code == _UNAUTHORIZED else ""
+    return f"{said}{hint}" if said else ""

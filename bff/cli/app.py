@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bff.cli import cache, check, demo, documents, explain, policies, reload, schema, serve, token, why
+from bff.cli import cache, check, demo, dev, documents, explain, new, policies, reload, schema, serve, token, why
 from bff.cli.output import UNUSABLE, Unusable, example, say
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -35,6 +35,8 @@ def build() -> typer.Typer:
     app.callback(invoke_without_command=True)(options)
     app.command("serve", epilog=example("bff serve --schema schema:schema --port 8000"))(serve.serve)
     app.command("demo", epilog=example("bff demo"))(demo.demo)
+    app.command("dev", epilog=example("bff dev"))(dev.dev)
+    app.command("new", epilog=example("bff new bookshop"))(new.new)
     command = "bff check --schema schema:schema --policies policies --operations schema/operations"
     app.command("check", epilog=example(command))(check.check)
     command = "bff explain schema/operations/home.graphql --without reviews"

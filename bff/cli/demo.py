@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 from shutil import which
-from typing import Annotated
+from typing import Any
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,7 +15,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bff.auth.development.model import IssuerConfig
 from bff.cli.output import Format, FormatOption, Unusable
 from bff.cli.project import relative
-from bff.cli.serve import AdminPortOption, PortOption, gather, run, valid_policies
+from bff.cli.serve import (
+    AdminPortOption,
+    LogFormatOption,
+    PortOption,
+    VerboseOption,
+    for_terminal,
+    gather,
+    run,
+    valid_policies,
+)
 from bff.cli.services import listens, running, wait_until_listening
 from bff.settings import SettingsError, tool_table
 
@@ -41,7 +50,8 @@ class Demo(BaseModel):
     """Headers that GraphiQL starts with."""
 
     hints: list[str] = []
-    """What to try; shown when all is up. `{bff}` stands for this command as one can type it."""
+    """What to try; shown when all is up. `{bff}` stands for this command as one can type it, `{admin}` for the
+    address of the admin port."""
 
 
 def read_demo(directory: Path) -> Demo:
@@ -68,7 +78,8 @@ def read_demo(directory: Path) -> Demo:
 def demo(
     port: PortOption = None,
     admin_port: AdminPortOption = None,
-    verbose: Annotated[bool | None, typer.Option(help="Log every attempt and operation.")] = None,
+    verbose: VerboseOption = None,
+    log_format: LogFormatOption = None,
     format_: FormatOption = Format.HUMAN,
 ) -> None:
     """Start the application's simulated services and serve it, with GraphiQL and introspection open.
@@ -77,7 +88,8 @@ def demo(
     """
     from bff.upstream.pipeline.balance import Host  # noqa: PLC0415
 
-    options = {"port": port, "admin_port": admin_port, "verbose": verbose, "development": True}
+    options: dict[str, Any] = {"port": port, "admin_port": admin_port, "verbose": verbose, "development": True}
+    options["log_format"] = for_terminal(log_format)
     try:
         described = read_demo(Path.cwd())
     except SettingsError as error:
@@ -92,15 +104,19 @@ def demo(
     taken = sorted({name for name, hosts in places.items() if any(map(listens, hosts))})
     if taken:
         raise Unusable(f"something listens already where {', '.join(taken)} would: is another demo running?")
-    for name in described.secrets:
-        os.environ.setdefault(name, token_urlsafe(32))
-    commands = [*([_ISSUER] if described.issuer else []), *described.services]
-    with running(commands, environ={"BFF_DEVELOPMENT": "1"}) as processes:
+    with running(commands_of(described), environ={"BFF_DEVELOPMENT": "1"}) as processes:
         absent = with_progress(partial(wait_until_listening, places, processes, seconds=_START_LIMIT))
         if absent:
             raise Unusable(f"no sign of {', '.join(absent)}: run the commands under [tool.bff.demo] to see why")
         code = run(settings, format_, hints="\n".join(described.hints).replace("{bff}", own_name()))
     raise typer.Exit(code)
+
+
+def commands_of(described: Demo) -> list[str]:
+    """Return the commands that start what *described* has, whose secrets are in the environment from now on."""
+    for name in described.secrets:
+        os.environ.setdefault(name, token_urlsafe(32))
+    return [*([_ISSUER] if described.issuer else []), *described.services]
 
 
 def own_name() -> str:

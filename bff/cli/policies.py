@@ -149,12 +149,7 @@ def load_policies(folder: Path) -> "PolicySet":
         raise Unusable(f"the policies cannot be used:\n{error}") from error
 
 
-def _clients(policies: "PolicySet") -> list[str]:
-    return [f"clients/{name}" for name in ("default", *sorted(policies.clients))]
-
-
 def _no_such_policy(name: str, policies: "PolicySet") -> str:
-    first = ["auth"] if policies.auth is not None else []
-    single = ["operations", "defaults", "store", "network"]
-    known = ", ".join([*first, *single, *sorted(policies.upstreams), *_clients(policies)])
-    return f"there is no policy {name!r}; there are {known}"
+    from bff.policy.resolve import names_of  # noqa: PLC0415 - slow to import
+
+    return f"there is no policy {name!r}; there are {', '.join(names_of(policies))}"

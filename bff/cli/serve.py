@@ -1,6 +1,8 @@
 """`bff serve`: the endpoint, until a signal says to leave."""
 
+import gc
 import os
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,16 +16,34 @@ if TYPE_CHECKING:
     from bff.policy.load import PolicySet
     from bff.settings import Settings
 
+_NEW_OBJECTS = 50_000
+"""Objects between two rounds of the garbage collector: what is imported stays, and looking at it takes a while."""
+
 HostOption = Annotated[str | None, typer.Option(help="Address of the public port. Also BFF_HOST.")]
 PortOption = Annotated[int | None, typer.Option(help="Public port, 8000; 0 takes a free one. Also BFF_PORT.")]
 AdminHostOption = Annotated[
     str | None, typer.Option(help="Address of the admin port, loopback. Also BFF_ADMIN_HOST.")
 ]
-AdminPortOption = Annotated[int | None, typer.Option(help="Admin port: health; 8001. Also BFF_ADMIN_PORT.")]
+VerboseOption = Annotated[bool | None, typer.Option(help="Log every attempt and operation. Also BFF_VERBOSE.")]
+LogFormatOption = Annotated[
+    str | None,
+    typer.Option(metavar="json|text", help="Log lines for collectors, or for people. Also BFF_LOG_FORMAT."),
+]
+AdminPortOption = Annotated[
+    int | None, typer.Option(help="Admin port: health, console; 8001. Also BFF_ADMIN_PORT.")
+]
 
 
 def serve(  # noqa: PLR0917 - typer reads options from parameters
     schema: SchemaOption = None,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:ATTR", help="Makes the application's own context. Also BFF_CONTEXT."),
+    ] = None,
+    lifespan: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:ATTR", help="Opens and closes what it needs. Also BFF_LIFESPAN."),
+    ] = None,
     policies: PoliciesOption = None,
     operations: OperationsOption = None,
     host: HostOption = None,
@@ -42,9 +62,8 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
         bool | None,
         typer.Option(help="Read policies anew when their files change; else on SIGHUP. Also BFF_WATCH."),
     ] = None,
-    verbose: Annotated[
-        bool | None, typer.Option(help="Log every attempt and operation. Also BFF_VERBOSE.")
-    ] = None,
+    verbose: VerboseOption = None,
+    log_format: LogFormatOption = None,
     format_: FormatOption = Format.HUMAN,
 ) -> None:
     """Serve the schema until SIGTERM or Ctrl+C, then finish what is in flight; a second signal ends it at once.
@@ -54,6 +73,8 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     settings = gather(
         {
             "schema_name": schema,
+            "context": context,
+            "lifespan": lifespan,
             "policies": policies,
             "operations": operations,
             "host": host,
@@ -65,9 +86,17 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
             "development": development,
             "watch": watch,
             "verbose": verbose,
+            "log_format": log_format,
         }
     )
     raise typer.Exit(run(settings, format_))
+
+
+def for_terminal(log_format: str | None) -> str | None:
+    """Return *log_format*; that for people where neither it nor BFF_LOG_FORMAT is given and a terminal reads."""
+    if log_format or os.environ.get("BFF_LOG_FORMAT") or not sys.stderr.isatty():
+        return log_format
+    return "text"
 
 
 def gather(options: Mapping[str, Any]) -> "Settings":
@@ -102,35 +131,45 @@ def valid_policies(settings: "Settings") -> "PolicySet":
     return policies
 
 
+def checked(settings: "Settings") -> "PolicySet":
+    """Return the policies that *settings* name, once all is there that a process needs beside them and the schema.
+
+    Raises:
+        Unusable: Something is not.
+    """
+    from bff.app import seal_of  # noqa: PLC0415 - slow to import
+    from bff.clock import SystemClock  # noqa: PLC0415
+    from bff.settings import SettingsError  # noqa: PLC0415
+    from bff.telemetry.tracing import UnknownExporter, require_known_exporter  # noqa: PLC0415
+
+    try:
+        require_known_exporter(os.environ)
+        policies = valid_policies(settings)
+        seal_of(policies.store, clock=SystemClock())
+    except (UnknownExporter, SettingsError) as error:
+        raise Unusable(str(error)) from error
+    return policies
+
+
 def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
     """Serve with *settings* and return the exit code.
 
     Raises:
         Unusable: The schema cannot be imported or the policies are not valid; nothing was started.
     """
-    from bff.app import build, operations_of, seal_of  # noqa: PLC0415 - slow to import
+    gc.set_threshold(_NEW_OBJECTS)
+    from bff.app import build, operations_of  # noqa: PLC0415 - slow to import
     from bff.cli.project import import_schema  # noqa: PLC0415
-    from bff.clock import SystemClock  # noqa: PLC0415
     from bff.server.run import Address, serve  # noqa: PLC0415
-    from bff.settings import SettingsError  # noqa: PLC0415
-    from bff.telemetry.tracing import UnknownExporter, require_known_exporter  # noqa: PLC0415
 
-    try:
-        require_known_exporter(os.environ)
-    except UnknownExporter as error:
-        raise Unusable(str(error)) from error
     import_schema(settings.schema_name)
-    policies = valid_policies(settings)
-    try:
-        seal_of(policies.store, clock=SystemClock())
-    except SettingsError as error:
-        raise Unusable(str(error)) from error
+    policies = checked(settings)
 
     def announce(line: str) -> None:
         if format_ is Format.JSON:
             say_json({"ready": line})
         else:
-            say(line + (f"\n{hints}" if hints else ""))
+            say(line)
 
     return (
         serve(
@@ -140,6 +179,7 @@ def run(settings: "Settings", format_: Format, *, hints: str = "") -> int:
             policy=operations_of(policies, development=settings.development).drain,
             workers=settings.workers,
             say=announce,
+            hints="" if format_ is Format.JSON else hints,
         )
         or FINE
     )

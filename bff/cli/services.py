@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from bff.upstream.pipeline.balance import Host
+if TYPE_CHECKING:
+    from bff.upstream.pipeline.balance import Host
 
 Process = subprocess.Popen[bytes]
-Places = Mapping[str, Sequence[Host]]
+Places = Mapping[str, Sequence["Host"]]
 """Where each upstream should listen, by its name."""
 
 _STOP_LIMIT = 5.0
@@ -30,26 +32,34 @@ def running(commands: Sequence[str], *, environ: Mapping[str, str] | None = None
     processes: list[Process] = []
     try:
         for command in commands:
-            words = [sys.executable if word == "python" else word for word in shlex.split(command)]
-            # A session of its own, so that Ctrl+C reaches us first and we end them in order.
-            processes.append(
-                subprocess.Popen(  # noqa: S603 - own project
-                    words, start_new_session=True, stdout=subprocess.DEVNULL, env={**os.environ, **(environ or {})}
-                )
-            )
+            processes.append(start(command, environ or {}))  # noqa: PERF401 - those before a failure are ended
         yield processes
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(_STOP_LIMIT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(processes)
 
 
-def listens(host: Host) -> bool:
+def start(command: str, environ: Mapping[str, str]) -> Process:
+    """Start *command*, as `running` does."""
+    words = [sys.executable if word == "python" else word for word in shlex.split(command)]
+    # A session of its own, so that Ctrl+C reaches us first and we end them in order.
+    return subprocess.Popen(  # noqa: S603 - own project
+        words, start_new_session=True, stdout=subprocess.DEVNULL, env={**os.environ, **environ}
+    )
+
+
+def end(processes: Sequence[Process]) -> None:
+    """End *processes*: by SIGTERM, after five seconds by force."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(_STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def listens(host: "Host") -> bool:
     """Return whether something accepts connections at *host*."""
     try:
         with socket.create_connection((host.origin.host, host.origin.port), timeout=0.2):

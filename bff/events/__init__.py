@@ -45,6 +45,7 @@ from bff.events.operations import (
     Shed,
     UntrustedDocument,
 )
+from bff.events.operators import AdminAction
 from bff.events.process import ReloadCause, Reloaded, ReloadFailed
 from bff.events.services import (
     AttemptFinished,
@@ -76,6 +77,7 @@ from bff.events.services import (
 )
 
 __all__ = [
+    "AdminAction",
     "ApiKeysRead",
     "AttemptFinished",
     "AuthenticationRefused",

@@ -61,10 +61,16 @@ class Allowance:
 
 
 class CacheHints:
-    """What *schema* says of the operations that come."""
+    """What *schema* says of the operations that come.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    Args:
+        schema: Fields and types with their directives.
+        default_max_age: For fields of which nobody says anything, in seconds.
+    """
+
+    def __init__(self, schema: GraphQLSchema, default_max_age: float = 0.0) -> None:
         self._schema = schema
+        self._default = default_max_age
         self._known: dict[int, tuple[OperationDefinitionNode, Allowance]] = {}
 
     def of(self, document: DocumentNode, node: OperationDefinitionNode) -> Allowance:
@@ -101,7 +107,7 @@ class CacheHints:
             if isinstance(one, FieldNode):
                 field = getattr(parent, "fields", {}).get(one.name.value)
                 if field is not None:
-                    yield _allowance(field, is_root=is_root)
+                    yield _allowance(field, self._default, is_root=is_root)
                     if one.selection_set is not None:
                         type_ = get_named_type(field.type)
                         yield from self._hints(one.selection_set, type_, fragments, within, is_root=False)
@@ -120,11 +126,11 @@ class CacheHints:
                 yield from self._hints(one.selection_set, type_, fragments, within, is_root=is_root)
 
 
-def _allowance(field: GraphQLField, *, is_root: bool) -> Allowance:
+def _allowance(field: GraphQLField, default: float, *, is_root: bool) -> Allowance:
     """Return what one field allows.
 
     Where neither it nor its type says anything: a field that says which services it calls leaves it to these, a
-    value that came with its parent or is no object is as its parent, and of anything else nothing is known.
+    value that came with its parent or is no object is as its parent, and *default* seconds hold for anything else.
     """
     definition = field.extensions.get(_DEFINITION)
     type_ = get_named_type(field.type)
@@ -138,7 +144,7 @@ def _allowance(field: GraphQLField, *, is_root: bool) -> Allowance:
         or getattr(definition, "base_resolver", None) is None
         or (told is not None and bool(told.inherit_max_age))
     )
-    return Allowance(math.inf if fed or inherits else 0.0, private)
+    return Allowance(math.inf if fed or inherits else default, private)
 
 
 def _directive(definition: Any) -> CacheControl | None:

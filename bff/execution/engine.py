@@ -140,7 +140,7 @@ class Engine:
         self.documents = documents
         assert self.documents.costs is not None, "`documents_of` makes them with costs"
         self._costs = self.documents.costs
-        self._cache_hints = CacheHints(executable)
+        self._cache_hints = CacheHints(executable, policy.default_max_age.total_seconds())
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
         self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()

@@ -10,26 +10,16 @@ OwnContext = Callable[[Context], Awaitable[Any]]
 """Makes the own context of one operation."""
 
 
-class UnusableContext(ValueError):
-    """A function cannot make contexts; the message says why."""
-
-
 def own_context_of(function: Callable[..., Any]) -> OwnContext:
     """Return what calls *function*, plain or async, with nothing or with the `Context`, as it wants.
 
     What it returns is read through `info.context`: a mapping by `info.context["name"]`, an object by its
     attributes. So a `context_getter` of Strawberry's own router serves as it is, where FastAPI need not feed it.
-
-    Raises:
-        UnusableContext: It needs more than one argument.
     """
-    parameters = [one for one in signature(function).parameters.values() if one.default is one.empty]
-    if len(parameters) > 1:
-        names = ", ".join(one.name for one in parameters)
-        raise UnusableContext(f"takes {names}: write a function of no argument, or of one, the bff.Context")
+    wants = any(one.default is one.empty for one in signature(function).parameters.values())
 
     async def make(context: Context) -> Any:
-        made = function(context) if parameters else function()
+        made = function(context) if wants else function()
         return await made if isawaitable(made) else made
 
     return make

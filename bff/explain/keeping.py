@@ -66,14 +66,18 @@ def keeping_of(
     kind = operation.operation.value
     if kind != "query":
         return Keeping(verdict="never", limits=(Limit(endpoint=None, why=f"it is a {kind}"),))
-    allowed = CacheHints(schema).of(document, operation)
+    default = policies.operations.default_max_age.total_seconds()
+    allowed = CacheHints(schema, default).of(document, operation)
     if not allowed.max_age:
         why = "a field neither says which services it calls nor how long it may be kept (@cacheControl)"
         return Keeping(verdict="never", limits=(Limit(endpoint=None, why=why),))
     limits = dict.fromkeys(limit for site in sites for limit in _limits(policies, site))
     if math.isfinite(allowed.max_age):
         longest = format_duration(timedelta(seconds=allowed.max_age))
-        limits[Limit(endpoint=None, why=f"the schema says {longest} at most (@cacheControl)")] = None
+        why = f"the schema says {longest} at most (@cacheControl)"
+        if allowed.max_age == default:
+            why = f"default_max_age is {longest}"
+        limits[Limit(endpoint=None, why=why)] = None
     never = tuple(one for one in limits if one.why.startswith("nothing"))
     if never or not limits:
         none = (Limit(endpoint=None, why="nothing in it comes from a service"),)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bff.execution.trusted.assemble import registry_of
 from bff.execution.trusted.registry import Registry
-from bff.policy.diff import diff
+from bff.policy.base import Policy
 from bff.policy.load import PolicySet, load
 from bff.policy.model import OperationsPolicy
 from bff.policy.parsed import Parsed
@@ -47,11 +47,11 @@ class Files:
         self._parsed = Parsed()
         self._registry = Registry()
 
-    def read(self, first: PolicySet | None = None) -> Configuration:
+    def read(self, in_force: PolicySet | None = None) -> Configuration:
         """Return what the files say now; it takes 100 ms the first time, a tenth of it where little has changed.
 
         Args:
-            first: The policies that the process began with; None when it begins.
+            in_force: The policies that would be replaced; None when the process begins.
 
         Raises:
             PolicyError: They are not valid.
@@ -61,10 +61,11 @@ class Files:
         else:
             parsed = Parsed(self._parsed)
             policies = load(self.directory, parsed)
-        if first is not None:
-            policies, restart = _as_at_the_start(policies, first)
-        else:
-            restart = ()
+        restart: tuple[str, ...] = ()
+        if in_force is not None:
+            _require_authentication(policies, in_force)
+            restart = tuple(_restart_keys(policies, in_force))
+            policies = _as_at_the_start(policies, in_force)
         registry = registry_of(policies.operations.documents, self.directory)
         if registry.manifests == self._registry.manifests:
             registry = self._registry
@@ -73,30 +74,34 @@ class Files:
         return Configuration(policies, registry, digest, restart)
 
 
-def _as_at_the_start(policies: PolicySet, first: PolicySet) -> tuple[PolicySet, tuple[str, ...]]:
-    """Return *policies* with what cannot change as it was in *first*, and the keys that are different.
+def _require_authentication(policies: PolicySet, in_force: PolicySet) -> None:
+    """Refuse policies without the file that says who may call, where there was one.
 
     Raises:
-        PolicyError: The file is gone without which nobody is asked who they are.
+        PolicyError: It is gone.
     """
-    if first.auth is not None and policies.auth is None:
+    if in_force.auth is not None and policies.auth is None:
         what = "the file is gone, and without it everybody would be let in; put it back, or restart without it"
-        file = first.documents["auth"].at.file if "auth" in first.documents else "policies/auth.yaml"
-        raise PolicyError([Problem(file, 1, 1, "", what)])
-    kept = replace(
-        policies,
-        store=first.store,
-        operations=policies.operations.model_copy(update={"drain": first.operations.drain}),
-    )
-    return kept, tuple(_restart_keys(first, policies))
+        known = in_force.documents.get("auth")
+        raise PolicyError([Problem(known.at.file if known else "policies/auth.yaml", 1, 1, "", what)])
 
 
-def _restart_keys(first: PolicySet, wanted: PolicySet) -> Iterator[str]:
-    if (first.store, first.operations.drain) == (wanted.store, wanted.operations.drain):
-        return
-    for one in diff(first, wanted):
-        if one.scope == "store" or (one.scope == "operations" and one.key.partition(".")[0] == "drain"):
-            yield f"{one.scope}.{one.key}"
+def _restart_keys(policies: PolicySet, in_force: PolicySet) -> Iterator[str]:
+    """Return the keys whose values are others than the process goes by, and cannot change before it restarts."""
+    yield from _different("operations.drain", policies.operations.drain, in_force.operations.drain)
+    yield from _different("store", policies.store, in_force.store)
+
+
+def _different(section: str, wanted: Policy, in_force: Policy) -> Iterator[str]:
+    for name in type(wanted).model_fields:
+        if getattr(wanted, name) != getattr(in_force, name):
+            yield f"{section}.{name}"
+
+
+def _as_at_the_start(policies: PolicySet, in_force: PolicySet) -> PolicySet:
+    """Return *policies* with what cannot change as it is."""
+    operations = policies.operations.model_copy(update={"drain": in_force.operations.drain})
+    return replace(policies, store=in_force.store, operations=operations)
 
 
 def _digest(of_policies: str, registry: Registry) -> str:

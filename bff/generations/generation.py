@@ -1,10 +1,10 @@
 """One set of policies in force, with everything that was made of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bff.admission.assemble import Gate, open_admission
 from bff.errors import ErrorDesk
@@ -32,8 +32,10 @@ from bff.server.health import Check
 from bff.server.http import GraphQLEndpoint
 from bff.server.ports import ASGIApp
 from bff.server.shedding import Door, Shedding
-from bff.store.redis_store import RedisStore
 from bff.upstream.client import Client, Upstreams, open_client
+
+if TYPE_CHECKING:
+    from bff.store.redis_store import RedisStore
 
 _UNATTENDED_LIMIT = 5.0
 
@@ -48,6 +50,7 @@ class _Insides:
     engine: Engine
     preparation: Preparation
     kept: KeptAnswers
+    names: Collection[str]
 
 
 class Generation:
@@ -60,6 +63,7 @@ class Generation:
         endpoint: Answers what does not begin with `/auth/`.
         auth: Answers what does.
         checks: What has to be well.
+        since: When it came into force, in seconds since the epoch.
         running: Requests under way.
     """
 
@@ -138,6 +142,7 @@ class Generation:
 
     def take_over(self) -> None:
         """Be the one in force from now on: breakers, metrics and hints go by these policies."""
+        self.since = self._process.clock.wall()
         process, insides, now = self._process, self._insides, self._process.clock.now()
         for name, client in insides.clients.items():
             if f"upstream {name}" not in self._parts.taken_over:
@@ -145,7 +150,7 @@ class Generation:
         process.laboratory.obey(self.operations.fault_injection, self.policies.upstreams)
         process.hints.watch(insides.upstreams.shared_circuits(self.policies.upstreams))
         process.telemetry.metrics.follow(self.policies.upstreams, self.operations)
-        process.telemetry.metrics.know(self.configuration.registry.names())
+        process.telemetry.metrics.know(insides.names)
 
     def left(self) -> None:
         """Note that a request has ended."""
@@ -189,10 +194,12 @@ def open_generation(
     trust, documents, run = _documents(process, configuration, operations, parts)
     preparation = parts.get(
         "preparation",
-        (configuration.registry, trust.prepared, id(documents), id(run)),
+        (configuration.registry, trust.prepared, documents, run),
         lambda: trust.preparation(documents, run),
         Preparation.close,
     )
+    registry = configuration.registry
+    names = parts.get("names of documents", registry, registry.names)
     witness = process.telemetry.witness(policies, operations, development=settings.development)
     kept = KeptAnswers(operations.sharing.answers, clock=clock, unchecked_for=process.entries.unchecked_for)
     engine = Engine(
@@ -212,6 +219,7 @@ def open_generation(
         witness=witness,
         experiments=process.laboratory.experiments,
         kept=kept,
+        own_context=process.own_context,
     )
     auth = callers.auth
     door = Door(Shedding(operations, process.rng), process.lifecycle.lag, notify, client_class=gate.client_class)
@@ -240,7 +248,7 @@ def open_generation(
         number,
         configuration,
         parts,
-        _Insides(upstreams, clients, callers, engine, preparation, kept),
+        _Insides(upstreams, clients, callers, engine, preparation, kept, names),
         operations=operations,
         endpoint=gate.around(front, path=GRAPHQL),
         auth=gate.around(login.app if login is not None else process.nobody, path=GRAPHQL),
@@ -280,7 +288,7 @@ def _gate(process: Process, policies: PolicySet, parts: Parts) -> tuple[Gate, Ob
     store: RedisStore | None = None
     if settings.redis_url is not None and policies.client_defaults is not None:
         make = partial(counter_store, settings, policies.store, clock=clock, notify=notify)
-        store = parts.get("counters", (), make, RedisStore.close)
+        store = parts.get("counters", (), make, lambda opened: opened.close())
 
     def opened() -> tuple[Gate, Observe | None]:
         gate = open_admission(

@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from hashlib import sha256
+from inspect import signature
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 import strawberry
+from fastapi import FastAPI
 from graphql import GraphQLSchema, print_schema
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -16,6 +20,8 @@ from bff.admission.assemble import LocalCounts
 from bff.admission.usage import Usage
 from bff.auth.replays import LocalReplays
 from bff.clock import SystemClock
+from bff.console.audit import Audit
+from bff.execution.own_context import own_context_of
 from bff.execution.strawberry_schema import graphql_schema_of
 from bff.experiments.assemble import Laboratory
 from bff.generations.files import operations_of
@@ -25,10 +31,9 @@ from bff.server.colleagues import Colleagues
 from bff.server.framework import instrumented
 from bff.server.graphiql import Tab, read_tabs
 from bff.server.lifecycle import Lifecycle
-from bff.settings import Settings, load_schema
+from bff.settings import Settings, load_function, load_schema
 from bff.store import Store
 from bff.store.memory import MemoryStore
-from bff.store.redis_store import RedisStore
 from bff.telemetry.compose import Telemetry
 from bff.telemetry.fanout import fan_out
 from bff.telemetry.labels import names_in
@@ -38,6 +43,9 @@ from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.hints import Hints
 from bff.upstream.transport import Limits, Transport
 from bff.upstream.transport.engines import open_transport
+
+if TYPE_CHECKING:
+    from bff.store.redis_store import RedisStore
 
 GRAPHQL = "/graphql"
 
@@ -58,9 +66,12 @@ class Process:
         self.settings = settings
         self.schema = load_schema(settings.schema_name)
         self.executable = graphql_schema_of(self.schema)
+        context = load_function("context", settings.context)
+        self.own_context = own_context_of(context) if context is not None else None
+        self._lifespan = load_function("lifespan", settings.lifespan)
         self.clock, self.rng = SystemClock(), Random()  # noqa: S311 - spreads load and names requests, guards nothing
         self.new_id = new_ids(self.rng)
-        self.usage = Usage()
+        self.usage, self.audit = Usage(), Audit(wall=self.clock.wall)
         self.tracing = tracing
         self.spans = spans_of(tracing)
         self.telemetry = Telemetry(
@@ -69,8 +80,9 @@ class Process:
             clock=self.clock,
             stream=sys.stderr,
             verbose=settings.verbose,
+            readable=settings.log_format == "text",
             names=names_in(settings.operations) if settings.operations else (),
-            listeners=(self.usage, *(self.spans.listeners if self.spans else ())),
+            listeners=(self.usage, self.audit, *(self.spans.listeners if self.spans else ())),
             exemplar=current_trace if self.spans else None,
         )
         self.notify = self.telemetry.notify
@@ -120,6 +132,14 @@ class Process:
     def assets(self) -> Path:
         """Where GraphiQL was built."""
         return Path(bff.web.__file__).parent / "dist"
+
+    def lifespan(self, app: FastAPI) -> AbstractAsyncContextManager[Any]:
+        """Return what keeps open what the application's own code needs."""
+        if self._lifespan is None:
+            return nullcontext()
+        needed = any(one.default is one.empty for one in signature(self._lifespan).parameters.values())
+        made: AbstractAsyncContextManager[Any] = self._lifespan(app) if needed else self._lifespan()
+        return made
 
     async def close(self) -> None:
         """End experiments, close the stores and send the last spans."""

@@ -20,7 +20,6 @@ from bff.generations.generation import Generation, open_generation
 from bff.generations.parts import Parts
 from bff.generations.process import Process
 from bff.generations.snapshot import frozen
-from bff.policy.load import PolicySet
 from bff.policy.problem import PolicyError, Problem
 from bff.settings import SettingsError
 
@@ -85,7 +84,6 @@ class Reloads:
         self._files = files
         self._front = front
         self._swapped = swapped
-        self._first: PolicySet = front.generation.policies
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[Result] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -102,9 +100,11 @@ class Reloads:
     async def start(self) -> None:
         """Bring the first generation into force."""
         generation = self._front.generation
-        await generation.start()
-        self._bring_into_force(generation, "start", self._process.clock.now())
-        await self._hand_over(generation)
+        async with self._lock:
+            await generation.start()
+            generation.take_over()
+            self._came_into_force(generation, "start", self._process.clock.now())
+            await self._hand_over(generation)
 
     def begin(self, cause: ReloadCause) -> "asyncio.Task[Result]":
         """Begin to read the files, or join whoever is about to; needs a running event loop."""
@@ -146,7 +146,7 @@ class Reloads:
 
     async def _reload(self, cause: ReloadCause, started: float) -> Result:
         before = self._front.generation
-        found = await asyncio.to_thread(courteously, lambda: self._files.read(self._first))
+        found = await asyncio.to_thread(courteously, lambda: self._files.read(before.policies))
         if cause == "files" and found.digest == before.configuration.digest:
             self.failure, self.restart = None, found.restart
             self._tell(before, cause, started, unchanged=True)
@@ -158,11 +158,12 @@ class Reloads:
                 lambda: open_generation(self._process, found, number=before.number + 1, parts=parts),
             )
             await generation.start()
+            generation.take_over()
         except BaseException:
             await (parts.release() if generation is None else generation.close())
             raise
         self._front.generation = generation
-        self._bring_into_force(generation, cause, started)
+        self._came_into_force(generation, cause, started)
         self._keep(self._retire(before), f"generation {before.number}")
         await self._hand_over(generation)
         return "applied"
@@ -174,8 +175,7 @@ class Reloads:
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(lambda: keeper(frozen(generation.configuration)))
 
-    def _bring_into_force(self, generation: Generation, cause: ReloadCause, started: float) -> None:
-        generation.take_over()
+    def _came_into_force(self, generation: Generation, cause: ReloadCause, started: float) -> None:
         self._swapped(generation)
         self.failure, self.restart = None, generation.configuration.restart
         self._tell(generation, cause, started, unchanged=False)

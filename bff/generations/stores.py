@@ -1,20 +1,26 @@
 """The stores of a process, by its settings and policies."""
 
+from typing import TYPE_CHECKING
+
 from bff.clock import Clock
 from bff.events import Notify
 from bff.policy.caching import StorePolicy
 from bff.secrets import Secret, SecretMissing
 from bff.settings import Settings, SettingsError
 from bff.store.address import Address
-from bff.store.redis_store import RedisStore
 from bff.upstream.cache.keys import FORMAT
 from bff.upstream.cache.seal import Seal
+
+if TYPE_CHECKING:
+    from bff.store.redis_store import RedisStore
 
 
 def shared_store(
     settings: Settings, policy: StorePolicy, *, use: str = "cache", clock: Clock, notify: Notify
-) -> RedisStore:
+) -> "RedisStore":
     """Return the store in the Redis that *settings* name, for one *use*; nothing is connected yet."""
+    from bff.store.redis_store import RedisStore  # noqa: PLC0415 - slow to import, and many processes have no Redis
+
     assert settings.redis_url is not None
     return RedisStore(
         Address.parse(settings.redis_url.get_secret_value()),
@@ -26,8 +32,10 @@ def shared_store(
     )
 
 
-def counter_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notify: Notify) -> RedisStore:
+def counter_store(settings: Settings, policy: StorePolicy, *, clock: Clock, notify: Notify) -> "RedisStore":
     """Return the store for counting alone, with bounds of its own (RL-19)."""
+    from bff.store.redis_store import RedisStore  # noqa: PLC0415 - as above
+
     assert settings.redis_url is not None
     return RedisStore(
         Address.parse(settings.redis_url.get_secret_value()),

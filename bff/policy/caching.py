@@ -36,6 +36,9 @@ class CacheRules(Policy):
     default_ttl: Lifetime = timedelta(0)
     """How long an answer is fresh that says nothing about it itself (CA-5)."""
 
+    max_ttl: Lifetime = _DAY
+    """How long an answer is fresh at most, whatever it says itself (CA-5)."""
+
     stale_while_revalidate: Lifetime = timedelta(0)
     """How long after that it is still given at once while it is fetched anew; an answer's own word goes first
     (CA-8)."""
@@ -75,6 +78,13 @@ class CacheRules(Policy):
         if self.stale_if_error is not None:
             return self.stale_if_error.total_seconds()
         return _STALE_IF_ERROR.total_seconds() if self.default_ttl else 0.0
+
+    def clashes(self) -> Iterator[Clash]:
+        """Refuse a lifetime that is never reached."""
+        if self.default_ttl > self.max_ttl:
+            longest = format_duration(self.max_ttl)
+            said = f"default_ttl {format_duration(self.default_ttl)} exceeds max_ttl {longest}"
+            yield Clash((("default_ttl",), ("max_ttl",)), said, longest)
 
 
 class PartialCache(Part, CacheRules):

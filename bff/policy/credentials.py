@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from bff.policy.base import Policy
 from bff.policy.names import Endpoint, FileReference, Header, SecretReference
 from bff.policy.problem import Clash, Refused
+from bff.policy.units import Duration, Share
 
 Mode = Literal["none", "forward", "exchange", "client_credentials", "static", "mtls", "hmac"]
 Speaker = Literal["nobody", "service", "user"]
@@ -51,8 +53,8 @@ _NEEDED: dict[Mode, tuple[str, ...]] = {
 _TAKEN: dict[Mode, tuple[str, ...]] = {
     "none": (),
     "forward": ("anonymous",),
-    "exchange": ("scopes", "client_auth", "ca", "anonymous"),
-    "client_credentials": ("audience", "scopes", "client_auth", "ca", "subject_header"),
+    "exchange": ("scopes", "client_auth", "expiry_margin", "ca", "anonymous"),
+    "client_credentials": ("audience", "scopes", "client_auth", "refresh_ahead", "ca", "subject_header"),
     "static": ("header", "scheme", "subject_header"),
     "mtls": ("subject_header",),
     "hmac": ("subject_header",),
@@ -97,6 +99,12 @@ class Credentials(Policy):
 
     client_auth: Literal["basic", "post"] = "basic"
     """Where our secret stands in requests for tokens: in `Authorization`, or in the form."""
+
+    refresh_ahead: Annotated[Share, Field(ge=0.1, le=0.95)] = 0.8
+    """Our own token is renewed in the background after this share of its life, by chance sooner (UC-3)."""
+
+    expiry_margin: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=5))] = timedelta(seconds=30)
+    """An exchanged token is not used in this last part of its life (UC-2)."""
 
     ca: FileReference | None = None
     """PEM file with the authorities that the token endpoint is trusted by instead of the system's, as

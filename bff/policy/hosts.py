@@ -5,6 +5,8 @@ Values and rules come from resilience table 17; sections 5.3, 6.1, 6.2 and 7 say
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import count
+from math import isqrt
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
@@ -16,6 +18,8 @@ from bff.policy.units import Duration, Share, format_duration, format_share
 
 Factor = Annotated[float, Field(allow_inf_nan=False)]
 """A number that something is multiplied by."""
+
+_TABLE = 65_537
 
 PLAIN_TAG, KEYED_TAG = "<url>", "<keys>"
 """Steps that pydantic puts into the path of an error about one host; no key can be called so."""
@@ -44,6 +48,21 @@ def check_hash_on(text: str) -> str:
     if text == "user" or (kind == "header" and name and name == name.lower()):
         return text
     raise Refused(f"{text!r} is neither user nor header:NAME", f"header:{name.lower()}" if name else "user")
+
+
+def check_prime(size: int) -> int:
+    """Return *size*, a prime: every host then walks all entries of a Maglev table.
+
+    Raises:
+        Refused: It has divisors.
+    """
+    if not _is_prime(size):
+        raise Refused(f"{size} is not a prime", str(next(filter(_is_prime, count(size)))))
+    return size
+
+
+def _is_prime(number: int) -> bool:
+    return all(number % divisor for divisor in range(2, isqrt(number) + 1))
 
 
 class HostKeys(Policy):
@@ -90,6 +109,9 @@ class Balance(Policy):
     bounded_load: Annotated[Factor, Field(ge=1.05, le=10)] | None = None
     """A host with more than this times the mean of running calls passes hashed ones on; usual is 1.2 to 2."""
 
+    maglev_table: Annotated[Count, Field(ge=1009, le=1_000_003), AfterValidator(check_prime)] = _TABLE
+    """Entries of the table of `maglev`, a prime; a hundred for each host keep their shares within one percent."""
+
     zone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """The zone that this process is in: of equal priority, hosts of this zone are called first."""
 
@@ -116,6 +138,9 @@ class Balance(Policy):
                 f"policy {self.policy} needs hash_on: which calls stay together",
                 "user",
             )
+        if self.maglev_table != _TABLE and self.policy != "maglev":
+            said = f"maglev_table does nothing under policy {self.policy}"
+            yield Clash((("maglev_table",), ("policy",)), said, None)
         for name in ("hash_on", "bounded_load"):
             if getattr(self, name) is not None and not hashed:
                 yield Clash(

@@ -14,6 +14,7 @@ from bff.policy.base import Policy
 from bff.policy.caching import StorePolicy
 from bff.policy.client_files import same_client, unproven_limits
 from bff.policy.clients import ClientDefaults, ClientPolicy
+from bff.policy.console import ConsolePolicy
 from bff.policy.document import MAX_BYTES, Located, Mark, merge
 from bff.policy.explain import explain
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
@@ -23,7 +24,8 @@ from bff.policy.problem import PolicyError, Problem
 from bff.policy.units import format_duration
 
 KNOWN_FILES = (
-    "auth.yaml, operations.yaml, defaults.yaml, store.yaml, network.yaml, upstreams/NAME.yaml, clients/NAME.yaml"
+    "auth.yaml, operations.yaml, defaults.yaml, store.yaml, network.yaml, console.yaml, upstreams/NAME.yaml, "
+    "clients/NAME.yaml"
 )
 """What a directory of policies may hold, besides Markdown pages, `schema/` and hidden files."""
 _UPSTREAM_NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -40,7 +42,9 @@ _ELSEWHERE: Mapping[type[Policy], Mapping[str, str]] = {
     ClientPolicy: _NOT_IN_CLIENT,
     ClientDefaults: _NOT_IN_CLIENT_DEFAULTS,
 }
-_SINGLE_FILES = frozenset({"auth.yaml", "operations.yaml", "defaults.yaml", "store.yaml", "network.yaml"})
+_SINGLE_FILES = frozenset(
+    {"auth.yaml", "operations.yaml", "defaults.yaml", "store.yaml", "network.yaml", "console.yaml"}
+)
 _FOLDERS = frozenset({"upstreams", "clients"})
 _DEFAULT_CLIENT = "clients/default"
 _DRAIN_LIMIT_SECONDS = 30
@@ -64,6 +68,7 @@ class PolicySet:
         network: Whose connections are served, and what browsers may do; None where no file says it.
         client_defaults: What holds for every client; None where there is no folder `clients`, and nothing limited.
         clients: What is different for single clients, by name; the defaults are already in it.
+        console: Who may look and act on the admin port; None where no file says it.
     """
 
     operations: OperationsPolicy = field(default_factory=OperationsPolicy)
@@ -76,6 +81,7 @@ class PolicySet:
     network: NetworkPolicy | None = None
     client_defaults: ClientDefaults | None = None
     clients: Mapping[str, ClientPolicy] = field(default_factory=dict)
+    console: ConsolePolicy | None = None
 
 
 class Reading(NamedTuple):
@@ -140,6 +146,9 @@ class _Loader:
         store = self._model("store", StorePolicy, files)
         auth = self._model("auth", AuthPolicy, files) if "auth" in files else None
         network = self._model("network", NetworkPolicy, files)
+        console = self._model("console", ConsolePolicy, files)
+        if "console" in files and "auth" not in files:
+            self._note(_nobody_to_ask(self._documents.get("console")))
         client_defaults, clients = self._clients(files)
         names = sorted(name for name in files if name.startswith("upstreams/"))
         self._put_over("defaults", names, _NOT_IN_DEFAULTS)
@@ -156,6 +165,7 @@ class _Loader:
             or store is None
             or (auth is None and "auth" in files)
             or network is None
+            or console is None
             or any(problem.level == "error" for problem in problems)
         ):
             return Reading(None, problems, known)
@@ -170,6 +180,7 @@ class _Loader:
             network if "network" in files else None,
             client_defaults,
             MappingProxyType(clients),
+            console if "console" in files else None,
         )
         return Reading(policies, problems, known)
 
@@ -298,6 +309,13 @@ def _longer_than_operations(
             "no operation waits that long",
             write=f"timeouts: {{total: {longest}}}",
         )
+
+
+def _nobody_to_ask(console: Located | None) -> Iterator[Problem]:
+    """Refuse scopes that nobody can show."""
+    at = console.at if console else Mark("policies/console.yaml")
+    what = "nobody could look or act: no policies/auth.yaml says whose scopes are believed"
+    yield Problem(at.file, at.line, at.column, "", what)
 
 
 def _slow_drain(operations: OperationsPolicy, documents: Mapping[str, Located]) -> Iterator[Problem]:

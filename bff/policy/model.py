@@ -51,8 +51,22 @@ class Pool(Policy):
     max_age: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=1))] = timedelta(seconds=300)
     """A connection is not used again after this, so that new addresses are found."""
 
+    dns_refresh: Annotated[Duration, Field(ge=timedelta(seconds=5), le=timedelta(hours=1))] = timedelta(seconds=30)
+    """The addresses of a host are looked up again after this, and whenever connecting to it fails (LB-11)."""
+
+    dns_stale: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=10)
+    """For how long the last good addresses are used while looking them up fails (LB-11)."""
+
     def clashes(self) -> Iterator[Clash]:
-        """Refuse to keep a connection idle for longer than it may live."""
+        """Refuse to be idle for longer than one may live, and old addresses that end before new ones come."""
+        if self.dns_stale < self.dns_refresh:
+            least = format_duration(self.dns_refresh)
+            yield Clash(
+                (("dns_stale",), ("dns_refresh",)),
+                f"dns_stale {format_duration(self.dns_stale)} is shorter than dns_refresh {least}: addresses "
+                "would be lost at the first lookup that fails",
+                least,
+            )
         if self.keepalive_expiry > self.max_age:
             longest = format_duration(self.max_age)
             yield Clash(
@@ -353,6 +367,10 @@ class OperationsPolicy(Policy):
     """Whether clients may say in a request's `onError` what an error makes null: `NULL` its own position whatever
     its type, `PROPAGATE` the nearest nullable one, `HALT` all data. A draft of the specification; where it is
     denied, the member is ignored as any unknown one is."""
+
+    default_max_age: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(0)
+    """How long clients and CDNs may keep a field of which neither the schema (`@cacheControl`) nor a service says
+    anything: one at the root, or one with a resolver of its own that returns objects (CA-22)."""
 
     sharing: Sharing = Sharing()
     """Which equal queries are executed once for all who ask."""

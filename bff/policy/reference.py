@@ -20,6 +20,7 @@ FILES = {
     "upstream": "policies/upstreams/NAME.yaml",
     "store": "policies/store.yaml",
     "network": "policies/network.yaml",
+    "console": "policies/console.yaml",
     "clients": "policies/clients/default.yaml",
     "client": "policies/clients/NAME.yaml",
 }

@@ -34,13 +34,21 @@ class Effective:
     origin: str
 
 
+def names_of(policies: PolicySet) -> list[str]:
+    """Return the names that `effective` knows, files for everything first."""
+    first = ["auth"] if policies.auth is not None else []
+    single = ["operations", "defaults", "store", "network", *(["console"] if policies.console else [])]
+    clients = [f"clients/{name}" for name in ("default", *sorted(policies.clients))]
+    return [*first, *single, *sorted(policies.upstreams), *clients]
+
+
 def effective(policies: PolicySet, name: str) -> list[Effective]:
     """Return every value of the policy *name* with its origin, in the order of the reference page.
 
     Args:
         policies: Where to look.
-        name: `auth`, `operations`, `defaults`, `store`, `network`, `clients/NAME`, or the name of an upstream,
-            which may be written `upstreams/NAME`.
+        name: `auth`, `operations`, `defaults`, `store`, `network`, `console`, `clients/NAME`, or the name of an
+            upstream, which may be written `upstreams/NAME`.
 
     Raises:
         KeyError: There is no such policy.
@@ -59,6 +67,8 @@ def effective(policies: PolicySet, name: str) -> list[Effective]:
         model, document = policies.auth, policies.documents.get(name)
     elif name == "network":
         model, document = policies.network or NetworkPolicy(), policies.documents.get(name)
+    elif name == "console" and policies.console is not None:
+        model, document = policies.console, policies.documents.get(name)
     elif name == "clients/default":
         model, document = policies.client_defaults or ClientDefaults(), policies.documents.get(name)
     elif name.removeprefix("clients/") in policies.clients:

@@ -11,6 +11,7 @@ from pydantic_core import core_schema
 from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.clients import ClientDefaults, ClientPolicy
+from bff.policy.console import ConsolePolicy
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.network import NetworkPolicy
 from bff.policy.units import Bytes, format_duration, format_size
@@ -22,6 +23,7 @@ KINDS: dict[str, type[BaseModel]] = {
     "upstream": UpstreamPolicy,
     "store": StorePolicy,
     "network": NetworkPolicy,
+    "console": ConsolePolicy,
     "clients": ClientDefaults,
     "client": ClientPolicy,
 }

@@ -1,16 +1,19 @@
 """`/admin/api/cache`: how much is kept, and forgetting it, for the admin port of a running process."""
 
+import asyncio
+import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, HTTPException
+from fastapi import APIRouter, Body, HTTPException, Request
 
+from bff.server.colleagues import ALONE, Colleagues
 from bff.store import Store, StoreUnavailable
 from bff.upstream.cache.keys import upstream_tag
 from bff.upstream.cache.tiers import EntryCache
 
 
-def router(entries: EntryCache, store: Store) -> APIRouter:
-    """Return the routes over *entries*."""
+def router(entries: EntryCache, store: Store, colleagues: Colleagues) -> APIRouter:
+    """Return the routes over *entries*; what is forgotten is forgotten by *colleagues*, too."""
     routes = APIRouter(prefix="/admin/api/cache")
 
     @routes.get("")
@@ -24,11 +27,12 @@ def router(entries: EntryCache, store: Store) -> APIRouter:
 
     @routes.post("/purge")
     async def purge(
+        request: Request,
         tag: Annotated[str | None, Body()] = None,
         key: Annotated[str | None, Body()] = None,
         upstream: Annotated[str | None, Body()] = None,
-    ) -> dict[str, str]:
-        """Forget one key, or everything with a tag, or everything of an upstream."""
+    ) -> dict[str, Any]:
+        """Forget one key, or everything with a tag, or everything of an upstream, in all workers."""
         named = {"tag": tag, "key": key, "upstream": upstream}
         given = {kind: value for kind, value in named.items() if value}
         if len(given) != 1:
@@ -37,6 +41,10 @@ def router(entries: EntryCache, store: Store) -> APIRouter:
             await entries.drop([key])
         else:
             await entries.forget([tag or upstream_tag(upstream or "")])
-        return {"forgotten": next(f"{kind} {value}" for kind, value in given.items())}
+        silent: list[int] = []
+        if ALONE not in request.query_params:
+            said = await asyncio.to_thread(colleagues.tell, request.url.path, json.dumps(named).encode())
+            silent = sorted(number for number, answer in said.items() if answer is None)
+        return {"forgotten": next(f"{kind} {value}" for kind, value in given.items()), "silent": silent}
 
     return routes

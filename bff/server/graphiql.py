@@ -5,34 +5,21 @@ The page is built by `bff/web`; this module serves it under a strict Content-Sec
 
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from bff.server.pages import SEALED, SECURITY, Built, problem
+
 PAGE_PATH: Final = "/graphql"
 ASSETS_PATH: Final = "/graphql/assets/"
-
-_MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-
-_NEVER: Final = re.compile(r"q=0(\.0*)?")
-
-_SECURITY: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-_SEALED: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""For everything but the page; a worker lives under the policy of its own script, so it may connect to nobody."""
 
 _PAGE_DIRECTIVES: Final = {
     "default-src": "'none'",
@@ -133,24 +120,6 @@ def _read_variables(path: Path) -> dict[str, Any] | None:
     return variables
 
 
-@dataclass(frozen=True, slots=True)
-class _Bundle:
-    """What the build left: the names that the page loads first, and all files that may be sent."""
-
-    script: str
-    style: str
-    icon: str
-    preload: Sequence[str]
-    files: Mapping[str, Path]
-
-    @classmethod
-    def read(cls, directory: Path) -> Self:
-        """Read the manifest in *directory*; raises FileNotFoundError where nothing was built."""
-        manifest = json.loads((directory / "manifest.json").read_text("utf-8"))
-        files = {path.name: path for path in (directory / "assets").iterdir() if path.suffix in _MEDIA_TYPES}
-        return cls(**manifest, files=files)
-
-
 class GraphiQL:
     """ASGI application for the page and its assets: GET and HEAD of `/graphql` and `/graphql/assets/*`.
 
@@ -180,10 +149,8 @@ class GraphiQL:
         faults: Mapping[str, object] | None = None,
     ) -> None:
         self._config = _config(operations, headers, trace_header, login=login, faults=faults)
-        self._assets = assets
+        self._built = Built(assets)
         self._nonce = nonce
-        self._built_at = 0
-        self._bundle: _Bundle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -194,36 +161,26 @@ class GraphiQL:
 
     def _respond(self, scope: Scope) -> Response:
         if scope["method"] not in {"GET", "HEAD"}:
-            return _problem(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+            return problem(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
         path: str = scope["path"]
         if path.endswith(PAGE_PATH):
             return self._page()
         _, marker, name = path.rpartition(ASSETS_PATH)
-        return self._asset(name, Headers(scope=scope)) if marker else _problem(HTTPStatus.NOT_FOUND)
-
-    def _current_bundle(self) -> _Bundle | None:
-        """Return what was built last, also when that was after we started."""
-        try:
-            built_at = (self._assets / "manifest.json").stat().st_mtime_ns
-            if built_at != self._built_at:
-                self._bundle, self._built_at = _Bundle.read(self._assets), built_at
-        except FileNotFoundError:
-            return None
-        return self._bundle
+        return self._built.asset(name, Headers(scope=scope)) if marker else problem(HTTPStatus.NOT_FOUND)
 
     def _page(self) -> Response:
-        bundle = self._current_bundle()
-        fixed = {**_SECURITY, "Vary": "Accept"}
-        if bundle is None:
-            headers = {**fixed, "Cache-Control": "no-store", "Content-Security-Policy": _SEALED}
+        page = self._built.page()
+        fixed = {**SECURITY, "Vary": "Accept"}
+        if page is None:
+            headers = {**fixed, "Cache-Control": "no-store", "Content-Security-Policy": SEALED}
             return Response(_NOT_BUILT, HTTPStatus.SERVICE_UNAVAILABLE, headers, "text/html")
         nonce = self._nonce()
         here = ASSETS_PATH.removeprefix("/")
-        page = _PAGE.format(
-            icon=here + bundle.icon,
-            style=here + bundle.style,
-            script=here + bundle.script,
-            preloads="\n".join(f'<link rel="modulepreload" href="{here}{name}">' for name in bundle.preload),
+        text = _PAGE.format(
+            icon=here + page.icon,
+            style=here + page.style,
+            script=here + page.script,
+            preloads=page.preloads(here),
             nonce=nonce,
             config=self._config,
         )
@@ -232,28 +189,7 @@ class GraphiQL:
             "Cache-Control": "no-cache",
             "Content-Security-Policy": _PAGE_POLICY.format(nonce=nonce),
         }
-        return Response(page, HTTPStatus.OK, headers, "text/html")
-
-    def _asset(self, name: str, request: Headers) -> Response:
-        bundle = self._bundle or self._current_bundle()
-        path = bundle.files.get(name) if bundle else None
-        if path is None:
-            return _problem(HTTPStatus.NOT_FOUND)
-        headers = {
-            **_SECURITY,
-            "Cache-Control": "public, max-age=31536000, immutable",
-            "Content-Security-Policy": _SEALED,
-            "Vary": "Accept-Encoding",
-            "ETag": f'"{name}"',
-        }
-        compressed = path.with_name(f"{name}.gz")
-        if _accepts_gzip(request) and compressed.exists():
-            path = compressed
-            headers |= {"Content-Encoding": "gzip", "ETag": f'"{compressed.name}"'}
-        if _matches(request, headers["ETag"]):
-            headers.pop("Content-Encoding", None)
-            return Response(None, HTTPStatus.NOT_MODIFIED, headers)
-        return FileResponse(path, headers=headers, media_type=_MEDIA_TYPES[Path(name).suffix])
+        return Response(text, HTTPStatus.OK, headers, "text/html")
 
 
 def _config(
@@ -284,25 +220,3 @@ def _config(
 
 def _indented(value: Mapping[str, Any]) -> str:
     return json.dumps(dict(value), indent=2, ensure_ascii=False)
-
-
-def _accepts_gzip(request: Headers) -> bool:
-    """Whether `Accept-Encoding` names gzip with a quality above 0 (RFC 9110, 12.5.3)."""
-    for element in request.get("accept-encoding", "").lower().split(","):
-        coding, *parameters = (part.strip() for part in element.split(";"))
-        if coding == "gzip":
-            return not any(_NEVER.fullmatch(parameter) for parameter in parameters)
-    return False
-
-
-def _matches(request: Headers, etag: str) -> bool:
-    """Whether `If-None-Match` names *etag*, weakly compared (RFC 9110, 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in request.get("if-none-match", "").split(",")]
-    return etag in tags or tags == ["*"]
-
-
-def _problem(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:
-    """Return *status* as problem details (RFC 9457)."""
-    content = json.dumps({"type": "about:blank", "title": status.phrase, "status": int(status)})
-    fields = {**_SECURITY, "Content-Security-Policy": _SEALED, "Cache-Control": "no-store", **(headers or {})}
-    return Response(content, status, fields, "application/problem+json")

@@ -1,8 +1,9 @@
-"""What an orchestrator asks: `/livez`, `/readyz`, `/startupz` (HE-1 to HE-4), for the admin port."""
+"""What an orchestrator asks at the admin port, and what people ask there, `/healthz` (HE-1 to HE-4)."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final, Literal
+from urllib.parse import parse_qs
 
 import orjson
 
@@ -15,6 +16,9 @@ Verdict = Literal["ready", "degraded", "failed"]
 Check = Callable[[], Verdict]
 """Looks at something in memory, such as "keys fetched once"; never asks anything remote (HE-2)."""
 
+Services = Callable[[], Mapping[str, object]]
+"""Says how each service is, as JSON."""
+
 SILENT_TOO_LONG: Final = 5.0
 """Seconds without a heartbeat after which the loop counts as stuck (HE-1)."""
 
@@ -22,7 +26,7 @@ _REMEMBERED: Final = 0.1
 
 
 class Health:
-    """The ASGI app of the three probes.
+    """The ASGI app of the probes, and of `/healthz`, which with `?verbose` also tells how the services are.
 
     The checks run at most ten times a second however often somebody asks (LS-5).
 
@@ -31,6 +35,7 @@ class Health:
         clock: Tells when to check again.
         checks: What has to be well, by name.
         details: Further members of the answer about readiness.
+        services: How each service is, for those who ask for it.
     """
 
     def __init__(
@@ -40,11 +45,13 @@ class Health:
         clock: Clock,
         checks: Mapping[str, Check] | None = None,
         details: Callable[[], Mapping[str, object]] = dict,
+        services: Services = dict,
     ) -> None:
         self._lifecycle = lifecycle
         self._clock = clock
         self._checks = dict(checks or {})
         self._details = details
+        self._services = services
         self._verdicts: dict[str, Verdict] = {}
         self._fresh_until = float("-inf")
 
@@ -52,9 +59,13 @@ class Health:
         """Answer one probe."""
         if scope["type"] != "http":
             raise RuntimeError(f"health speaks HTTP, not {scope['type']}")
-        probe = {"/livez": self.live, "/readyz": self.ready, "/startupz": self.started}.get(scope["path"])
+        probes = {"/livez": self.live, "/readyz": self.ready, "/startupz": self.started}
+        if scope["path"] == "/healthz":
+            asked = parse_qs(scope["query_string"], keep_blank_values=True)
+            probes["/healthz"] = self.verbose if b"verbose" in asked else self.ready
+        probe = probes.get(scope["path"])
         if probe is None:
-            await send_problem(send, HTTPStatus.NOT_FOUND, "Ask /livez, /readyz or /startupz.")
+            await send_problem(send, HTTPStatus.NOT_FOUND, "Ask /livez, /readyz, /startupz or /healthz.")
         elif scope["method"] not in ("GET", "HEAD"):
             allow = ((b"allow", b"GET, HEAD"),)
             await send_problem(send, HTTPStatus.METHOD_NOT_ALLOWED, "Probes are read with GET.", headers=allow)
@@ -85,6 +96,11 @@ class Health:
         """Let *checks* take the place of those before."""
         self._checks = dict(checks)
         self._fresh_until = float("-inf")
+
+    def verbose(self) -> tuple[bool, dict[str, object]]:
+        """Return what `ready` does, and how each service is (HE-3)."""
+        good, report = self.ready()
+        return good, {**report, "upstreams": self._services()}
 
     def _judge(self) -> dict[str, Verdict]:
         now = self._clock.now()

@@ -86,13 +86,17 @@ def serve(
     workers: int = 1,
     path: str = "/graphql",
     say: Callable[[str], None] = print,
+    hints: str = "",
 ) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code: 0 after a drain, 2 when a port cannot be had.
 
     A second signal cancels what is in flight at once. With several *workers*, each is a process of its own on the
-    same sockets; the admin port is then answered by any of them, for all of them where that matters.
+    same sockets; the admin port is then answered by any of them, for all of them where that matters. *hints* are
+    said as soon as it is ready, `{admin}` in them standing for the admin port's address.
     """
     from bff.server.workers import supervise  # noqa: PLC0415 - it imports this module
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
 
     with contextlib.ExitStack() as stack:
         sockets: list[socket.socket] = []
@@ -105,7 +109,8 @@ def serve(
                 return 2
 
         def announce() -> None:
-            say(f"bff is ready: {_url(sockets[0])}{path} (admin: {_url(sockets[1])})")
+            ready = f"bff is ready: {_url(sockets[0])}{path} (admin: {_url(sockets[1])})"
+            say("\n".join([ready, *([hints.replace("{admin}", _url(sockets[1]))] if hints else [])]))
 
         if workers > 1:
             return supervise(build, sockets, policy, workers, announce)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from secrets import token_urlsafe
 from typing import Final
 
 from bff.policy.model import Drain
@@ -49,6 +50,8 @@ class _Crew:
     announce: Callable[[], None]
     own: list[socket.socket]
     """One socket for each worker, on which the others ask it."""
+    key: str = field(default_factory=token_urlsafe)
+    """By which workers know each other."""
     workers: list[_Worker] = field(default_factory=list)
     due: list[tuple[float, int]] = field(default_factory=list)
     """When replacements for crashed workers start, and whose place they take."""
@@ -94,7 +97,7 @@ def _start(crew: _Crew, number: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     build = crew.build if crew.snapshot is None else partial(crew.build, crew.snapshot)
     ours, theirs = context.Pipe()
-    place = Place(number, tuple(one.getsockname()[1] for one in crew.own))
+    place = Place(number, tuple(one.getsockname()[1] for one in crew.own), crew.key)
     sockets = [*crew.sockets, crew.own[number]]
     process = context.Process(target=_work, args=(build, sockets, crew.policy, theirs, place), name="bff worker")
     process.start()
@@ -104,7 +107,7 @@ def _start(crew: _Crew, number: int) -> _Worker:
 
 def _work(build: Build, sockets: list[socket.socket], policy: Drain, line: Connection, place: Place) -> None:
     """Be one worker."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as in `serve`, whose own handler is not inherited
     turn = threading.Lock()
 
     def send(message: str | bytes) -> None:

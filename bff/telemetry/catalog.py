@@ -2,6 +2,7 @@
 
 from bff.codes import Code
 from bff.events import (
+    AdminAction,
     AttemptFinished,
     BreakerChanged,
     BreakerProbed,
@@ -311,6 +312,13 @@ PROTECTION = [
     ),
 ]
 PROCESS = [
+    Metric(
+        "bff_admin_actions_total",
+        "counter",
+        "What people did through the admin port, or tried to: done, refused, failed.",
+        {AdminAction: lambda event: (1, event.result)},
+        ("result",),
+    ),
     Metric(
         "bff_shed_total",
         "counter",

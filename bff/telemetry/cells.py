@@ -75,6 +75,10 @@ class Numbers:
         """Return what is shown for *number*."""
         return number
 
+    def values(self) -> dict[Labels, float]:
+        """Return the numbers, by labels."""
+        return {labels: self.value(cell[0]) for labels, cell in list(self._cells.items())}
+
     def family(self) -> Family:
         """Return the numbers as they are now."""
         metric = self._metric
@@ -170,6 +174,15 @@ class Histogram:
                 cell.exemplars[place] = Told(trace, value)
 
         return handle
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """Upper bounds of the buckets; a last one has none."""
+        return self._bounds
+
+    def counts(self) -> dict[Labels, tuple[int, ...]]:
+        """Return how many fell into each bucket, by labels."""
+        return {labels: tuple(cell.counts) for labels, cell in list(self._cells.items())}
 
     def family(self) -> Family:
         """Return the buckets as they are now."""

@@ -37,6 +37,7 @@ class Telemetry:
         clock: Tells the time.
         stream: Where log lines go.
         verbose: Whether each attempt and operation has a line.
+        readable: Whether lines are for people at a terminal instead of JSON.
         listeners: Further listeners, such as spans.
         exemplar: Names the current trace; None where nothing is traced.
 
@@ -52,6 +53,7 @@ class Telemetry:
         clock: Clock,
         stream: TextIO,
         verbose: bool = False,
+        readable: bool = False,
         names: Iterable[str] = (),
         listeners: Iterable[Notify] = (),
         exemplar: Exemplar | None = None,
@@ -61,7 +63,7 @@ class Telemetry:
         self.errors = ErrorRing(self.journals, wall=clock.wall)
         self.metrics = Metrics(policies.upstreams, operations, clock=clock, names=names, exemplar=exemplar)
         level = logging.DEBUG if verbose else logging.INFO
-        logs = JsonLogs(stream, wall=clock.wall, level=level, story=self._story)
+        logs = self._logs(stream, level, readable=readable)
         logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
         self.notify = fan_out(self.journals, logs, self.errors, self.metrics, *listeners)
 
@@ -85,6 +87,17 @@ class Telemetry:
     def routes(self, colleagues: Colleagues) -> tuple[APIRouter, ...]:
         """Return the routes for the admin port."""
         return metrics_route(self.metrics, colleagues), errors_route(self.errors, colleagues)
+
+    def _logs(self, stream: TextIO, level: int, *, readable: bool) -> JsonLogs:
+        if not readable:
+            return JsonLogs(stream, wall=self._clock.wall, level=level, story=self._story)
+        from bff.telemetry.terminal import TerminalLogs  # noqa: PLC0415 - rich is slow to import
+
+        return TerminalLogs(stream, wall=self._clock.wall, level=level, story=self._story, operation=self._name_of)
+
+    def _name_of(self, request_id: str) -> str | None:
+        journal = self.journals.of(request_id)
+        return None if journal is None else journal.name
 
     def _story(self, error: ErrorTold) -> list[str]:
         journal = self.journals.of(error.request_id)

@@ -4,6 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from bff.events import ErrorsTold, ErrorTold, Event
@@ -38,17 +39,24 @@ class Kept:
     entries: tuple[Entry, ...]
     codes: dict[str, int]
 
-    def report(self) -> dict[str, Any]:
-        """Return it as JSON-ready data, without anybody's credentials."""
+    def head(self) -> dict[str, Any]:
+        """Return what fits into one line of a list, as JSON-ready data."""
         told = self.told
         return {
             "errorId": told.error_id,
-            "requestId": told.request_id,
             "time": datetime.fromtimestamp(self.wall, UTC).isoformat(timespec="milliseconds"),
             "operation": self.operation,
             "code": told.code.value,
             "path": None if told.path is None else ".".join(map(str, told.path)),
             "upstream": told.upstream,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """Return it as JSON-ready data, without anybody's credentials."""
+        told = self.told
+        return {
+            **self.head(),
+            "requestId": told.request_id,
             "detail": redact(told.detail),
             "exception": redact(self.exception) if self.exception else None,
             "story": sentences(self.entries, self.began),
@@ -99,6 +107,15 @@ class ErrorRing:
     def __len__(self) -> int:
         """Return how many errors are kept."""
         return len(self._kept)
+
+    def last_of(self, upstream: str) -> tuple[str, float] | None:
+        """Return the code of the last error about *upstream* and its age in seconds, None where none is kept."""
+        found = next((one for one in reversed(self._kept.values()) if one.told.upstream == upstream), None)
+        return None if found is None else (found.told.code.value, max(0.0, self._wall() - found.wall))
+
+    def latest(self, most: int) -> list[Kept]:
+        """Return the last errors, newest first, *most* of them."""
+        return list(islice(reversed(self._kept.values()), most))
 
     def find(self, error_id: str) -> Kept | None:
         """Return the error *error_id*, None where it was never told here or has made room."""

@@ -101,6 +101,18 @@ class Metrics(Collector):
         for made in self._made.values():
             yield made.family()
 
+    def numbers(self, name: str) -> dict[Labels, float]:
+        """Return the counter or gauge *name* as it is now, by labels."""
+        made = self._made[name]
+        assert isinstance(made, Numbers), f"{name} is a histogram"
+        return made.values()
+
+    def times(self, name: str) -> tuple[tuple[float, ...], dict[Labels, tuple[int, ...]]]:
+        """Return the bounds of the histogram *name*, and how many fell into each bucket by labels."""
+        made = self._made[name]
+        assert isinstance(made, Histogram), f"{name} is no histogram"
+        return made.bounds, made.counts()
+
     def describe(self) -> Iterator[Family]:
         """Return nothing: names are unique, for a test holds them so."""
         yield from ()

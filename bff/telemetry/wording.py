@@ -8,6 +8,7 @@ from typing import Any
 
 from bff.codes import Code
 from bff.events import (
+    AdminAction,
     ApiKeysRead,
     AttemptFinished,
     AuthenticationRefused,
@@ -392,10 +393,24 @@ def _not_reloaded(event: ReloadFailed) -> Line:
     }
 
 
+def _admin(event: AdminAction) -> Line:
+    """The audit log of what people did; whatever else changes, these lines are kept."""
+    return logging.INFO if event.result == "done" else logging.WARNING, {
+        "event": "admin_action",
+        "who": event.who,
+        "action": event.action,
+        "detail": event.detail or None,
+        "peer": event.peer,
+        "result": event.result,
+        "status": event.status,
+    }
+
+
 _WORDS: dict[type[Event], Callable[[Any], Line]] = {
     ExperimentStarted: _experiment,
     ExperimentEnded: _experiment,
     CanaryStopped: _canary,
+    AdminAction: _admin,
     AttemptFinished: _attempt,
     OperationFinished: _operation,
     OperationShared: _shared,

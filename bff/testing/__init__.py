@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bff.testing.application import Answered, Application
     from bff.testing.fake_upstream import FakeUpstream
     from bff.testing.fault_proxy import FaultProxy
     from bff.testing.faults import BadFault, Fault, FaultBook
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bff.testing.virtual_clock import VirtualClock
 
 _HOMES = {
+    "Answered": "application",
+    "Application": "application",
     "BadFault": "faults",
     "FakeUpstream": "fake_upstream",
     "Fault": "faults",
@@ -33,6 +36,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Answered",
+    "Application",
     "BadFault",
     "FakeUpstream",
     "Fault",

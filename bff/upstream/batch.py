@@ -91,11 +91,10 @@ class Batching(Endpoint[T]):
     ) -> "Values[T] | Carried[Values[T]]":
         raise NotImplementedError
 
-    @staticmethod
-    def _of_items(response: Response, keys: Sequence[Key], one: Callable[[bytes], T]) -> "Values[T]":
+    def _of_items(self, response: Response, keys: Sequence[Key], one: Callable[[bytes], T]) -> "Values[T]":
         """Return the values of a batch that was put together key by key."""
         items = response.items or {}
-        return [_value(items.get(str(key)), one) for key in keys]
+        return [_value(items.get(str(key)), one, self.named) for key in keys]
 
 
 class Batch(Batching[T]):
@@ -184,13 +183,15 @@ def _carried(value: Any, note: Note) -> Any:
     return value if isinstance(value, Exception) else Carried(value, note)
 
 
-def _value(item: Item | None, one: Callable[[bytes], T]) -> T | Carried[Any] | None | Exception:
+def _value(
+    item: Item | None, one: Callable[[bytes], T], named: Callable[[UpstreamError], UpstreamError]
+) -> T | Carried[Any] | None | Exception:
     if item is None:
         return None
     if isinstance(item.value, Exception):
-        return item.value.fresh() if isinstance(item.value, UpstreamError) else item.value
+        return named(item.value.fresh()) if isinstance(item.value, UpstreamError) else item.value
     try:
         value = None if item.value is None else one(item.value)
     except UpstreamError as error:
-        return error
+        return named(error)
     return Carried(value, item.note) if item.note else value

@@ -157,6 +157,10 @@ class Upstreams:
         except KeyError:
             raise UnknownUpstream(name, self._clients) from None
 
+    def items(self) -> Iterable[tuple[str, Client]]:
+        """Return each upstream's name and client, in the order of names."""
+        return sorted(self._clients.items())
+
     def __iter__(self) -> Iterator[Client]:
         """Return the clients of all upstreams."""
         return iter(self._clients.values())
@@ -258,6 +262,8 @@ def limits_of(policy: UpstreamPolicy) -> Limits:
     times, pool, limits = policy.timeouts, policy.pool, policy.limits
     return Limits(
         dns_timeout=times.dns.total_seconds(),
+        dns_refresh=pool.dns_refresh.total_seconds(),
+        dns_stale=pool.dns_stale.total_seconds(),
         connect_timeout=times.connect.total_seconds(),
         write_idle=times.write_idle.total_seconds(),
         read_idle=times.read_idle.total_seconds(),

@@ -1,1 +1,1 @@
-"""GraphiQL, bundled: `dist/` is what the build wrote."""
+"""GraphiQL and the console, bundled: `dist/` is what the build wrote."""

@@ -42,6 +42,12 @@ function outputOf(result, entry) {
   throw new Error(`nothing was built from ${entry}`);
 }
 
+/** What a page loads first, when `entry` is its script. */
+function namesOf(entry) {
+  const preload = entry.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
+  return { script: entry.name, style: basename(entry.cssBundle), preload };
+}
+
 async function bundleWorkers() {
   const sources = {
     editor: "node_modules/monaco-editor/esm/vs/editor/editor.worker.js",
@@ -57,17 +63,16 @@ async function bundleWorkers() {
 async function bundlePage(workers) {
   const result = await build({
     ...common,
-    entryPoints: { bff: "src/main.tsx", icon: "src/icon.svg" },
+    entryPoints: { bff: "src/main.tsx", console: "src/console/main.tsx", icon: "src/icon.svg" },
     format: "esm",
     splitting: true,
     jsx: "automatic",
     plugins: [withoutMonacoStyles],
     define: { "process.env.NODE_ENV": '"production"', WORKERS: JSON.stringify(workers) },
   });
-  const entry = outputOf(result, "src/main.tsx");
-  const preload = entry.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
   const icon = outputOf(result, "src/icon.svg").name;
-  return { result, manifest: { script: entry.name, style: basename(entry.cssBundle), icon, preload } };
+  const [graphiql, console] = ["src/main.tsx", "src/console/main.tsx"].map((entry) => namesOf(outputOf(result, entry)));
+  return { result, manifest: { ...graphiql, icon, console } };
 }
 
 async function licences(results) {

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HARNESS = Path(os.environ.get("BFF_BENCH", ROOT.parent / "shared" / "bench"))
 COPY = ROOT / ".build" / "bench"
-DEFAULT = ["--quick", "-c", "bff,limit-uvicorn,limit-handwritten", "--baseline", "limit-uvicorn"]
+DEFAULT = ["--quick", "-c", "bff,bff-unshared,limit-uvicorn,limit-handwritten", "--baseline", "limit-uvicorn"]
 
 
 def main() -> int:
@@ -30,7 +30,11 @@ def main() -> int:
         (COPY / ".ready").touch()
     extra = ["--extra", str(ROOT / "tests" / "bench" / "bff.toml")]
     arguments = sys.argv[1:] or DEFAULT
-    return subprocess.run([sys.executable, "run.py", *extra, *arguments], cwd=COPY, check=False).returncode
+    code = subprocess.run([sys.executable, "run.py", *extra, *arguments], cwd=COPY, check=False).returncode
+    results = sorted((COPY / "results").glob("*.json"))
+    if code == 0 and results and "--list" not in arguments:
+        subprocess.run([sys.executable, ROOT / "tests" / "bench" / "picture.py", results[-1]], check=False)
+    return code
 
 
 if __name__ == "__main__":

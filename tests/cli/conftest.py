@@ -5,11 +5,13 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests.cli.forks import Forks
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,11 +101,18 @@ class Result:
         ]
 
 
+def inherited() -> dict[str, str]:
+    """Return the environment of all commands."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BFF_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm"}
+
+
 class Project:
     """A folder with an application, in which the command runs."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, forks: Forks) -> None:
         self.directory = directory
+        self._forks = forks
 
     def write(self, files: dict[str, str | None]) -> None:
         """Write files by their path; None removes one."""
@@ -117,15 +126,7 @@ class Project:
 
     def bff(self, *arguments: str, **environment: str) -> Result:
         """Run `bff` with these arguments and variables."""
-        done = subprocess.run(
-            self._command(arguments),
-            cwd=self.directory,
-            env={**self._environment(), **environment},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = self._forks.run(arguments, self.directory, {**inherited(), **environment})
         assert "Traceback" not in done.stderr
         return Result(done)
 
@@ -134,7 +135,10 @@ class Project:
         ours, theirs = pty.openpty()
         with os.fdopen(ours, "rb", buffering=0) as terminal:
             running = subprocess.Popen(
-                self._command(arguments), cwd=self.directory, env=self._environment(), stdout=theirs
+                [sys.executable, "-P", "-m", "bff.cli", *arguments],
+                cwd=self.directory,
+                env=inherited(),
+                stdout=theirs,
             )
             os.close(theirs)
             received = b""
@@ -144,22 +148,21 @@ class Project:
             running.wait(timeout=60)
         return received.decode()
 
-    @staticmethod
-    def _command(arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-P", "-m", "bff.cli", *arguments]
 
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BFF_")}
-        return {**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm"}
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """What runs commands."""
+    running = Forks(inherited())
+    yield running
+    running.close()
 
 
 @pytest.fixture
-def project(tmp_path) -> Callable[..., Project]:
+def project(tmp_path, forks) -> Callable[..., Project]:
     """Return a sound project, changed as the test says."""
 
     def make(changes: dict[str, str | None] | None = None) -> Project:
-        made = Project(tmp_path)
+        made = Project(tmp_path, forks)
         made.write(FILES)
         made.write(changes or {})
         return made
@@ -174,6 +177,6 @@ def app() -> str:
 
 
 @pytest.fixture
-def reference_application() -> Project:
+def reference_application(forks) -> Project:
     """The application that is shipped beside the engine; only to be read."""
-    return Project(ROOT)
+    return Project(ROOT, forks)

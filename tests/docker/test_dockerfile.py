@@ -71,6 +71,7 @@ class Builder:
         self.directory = self.root
         self.environment = {}
         self.metadata = {}
+        self.stages = {}
         self.ran = 0
 
     def moved(self, text):
@@ -89,7 +90,8 @@ class Builder:
         return self
 
     def do_from(self, rest):
-        self.environment = {}
+        base, _, name = rest.partition(" AS ")
+        self.environment = self.stages[name] = dict(self.stages.get(base, {}))
 
     def do_workdir(self, rest):
         self.directory = Path(self.moved(rest))
@@ -119,7 +121,7 @@ class Builder:
         done = subprocess.run(
             ["bash", "-euc", f"{python}; {self.moved(rest)}"],
             cwd=self.directory,
-            env={**os.environ, **self.environment, "PYTHONPATH": ""},
+            env={**os.environ, **self.environment, "PYTHONPATH": "", "PIP_NO_COMPILE": "1"},
             capture_output=True,
             text=True,
             check=False,

@@ -78,6 +78,12 @@ class Bff:
         variables = json.loads((OPERATIONS / f"{name}.variables.json").read_text(encoding="utf-8"))
         return self.ask((OPERATIONS / f"{name}.graphql").read_text(encoding="utf-8"), {**variables, **changes})
 
+    def forget(self, *upstreams):
+        """Let it forget what it keeps of these services' answers."""
+        for name in upstreams:
+            purged = httpx.post(f"{self.admin}/admin/api/cache/purge", json={"upstream": name}, timeout=30)
+            assert purged.status_code == 200, purged.text
+
     def close(self):
         """Stop it by SIGTERM, and once more so that it does not wait; return its exit code."""
         self.client.close()

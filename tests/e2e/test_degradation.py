@@ -171,6 +171,10 @@ def test_a_service_that_keeps_failing_is_left_alone_and_told_so(bff, healed):
     assert sum(healed.stats("promotions")["arrivals"].values()) == before
     opened = [line for line in bff.log if line["event"] == "breaker" and line["upstream"] == "promotions"]
     assert opened[-1]["to"] == "open"
+    seen = bff.client.get(f"{bff.admin}/healthz?verbose").json()["upstreams"]
+    assert seen["promotions"]["breakers"]["default"]["state"] == "open"
+    assert seen["promotions"]["lastError"]["code"] == "CIRCUIT_OPEN"
+    assert seen["accounts"]["breakers"]["default"]["state"] == "closed"
 
 
 def test_a_service_that_comes_back_is_used_again(bff, healed):

@@ -104,6 +104,24 @@ def test_the_shortest_time_of_all_fields_holds(query, seconds):
     assert allowed(query).max_age == seconds
 
 
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [
+        pytest.param("{ unknown }", 30, id="a root of which nobody says anything"),
+        pytest.param("{ menu { computed { cents } } }", 30, id="an object that a function makes"),
+        pytest.param("{ hasty { name } }", 5, id="the schema's word goes first"),
+        pytest.param("{ dish { id } }", math.inf, id="so does a service's"),
+        pytest.param("{ unknown __schema { description } }", 0, id="the schema itself is never kept"),
+    ],
+)
+def test_policy_says_what_holds_where_nobody_says_anything(query, seconds):
+    """CA-22: `default_max_age`."""
+    document = parse(query)
+    hints = CacheHints(graphql_schema_of(strawberry.Schema(Query)), 30.0)
+
+    assert hints.of(document, document.definitions[0]).max_age == seconds
+
+
 def test_one_private_field_makes_all_private():
     assert not allowed("{ menu { name } }").private
     assert allowed("{ menu { name favourite } }").private

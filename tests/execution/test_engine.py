@@ -26,6 +26,7 @@ async def test_a_whole_answer_has_data_and_nothing_else(made):
 
 
 async def test_at_the_deadline_what_is_there_is_answered(made, codes):
+    """DL-8."""
     it, book, _ = made()
 
     answer = await it.timed("{ sync fast slow box { name slow } }", seconds=5)

@@ -3,12 +3,11 @@
 import asyncio
 from types import SimpleNamespace
 
-import pytest
 import strawberry
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 
-from bff.execution.own_context import UnusableContext, own_context_of
+from bff.execution.own_context import own_context_of
 
 
 @strawberry.type
@@ -92,8 +91,3 @@ async def test_a_function_that_hangs_costs_the_operation_and_no_more_than_its_ti
     answer = await it.timed("{ posts { id } }", seconds=2.0)
 
     assert answer.body["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
-
-
-def test_a_function_that_fastapi_would_have_to_feed_is_refused():
-    with pytest.raises(UnusableContext, match="takes request, db: write a function of no argument"):
-        own_context_of(lambda request, db: None)

@@ -39,7 +39,10 @@ BROKEN = [
 
 @pytest.mark.parametrize(("kind", "outcome", "code", "attempts"), BROKEN)
 def test_what_cannot_be_read_is_one_error_at_its_field(trouble, shaky, kind, outcome, code, attempts):
-    """Nothing of a broken body is used, and a bug of the service is not asked for twice."""
+    """Nothing of a broken body is used, and a bug of the service is not asked for twice.
+
+    T-DL-b: a body that drips ends at the attempt's time.
+    """
     with trouble("thing") as trial:
         shaky.break_with(kind)
         before = shaky.arrivals()

@@ -273,17 +273,51 @@ async def test_authentication_does_not_end_by_a_file_that_is_gone(start, service
     assert "auth.yaml:1:1: the file is gone" in answer.json()["error"]
 
 
+async def test_people_stay_logged_in_when_other_rules_for_callers_change(start, service, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 40)
+    policy = (
+        f"issuers:\n  - {{issuer: {service.url}, audience: [bff], jwks_uri: {service.url}/jwks,"
+        " algorithms: [ES256]}\n"
+        f"login: {{issuer: {service.url}, client_id: bff, client_secret: 'file:{secret}',"
+        f" public_origin: 'http://127.0.0.1', keys: ['file:{secret}']}}\nanonymous: "
+    )
+    service.on("GET", "/jwks", json={"keys": []})
+    bff = await start(files_of(service.url, auth=policy + "deny\n"))
+    sessions, login, callers = bff.part("sessions"), bff.part("login"), bff.part("callers")
+
+    await bff.change("auth.yaml", policy + "allow\n")
+
+    assert (bff.part("sessions"), bff.part("login")) == (sessions, login)
+    assert bff.part("callers") is not callers
+    assert (await bff.client.get("/auth/me")).status_code == 200
+
+
+async def test_authentication_that_came_with_a_reload_stays_too(start, service):
+    bff = await start(files_of(service.url))
+    keys = (
+        f"issuers:\n  - {{issuer: {service.url}, audience: [a], jwks_uri: '{service.url}/k', algorithms: [ES256]}}"
+    )
+    await bff.change("auth.yaml", keys + "\n")
+
+    (bff.folder / "auth.yaml").unlink()
+
+    assert (await bff.reload()).status_code == 422
+    assert (await bff.ask("{ me }"))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
 async def test_what_cannot_change_waits_for_a_restart_and_says_so(start, service, other):
     bff = await start(files_of(service.url))
 
     bff.write("store.yaml", "entry_max: 2KiB\n")
+    await bff.reload()
     bff.write("operations.yaml", "drain: {timeout: 3s}\n")
     await bff.change("upstreams/stock.yaml", upstream(other.url))
 
     assert (await bff.ask(THING))["data"] == {"thing": "new"}
     [worker] = (await bff.admin.get("/admin/api/reload")).json()["workers"]
     assert worker["restartNeeded"] == ["operations.drain.timeout", "store.entry_max"]
-    assert bff.log(event="reload", level="warning")[0]["restart"] == worker["restartNeeded"]
+    assert bff.log(event="reload", level="warning")[-1]["restart"] == worker["restartNeeded"]
     assert await bff.metric("bff_config_restart_needed") == 2
 
 

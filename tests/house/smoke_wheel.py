@@ -48,9 +48,10 @@ def main() -> None:
     assert not [name for name in names if "node_modules" in name or "/src/" in name]
 
     home = BUILD / "venv"
-    venv.create(home, with_pip=True)
+    venv.create(home)
     python, bff = home / "bin/python", home / "bin/bff"
-    run(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel)
+    install = ("install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt")
+    run(sys.executable, "-m", "pip", "--python", python, *install, wheel)
     place = BUILD / "elsewhere"
     place.mkdir()
     (place / "application.py").write_text(APPLICATION, encoding="utf-8")
@@ -60,6 +61,9 @@ def main() -> None:
     assert "serve" in run(bff, "--help", cwd=place, env=environment)
     assert "type Query" in run(bff, "schema", "print", cwd=place, env=environment)
     serve(bff, place, environment)
+    run(bff, "new", "shop", cwd=place, env=environment)
+    plain = {name: value for name, value in environment.items() if not name.startswith("BFF_")}
+    assert "All is well" in run(bff, "check", cwd=place / "shop", env=plain)
     print(f"{wheel.name}: {len(names)} files; its installed copy serves")  # noqa: T201 - a script
 
 

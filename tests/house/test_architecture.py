@@ -22,17 +22,19 @@ ENGINE_LAYERS = [
     {"bff.context", "bff.upstream", "bff.experiments"},
     {"bff.errors", "bff.execution", "bff.contract"},
     {"bff.explain"},
+    # The console serves what telemetry has counted, to whom auth knows, so it stands beside all of them.
     {
         "bff.telemetry",
         "bff.server",
         "bff.auth",
         "bff.admission",
+        "bff.console",
         "bff.experiments.admin",
         "bff.experiments.assemble",
         "bff.experiments.edge",
         "bff.experiments.trials",
     },
-    {"bff.settings", "bff.generations", "bff.app", "bff.testing", "bff.web", "bff.auth.development"},
+    {"bff.settings", "bff.generations", "bff.app", "bff.asgi", "bff.testing", "bff.web", "bff.auth.development"},
     {"bff.cli"},
 ]
 BESIDE_THE_TRANSPORT = {ROOT / "bff/auth/session/oidc.py", ROOT / "bff/auth/development/app.py"}

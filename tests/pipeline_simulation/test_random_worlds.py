@@ -1,4 +1,4 @@
-"""Worlds drawn by chance keep every law: 40 of them, or as many as WORLDS in the environment says."""
+"""Worlds drawn by chance keep every law: 16 of them, or as many as WORLDS in the environment says."""
 
 import os
 
@@ -9,7 +9,7 @@ from bff.testing.simulation.world import simulate
 from bff.testing.simulation.worlds import random_world
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("WORLDS", "40"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("WORLDS", "16"))))
 def test_a_world_of_chance_keeps_all_laws(seed):
     """The seed in the test's name repeats the world."""
     world = random_world(seed)

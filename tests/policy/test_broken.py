@@ -19,6 +19,7 @@ PLACES = {
     "client": "clients/mobile.yaml",
     "clients": "clients/default.yaml",
     "network": "network.yaml",
+    "console": "console.yaml",
     "auth": "auth.yaml",
 }
 

@@ -15,7 +15,7 @@ from bff.policy.schema import KINDS, schema
 BROKEN = Path(__file__).parent / "broken"
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path for path in (ROOT / "policies").rglob("*.yaml"))
-KIND_OF = {f"{kind}.yaml": kind for kind in ("auth", "operations", "defaults", "store", "network")}
+KIND_OF = {f"{kind}.yaml": kind for kind in ("auth", "operations", "defaults", "store", "network", "console")}
 KIND_OF |= {"default.yaml": "clients"}
 KIND_IN = {"upstreams": "upstream", "clients": "client"}
 

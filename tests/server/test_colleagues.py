@@ -69,3 +69,17 @@ def test_a_worker_that_is_gone_or_knows_nothing_says_nothing(worker):
 
     assert colleagues.ask("/missing") == {1: None, 2: None}
     assert colleagues.ask("/metrics")[1] is None
+
+
+def test_workers_know_each_other_by_a_key_and_nobody_without_one():
+    alone, keyless, one, other = Colleagues(), Colleagues(), Colleagues(), Colleagues()
+    keyless.join(Place(0, (1,)))
+    one.join(Place(0, (1, 2), "secret"))
+    other.join(Place(0, (1, 2), "another"))
+
+    known = [colleagues.knows("secret") for colleagues in (alone, keyless, one, other)]
+
+    assert known == [False, False, True, False]
+    assert not any(
+        colleagues.knows(key) for colleagues in (alone, keyless, one) for key in (None, "", "s\u00e9cret")
+    )

@@ -50,6 +50,7 @@ async def probe(health, path, method="GET"):
     ],
 )
 async def test_a_process_is_ready_between_its_start_and_its_drain(world, steps, ready, started, status):
+    """HE-2, HE-3."""
     _, lifecycle, _, _, health = world
     for step in steps:
         getattr(lifecycle, step)()
@@ -96,6 +97,28 @@ async def test_a_loop_that_does_not_beat_is_not_alive(world):
     assert (await probe(health, "/livez")).status_code == 503
     lifecycle.beat()
     assert (await probe(health, "/livez")).status_code == 200
+
+
+async def test_he3_healthz_tells_what_readyz_does_and_on_demand_how_the_services_are(world):
+    clock, lifecycle, *_ = world
+    services = {"catalog": {"breakers": {"default": {"state": "open"}}}}
+    health = Health(lifecycle, clock=clock, checks={"cache": lambda: "degraded"}, services=lambda: services)
+    lifecycle.ready()
+
+    plain, verbose = await probe(health, "/healthz"), await probe(health, "/healthz?verbose")
+
+    assert (plain.status_code, plain.json()) == (200, {"status": "degraded", "checks": {"cache": "degraded"}})
+    assert (verbose.status_code, verbose.json()) == (200, {**plain.json(), "upstreams": services})
+
+
+async def test_he4_probes_name_no_host_and_no_version(world):
+    _, lifecycle, *_, health = world
+    lifecycle.ready()
+
+    told = [(await probe(health, path)).json() for path in ("/livez", "/startupz", "/readyz")]
+
+    checks = {"keys": "ready", "cache": "ready"}
+    assert told == [{"status": "alive"}, {"status": "started"}, {"status": "ready", "checks": checks}]
 
 
 async def test_probes_are_read_and_nothing_else_is_here(world):

@@ -13,6 +13,7 @@ import bff.events
 import bff.server.events
 from bff.codes import Code
 from bff.events import (
+    AdminAction,
     ApiKeysRead,
     AttemptFinished,
     AuthenticationRefused,
@@ -209,6 +210,8 @@ def test_names_can_be_known_later_than_the_start(metrics):
         (ApiKeysRead(3, "broken"), "bff_api_key_reads_total", {"result": "failed"}, 1),
         (TokenFetched("catalog", "refreshed", 0.1, ""), "bff_token_refresh_total",
          {"upstream": "catalog", "result": "refreshed"}, 1),
+        (AdminAction("ada", "breakers", "", "127.0.0.1", "refused", 403), "bff_admin_actions_total",
+         {"result": "refused"}, 1),
         (SessionOpened(), "bff_sessions_opened_total", {}, 1),
         (SessionEnded("logout", 3), "bff_sessions_ended_total", {"reason": "logout"}, 3),
         (SessionRenewed(ok=False, reason=""), "bff_session_renewals_total", {"result": "failed"}, 1),

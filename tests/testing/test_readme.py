@@ -9,15 +9,16 @@ from bff.testing import fault_kinds as kinds
 README = Path(kinds.__file__).with_name("README.md").read_text(encoding="utf-8")
 
 
-async def test_its_example_runs(fake_upstream, virtual_clock):
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+async def test_its_examples_run(fake_upstream, virtual_clock):
     names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(compile(block, "README.md", "exec"), names)
 
-    exec(compile(block, "README.md", "exec"), names)
-    test = names["test_a_failed_call_is_sent_again"]
-
-    async with asyncio.timeout(5):
-        await test(fake_upstream)
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    assert len(tests) == 2
+    async with asyncio.timeout(30):
+        for test in tests:
+            await test(fake_upstream)
 
 
 def test_it_names_every_kind():

@@ -11,7 +11,7 @@ from bff.upstream.client import UnknownUpstream
 from bff.upstream.declare import Upstream
 from bff.upstream.endpoint import NotAContext, UndeclaredCall
 from bff.upstream.errors import UpstreamError
-from bff.upstream.message import Response
+from bff.upstream.message import Item, Response
 from bff.upstream.outcome import Outcome
 
 
@@ -200,6 +200,18 @@ async def test_a_failed_chunk_costs_only_its_own_keys(world, make_reply):
     assert (c.outcome, c.upstream, c.endpoint) == (Outcome.RESET, "catalog", "dishes")
 
 
+@pytest.mark.parametrize("endpoint", [dishes, by_ids])
+def test_the_error_of_a_key_names_its_service_beside_kept_answers_of_others(endpoint):
+    """Put together key by key, as when kept answers stand in for a failed call."""
+    items = {"a": Item(b'{"id": "a"}'), "b": Item(UpstreamError(Outcome.CONNECT, "refused")), "c": Item(b"[]")}
+
+    kept, failed, unreadable = endpoint._of_items(Response(200, {}, b"", items=items), "abc", dishes._decode.one)
+
+    assert kept == Dish("a")
+    for error in (failed, unreadable):
+        assert (error.upstream, error.endpoint) == ("catalog", endpoint.name)
+
+
 async def test_one_of_a_batch_raises_its_own_error(world, make_reply):
     world.transport.answer = lambda request: make_reply([{"id": "b", "longName": 5}])
     context = world.context(dishes)
@@ -242,6 +254,22 @@ async def test_only_headers_that_policy_lists_travel_on(make_world, make_reply):
     sent = world.transport.requests[0].headers
     assert (sent["authorization"], sent["accept-language"]) == ("Bearer x", "de")
     assert not {"cookie", "x-forwarded-for"} & sent.keys()
+
+
+async def test_dl_2_each_operation_has_its_own_deadline_whatever_task_asks(make_world, make_reply):
+    """A deadline that came with the task would be that of whoever asked first."""
+    world = make_world({"cache": {"coalesce": False}})
+    world.transport.answer = lambda request: make_reply({"id": "d1"})
+
+    async def both():
+        for seconds in (4.0, 1.0):
+            await dish(world.context(dish, seconds=seconds), id="d1")
+
+    await asyncio.create_task(both())
+
+    long, short = (int(request.headers["x-request-timeout-ms"]) for request in world.transport.requests)
+    assert 1000 < long <= 2000, "the policy's attempt"
+    assert short <= 950, "its own operation, less the reserve"
 
 
 async def test_no_call_starts_without_time_for_it(make_world):

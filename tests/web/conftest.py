@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,8 +116,8 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, server: str) -> AsyncIterator[Visit]:
+@asynccontextmanager
+async def visiting(browser: Browser, server: str) -> AsyncIterator[Visit]:
     """A fresh visitor in front of the loaded page; afterwards, that nothing forbidden happened."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     visit = Visit(await context.new_page(), server)
@@ -126,3 +127,16 @@ async def visit(browser: Browser, server: str) -> AsyncIterator[Visit]:
     violations = await visit.violations()
     await context.close()
     assert (visit.elsewhere, visit.complaints, violations) == ([], [], [])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, server: str) -> AsyncIterator[Visit]:
+    async with visiting(browser, server) as visit:
+        yield visit
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared_visit(browser: Browser, server: str) -> AsyncIterator[Visit]:
+    """A visitor for all tests of a file that only look."""
+    async with visiting(browser, server) as visit:
+        yield visit

@@ -30,25 +30,29 @@ async def run(page: Page) -> None:
     await page.get_by_role("button", name=re.compile("Execute query")).click()
 
 
-async def test_the_page_stands_alone(visit):
+async def test_the_page_stands_alone(shared_visit):
     """It opens on a train, in a test lab, and where the network lets nothing out."""
-    assert await visit.page.title() == "bff"
-    await expect(summary(visit.page)).to_contain_text("Run an operation")
+    assert await shared_visit.page.title() == "bff"
+    await expect(summary(shared_visit.page)).to_contain_text("Run an operation")
 
 
-async def test_the_ready_operations_are_tabs_and_the_home_screen_is_open(visit):
-    await expect(visit.page.get_by_role("tab")).to_contain_text(["Home", "Broken", "Countdown", "Refused"])
-    await expect(visit.page.get_by_role("tab", name="Home")).to_have_attribute("aria-selected", "true")
-    await expect(visit.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query Home")
+async def test_the_ready_operations_are_tabs_and_the_home_screen_is_open(shared_visit):
+    await expect(shared_visit.page.get_by_role("tab")).to_contain_text(["Home", "Broken", "Countdown", "Refused"])
+    await expect(shared_visit.page.get_by_role("tab", name="Home")).to_have_attribute("aria-selected", "true")
+    await expect(shared_visit.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query Home")
 
 
-async def test_headers_are_in_sight_and_variables_a_click_away(visit):
+async def test_headers_are_in_sight_and_variables_a_click_away(shared_visit):
     """Nobody has to look up a token before the first answer."""
-    await expect(visit.page.get_by_label("Headers").locator(".view-lines").last).to_contain_text("Bearer demo-u1")
+    await expect(shared_visit.page.get_by_label("Headers").locator(".view-lines").last).to_contain_text(
+        "Bearer demo-u1"
+    )
 
-    await visit.page.get_by_role("button", name="Variables").click()
+    await shared_visit.page.get_by_role("button", name="Variables").click()
 
-    await expect(visit.page.get_by_label("Variables").locator(".view-lines").first).to_contain_text('"broken"')
+    await expect(shared_visit.page.get_by_label("Variables").locator(".view-lines").first).to_contain_text(
+        '"broken"'
+    )
 
 
 async def test_a_whole_answer_is_called_whole(visit):

@@ -5,6 +5,7 @@ import sys
 import time
 
 from bff.testing.simulation.laws import LawBroken, check, others_notice_nothing
+from bff.testing.simulation.speed import report
 from bff.testing.simulation.world import simulate
 from bff.testing.simulation.worlds import random_world
 
@@ -14,7 +15,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bff.testing.simulation", description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="seed of the first world")
     parser.add_argument("--worlds", type=int, default=100, help="how many worlds, one for each seed from there on")
+    parser.add_argument("--speed", action="store_true", help="instead, print how many calls a minute holds")
     arguments = parser.parse_args()
+    if arguments.speed:
+        sys.stdout.write(f"{report()}\n")
+        return 0
     began, calls, broken = time.process_time(), 0, 0
     for seed in range(arguments.first, arguments.first + arguments.worlds):
         found, asked = _wrong(seed)

@@ -22,6 +22,7 @@ LATE = 0.02
 """Seconds by which a call may exceed its deadline (T-DL-a)."""
 
 _TOLERATED = 0.001
+_UNDISPUTED = frozenset({Outcome.OK.value, Outcome.CANCELLED.value})
 _SHOWN = 5
 
 Law = Callable[[Run], Iterator[str]]
@@ -114,40 +115,46 @@ def everything_is_given_back(run: Run) -> Iterator[str]:
 
 def recovered_services_are_used(run: Run) -> Iterator[str]:
     """Once a service is well, it is fully used again within twice the open time of its breaker (G8)."""
-    for service in run.world.services:
-        if service.name not in run.well:
-            continue
-        well = run.well[service.name]
-        for replica in range(run.world.replicas):
-            used = well + 2 * _open_time(run, service.name, replica, well)
-            yield from _disused(run, service.name, replica, used)
+    for name, well in run.well.items():
+        opened = _open_times(run, name, well)
+        used = [well + 2 * seconds for seconds in opened]
+        refused = {told.replica: told for told in _refusals(run, name) if told.at > used[told.replica]}
+        for replica, told in sorted(refused.items()):
+            yield f"replica {replica} refuses a call to {name} {told.at - used[replica]:.1f} s after that"
+        yield from _failures(run, name, used)
 
 
-def _disused(run: Run, service: str, replica: int, used: float) -> Iterator[str]:
-    for told in run.log.of(Told, service):
-        if told.replica == replica and told.at > used and isinstance(told.event, BreakerRefused):
-            yield f"replica {replica} refuses a call to {service} {told.at - used:.1f} s after that"
-            return
-    begun = {began.call for began in run.log.of(Began, service) if began.replica == replica and began.at > used}
-    bad = [
-        end
-        for end in run.log.of(Ended, service)
-        if end.call in begun and end.outcome not in (Outcome.OK, Outcome.CANCELLED) and end.phase != "operation"
-    ]
-    if len(bad) > _TOLERATED * len(begun):
-        yield f"{len(bad)} of {len(begun)} calls of replica {replica} to {service} fail after that: {bad[0]}"
+def _refusals(run: Run, service: str) -> Iterator[Told]:
+    return (told for told in run.log.of(Told, service) if isinstance(told.event, BreakerRefused))
 
 
-def _open_time(run: Run, service: str, replica: int, well: float) -> float:
-    """Return for how long the breaker was open last, counting what calls from before the end may still cause."""
+def _failures(run: Run, service: str, used: list[float]) -> Iterator[str]:
+    """Say which replicas' calls that began after *used* fail more often than by chance."""
+    begun: list[set[int]] = [set() for _ in used]
+    bad: list[list[Ended]] = [[] for _ in used]
+    for began in run.log.of(Began, service):
+        if began.at > used[began.replica]:
+            begun[began.replica].add(began.call)
+    for end in run.log.of(Ended, service):
+        failed = end.outcome not in _UNDISPUTED and end.phase != "operation"
+        if failed and end.call in begun[end.replica]:
+            bad[end.replica].append(end)
+    for replica, (calls, ends) in enumerate(zip(begun, bad, strict=True)):
+        if len(ends) > _TOLERATED * len(calls):
+            yield f"{len(ends)} of {len(calls)} calls of replica {replica} to {service} fail after that: {ends[0]}"
+
+
+def _open_times(run: Run, service: str, well: float) -> list[float]:
+    """Return for how long each replica's breaker was open last, with what calls from before the end may cause."""
     policy = run.world.policy(run.world.service(service))
     last = well + policy.timeouts.attempt.total_seconds()
-    seconds = policy.breaker.open_time.total_seconds()
+    least = policy.breaker.open_time.total_seconds()
+    opened = [least] * run.world.replicas
     for told in run.log.of(Told, service):
         event = told.event
-        if told.replica == replica and isinstance(event, BreakerChanged) and told.at <= last:
-            seconds = event.seconds if event.after == "open" else seconds
-    return max(seconds, policy.breaker.open_time.total_seconds())
+        if isinstance(event, BreakerChanged) and event.after == "open" and told.at <= last:
+            opened[told.replica] = max(event.seconds, least)
+    return opened
 
 
 def others_notice_nothing(run: Run, undisturbed: Run) -> Iterator[str]:

@@ -94,7 +94,7 @@ def lifetimes(rules: CacheRules, headers: Mapping[str, str], directives: Directi
     forbidden = any(name in directives for name in _NO_STALE) and not rules.override_stale
     swr, sie = seconds(directives, "stale-while-revalidate"), seconds(directives, "stale-if-error")
     return Lifetimes(
-        ttl=min(_ttl(rules, headers, directives, wall), MAX_TTL),
+        ttl=min(_ttl(rules, headers, directives, wall), rules.max_ttl.total_seconds()),
         swr=0.0 if forbidden else min(_or(swr, rules.stale_while_revalidate.total_seconds()), MAX_TTL),
         sie=0.0 if forbidden else min(_or(sie, rules.stale_if_error_seconds), MAX_TTL),
         no_cache="no-cache" in directives,

@@ -37,7 +37,12 @@ NOISE = frozenset({"baggage", "traceparent", "tracestate", "x-request-id"})
 
 def digest(parts: Iterable[str | bytes | None]) -> str:
     """Return the SHA-256 of *parts*, each with its length, so that no two sequences run together."""
-    told = "".join(["-;" if part is None else _measured(part) for part in parts])
+    told = "".join(
+        [
+            "-;" if part is None else f"{len(part)}:{part}" if type(part) is str else _measured(part)
+            for part in parts
+        ]
+    )
     return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -58,9 +63,10 @@ def partition(call: "Call", rules: "CacheRules") -> str | None:
     named = rules.key_headers | rules.impersonal_headers
     told = [
         (name, value)
-        for name, value in sorted(call.headers.items())
+        for name, value in call.headers.items()
         if name not in IMPERSONAL and name not in named and not (known and name == "authorization")
     ]
+    told.sort()
     ours = call.speaks_for == "service"
     if not (known or told or ours):
         return None
@@ -113,6 +119,8 @@ def variant(base: str, names: Sequence[str], headers: Mapping[str, str]) -> str:
 
 def vary_names(field: str) -> tuple[str, ...]:
     """Return the header names in a `Vary` field."""
+    if not field:
+        return ()
     return tuple(sorted({name.strip().lower() for name in field.split(",")} - {""}))
 
 

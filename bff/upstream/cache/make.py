@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from random import Random
 
 from bff.upstream.cache import freshness
@@ -37,12 +38,11 @@ _LONGEST_SURROGATE = 64
 
 def kept_headers(headers: Mapping[str, str], directives: Directives) -> dict[str, str]:
     """Return what is kept of *headers*: nothing that belongs to one connection, one user or one moment."""
-    dropped = {name.strip().lower() for name in headers.get("connection", "").split(",")}
-    for directive in ("no-cache", "private"):
-        dropped |= {name.strip().lower() for name in (directives.get(directive) or "").split(",")}
-    return {
-        name: value for name, value in headers.items() if name not in _OF_ONE_CONNECTION and name not in dropped
-    }
+    dropped: AbstractSet[str] = _OF_ONE_CONNECTION
+    for named in (headers.get("connection"), directives.get("no-cache"), directives.get("private")):
+        if named:
+            dropped = dropped | {name.strip().lower() for name in named.split(",")}
+    return {name: value for name, value in headers.items() if name not in dropped}
 
 
 def surrogate_tags(headers: Mapping[str, str]) -> tuple[str, ...]:

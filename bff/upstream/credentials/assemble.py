@@ -97,7 +97,9 @@ class _Assembly:
             form["scope"] = " ".join(policy.scopes)
         if policy.audience is not None:
             form["audience"] = policy.audience
-        token = ClientToken(lambda: endpoint.fetch(form), clock=self._clock, rng=self._rng)
+        token = ClientToken(
+            lambda: endpoint.fetch(form), clock=self._clock, rng=self._rng, ahead=policy.refresh_ahead
+        )
         return ClientCredentials(token, endpoint.close)
 
     def _exchange(self) -> Source:
@@ -110,6 +112,7 @@ class _Assembly:
             anonymous=policy.anonymous == "allow",
             clock=self._clock,
             close=endpoint.close,
+            margin=policy.expiry_margin.total_seconds(),
         )
 
     def _endpoint(self) -> TokenEndpoint:

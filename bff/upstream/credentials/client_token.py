@@ -10,9 +10,6 @@ from bff.upstream.credentials.token import Token
 from bff.upstream.errors import UpstreamError
 from bff.upstream.pipeline.call import Call
 
-AHEAD = 0.8
-"""Share of its life after which a token is renewed in the background."""
-
 _JITTER = 0.05
 """How much earlier that may be by chance, as a share of the life, so that replicas do not ask together."""
 
@@ -35,10 +32,14 @@ class ClientToken:
         fetch: Asks for a new one.
         clock: Tells the time.
         rng: Spreads renewals.
+        ahead: Share of its life after which a token is renewed in the background.
     """
 
-    def __init__(self, fetch: Callable[[], Awaitable[Token]], *, clock: Clock, rng: Random) -> None:
+    def __init__(
+        self, fetch: Callable[[], Awaitable[Token]], *, clock: Clock, rng: Random, ahead: float = 0.8
+    ) -> None:
         self._fetch = fetch
+        self._ahead = ahead
         self._clock = clock
         self._rng = rng
         self._token: Token | None = None
@@ -112,7 +113,7 @@ class ClientToken:
         self._failures = 0
         self._token = token
         self._good_until = now + life - min(MARGIN, life * _SHORT)
-        self._renew_at = now + life * (AHEAD - _JITTER * self._rng.random())
+        self._renew_at = now + life * (self._ahead - _JITTER * self._rng.random())
         return token
 
 

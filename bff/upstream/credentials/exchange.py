@@ -17,9 +17,6 @@ from bff.upstream.pipeline.call import Call
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a kind, not a token
 
-MARGIN = 30.0
-"""Seconds before its end after which an exchanged token is no longer used."""
-
 MOST = 10_000
 """Exchanged tokens kept; the one longest unused makes room."""
 
@@ -43,6 +40,7 @@ class Exchange:
         anonymous: Whether callers without a token go without.
         clock: Tells the time.
         close: Closes the connections to the token endpoint.
+        margin: Seconds before its end after which an exchanged token is no longer used.
     """
 
     def __init__(
@@ -54,7 +52,9 @@ class Exchange:
         anonymous: bool,
         clock: Clock,
         close: Callable[[], Awaitable[None]],
+        margin: float = 30.0,
     ) -> None:
+        self._margin = margin
         self._fetch = fetch
         self._audience = audience
         self._scopes = scopes
@@ -148,8 +148,8 @@ class Exchange:
         if principal.expires is not None:
             life = min(life, principal.expires - self._clock.wall())
         now = self._clock.now()
-        if life > MARGIN:
-            self._kept[key] = _Kept(token.value, now + life - MARGIN, forced_at)
+        if life > self._margin:
+            self._kept[key] = _Kept(token.value, now + life - self._margin, forced_at)
             self._kept.move_to_end(key)
             while len(self._kept) > MOST:
                 self._kept.popitem(last=False)

@@ -49,7 +49,8 @@ class Attempt:
             call.seconds = self._clock.now() - started
             status = response.status
             outcome = classify(status, retry_after="retry-after" in response.headers)
-            self._require_ok(outcome, response)
+            if outcome is not Outcome.OK:
+                raise self._refused(outcome, response)  # noqa: TRY301 - most are not, and need no further call
             if call.decode is not None and status != _NOT_MODIFIED:
                 call.value = call.decode(response)
         except UpstreamError as error:
@@ -106,10 +107,8 @@ class Attempt:
     def _timed_out(limit: float, phase: Phase) -> UpstreamError:
         return UpstreamError(Outcome.READ_TIMEOUT, f"no whole answer within {limit * 1000:.0f} ms", phase=phase)
 
-    def _require_ok(self, outcome: Outcome, response: Response) -> None:
-        if outcome is Outcome.OK:
-            return
-        raise UpstreamError(
+    def _refused(self, outcome: Outcome, response: Response) -> UpstreamError:
+        return UpstreamError(
             outcome,
             f"status {response.status}",
             status=response.status,

@@ -168,5 +168,6 @@ def picker_of(policy: BalancePolicy, members: Sequence[Member], rng: Random) -> 
         return RandomPick(rng)
     if policy.policy == "round_robin":
         return RoundRobin(rng)
-    hashed = RingHash if policy.policy == "ring_hash" else Maglev
-    return hashed(members, rng, policy.bounded_load)
+    if policy.policy == "ring_hash":
+        return RingHash(members, rng, policy.bounded_load)
+    return Maglev(members, rng, policy.bounded_load, size=policy.maglev_table)

@@ -109,6 +109,8 @@ class CircuitBreaker:
         self._run = 0
         self._opens = 0
         self._closed_at = 0.0
+        self.since: float | None = None
+        """Moment of the last change of state; None before the first."""
         self._until = 0.0
         self._probes: list[Permission] = []
         self._succeeded = self._failed = 0
@@ -228,6 +230,7 @@ class CircuitBreaker:
     def _move(self, after: BreakerState, cause: BreakerCause, now: float) -> None:
         failures, slow, calls = self.rates(now)
         before, self._state = self._state, after
+        self.since = now
         self._pass = Permission(self._pass.generation + 1)
         self._window.clear()
         self._run = self._succeeded = self._failed = 0

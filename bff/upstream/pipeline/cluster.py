@@ -79,6 +79,7 @@ class Cluster:
         self._notify = notify
         self._failback = Failback(len(levels), rules.failback_hold)
         self._out: dict[Member, HealthState] = {}
+        self._drained: set[Member] = set()
         self._rising: set[Member] = set()
         self._counted = (len(self.members), 0)
         self._choices: list[tuple[float, Sequence[Member]]] = []
@@ -130,6 +131,35 @@ class Cluster:
             self._out[member] = state
         self._refresh(now)
 
+    def drain(self, member: Member, now: float) -> bool:
+        """Send *member* no calls until `restore`, whatever its health; return False where nobody else is left.
+
+        Not even panic (LB-7) uses a drained host: an operator said so.
+        """
+        if not set(self.members) - self._drained - {member}:
+            return False
+        if member not in self._drained:
+            self._drained.add(member)
+            self._notify(HealthChanged(self._name, member.name, "draining", "drained by an operator"))
+            self._refresh(now)
+        return True
+
+    def restore(self, member: Member, now: float) -> None:
+        """Take back `drain`; *member* begins slowly."""
+        if member in self._drained:
+            self._drained.remove(member)
+            self._notify(HealthChanged(self._name, member.name, "healthy", "restored by an operator"))
+            self._rise(member, now)
+            self._refresh(now)
+
+    def is_drained(self, member: Member) -> bool:
+        """Return whether an operator has drained *member*."""
+        return member in self._drained
+
+    def health_of(self, member: Member) -> HealthState:
+        """Return what *member* says of itself; `healthy` also where nobody asked."""
+        return self._out.get(member, "healthy")
+
     def is_ejected(self, member: Member) -> bool:
         """Return whether *member* is ejected for its conduct."""
         return self._outliers.is_ejected(member)
@@ -139,8 +169,9 @@ class Cluster:
         return member not in self._out
 
     def is_available(self, member: Member) -> bool:
-        """Return whether *member* is neither ejected nor unhealthy (LB-6)."""
-        return member not in self._out and not self._outliers.is_ejected(member)
+        """Return whether *member* is neither ejected nor unhealthy (LB-6), nor drained by an operator."""
+        gone = member in self._out or member in self._drained
+        return not gone and not self._outliers.is_ejected(member)
 
     def _level(self, key: str) -> Sequence[Member]:
         point = WHOLE * (stable_hash(key, 3) / _HASHES if key else self._rng.random())
@@ -184,16 +215,19 @@ class Cluster:
 
     def _spread(self, now: float) -> None:
         usable = [[member for member in level if self.is_available(member)] for level in self._levels]
-        shares = [len(some) / len(every) for some, every in zip(usable, self._levels, strict=True)]
+        levels = self._levels
+        if self._drained:
+            levels = tuple(tuple(one for one in level if one not in self._drained) for level in levels)
+        shares = [len(some) / len(every) if every else 0.0 for some, every in zip(usable, levels, strict=True)]
         result = spread(
             shares,
-            [len(level) for level in self._levels],
+            [len(level) for level in levels],
             overprovision=self._rules.overprovision,
             panic_threshold=self._rules.panic_threshold,
             held=self._failback.held(shares, now),
         )
         self._choices, upto = [], 0.0
-        for load, panics, some, every in zip(result.loads, result.panic, usable, self._levels, strict=True):
+        for load, panics, some, every in zip(result.loads, result.panic, usable, levels, strict=True):
             members = every if panics else some
             if load > 0 and members:
                 upto += load

@@ -20,14 +20,15 @@ Rescue = Callable[[Call, UpstreamError], Response | None]
 class _Flight:
     """One call under way in a task of its own, and who waits for it; `until` is when its leader's time is up."""
 
-    __slots__ = ("call", "joinable", "key", "place", "task", "until", "waiters")
+    __slots__ = ("call", "joinable", "key", "place", "task", "tasks", "until", "waiters")
 
-    def __init__(self, key: object, place: int, call: Call, until: float, joinable: "dict[int, _Flight]") -> None:
+    def __init__(self, key: object, place: int, call: Call, until: float, flights: "Flights") -> None:
         self.key = key
         self.place = place
         self.call = call
         self.until = until
-        self.joinable = joinable
+        self.joinable = flights.joinable
+        self.tasks = flights.tasks
         self.waiters: list[asyncio.Future[None]] = []
         self.task: asyncio.Task[Response]
 
@@ -38,6 +39,7 @@ class _Flight:
 
     def landed(self, task: "asyncio.Task[Response]") -> None:
         """Wake all who wait."""
+        self.tasks.discard(task)
         self.close()
         if not task.cancelled():
             task.exception()
@@ -147,14 +149,13 @@ class Coalesce:
 
     def _start(self, key: object, place: int, call: Call, send: Handler) -> _Flight:
         flights = self._flights
-        flight = _Flight(key, place, call, call.deadline, flights.joinable)
+        flight = _Flight(key, place, call, call.deadline, flights)
         flight.task = task = asyncio.get_running_loop().create_task(
             cast("Coroutine[Any, Any, Response]", send(call))
         )
         flights.joinable[place] = flight
         flights.tasks.add(task)
         task.add_done_callback(flight.landed)
-        task.add_done_callback(flights.tasks.discard)
         return flight
 
     async def _result(self, flight: _Flight, call: Call, until: float, *, leads: bool) -> Response:

@@ -20,6 +20,10 @@ class Limits:
     """
 
     dns_timeout: float = 1.0
+    dns_refresh: float = 30.0
+    """Age at which addresses are looked up again (LB-11)."""
+    dns_stale: float = 600.0
+    """Age up to which they are used while that fails."""
     connect_timeout: float = 0.5
     write_idle: float = 2.0
     read_idle: float = 2.0

@@ -43,7 +43,7 @@ class AiohttpTransport:
             resolver: Finds addresses; one of its own when None.
         """
         self._limits = limits
-        self._resolver = resolver or Resolver(clock=clock)
+        self._resolver = resolver or Resolver(clock=clock, refresh=limits.dns_refresh, keep=limits.dns_stale)
         self._own_resolver = None if resolver else self._resolver
         # The connector cannot tell waiting for a connection from connecting, so waiting happens here (DL-7).
         self._slots = asyncio.Semaphore(limits.max_connections)

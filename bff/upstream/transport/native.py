@@ -23,7 +23,7 @@ class NativeTransport:
             rng: Spreads the ages at which connections end.
             resolver: Finds addresses; one of its own when None.
         """
-        names = resolver or Resolver(clock=clock)
+        names = resolver or Resolver(clock=clock, refresh=limits.dns_refresh, keep=limits.dns_stale)
         self._own_resolver = None if resolver else names
         self._pool = Pool(limits, Dialler(limits, names), clock=clock, rng=rng)
         self._hosts: dict[Origin, str] = {}

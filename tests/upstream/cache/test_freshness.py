@@ -117,6 +117,12 @@ def test_how_long_an_answer_is_fresh(headers, ttl):
     assert times(headers, default_ttl="7s").ttl == ttl
 
 
+def test_policy_may_lower_the_longest_lifetime():
+    """CA-5: `cache.max_ttl`."""
+    assert times({"cache-control": "max-age=600"}, max_ttl="1m").ttl == 60
+    assert times({"cache-control": "max-age=6"}, max_ttl="1m").ttl == 6
+
+
 @pytest.mark.parametrize("control", ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=5"])
 def test_a_service_may_forbid_its_old_answers(control):
     """CA-9: unless the platform team says otherwise."""

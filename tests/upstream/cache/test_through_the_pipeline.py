@@ -327,6 +327,24 @@ async def test_stale_data_stands_in_for_a_failure_and_tells_its_age(make_bff, re
         await dish(bff.context(dish), id=1)
 
 
+async def test_cb_14_an_open_breaker_is_no_reason_to_have_nothing(make_bff, reply):
+    """Stale data stands in while the service is left alone, and what is fresh is not even affected."""
+    bff = make_bff(policy={"breaker": {"min_calls": 2, "consecutive_failures": 1}})
+    control = "max-age=1, stale-if-error=60"
+    bff.service.answer = lambda _: reply({"id": "1", "name": "S"}, cache_control=control)
+    await dish(bff.context(dish), id=1)
+    await bff.clock.advance(5)
+    bff.service.answer = lambda _: DOWN.fresh()
+    await dish(bff.context(dish), id=1)
+    assert bff.upstreams["catalog"].pipelines.circuits["default"].state == "open"
+    asked = len(bff.service.requests)
+
+    found = await dish(bff.context(dish), id=1)
+
+    assert found.name == "S"
+    assert len(bff.service.requests) == asked
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 async def test_a_refusal_is_never_covered_up(make_bff, reply, status):
     """CA-9: AUTH, NOT_FOUND and CLIENT_ERROR never fall back to stale."""

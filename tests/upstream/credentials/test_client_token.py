@@ -54,6 +54,18 @@ async def test_a_token_is_renewed_in_the_background_at_80_percent_of_its_life(ma
     assert bff.network.tokens[-1] == "token-2"
 
 
+async def test_policy_may_renew_it_sooner(make_bff, own):
+    """`credentials.refresh_ahead`."""
+    bff = make_bff(**own, refresh_ahead="50%")
+    await bff.get()
+
+    await bff.clock.advance(0.5 * 3600)
+    await bff.get()
+    await bff.clock.advance(0)
+
+    assert len(bff.network.asked) == 2
+
+
 async def test_the_old_token_is_used_until_ten_seconds_before_its_end_while_the_issuer_is_away(make_bff, own):
     bff = make_bff(**own)
     bff.network.life = 100

@@ -52,6 +52,20 @@ async def test_it_is_kept_until_30_seconds_before_either_token_ends(make_bff, ex
     assert len(bff.network.asked) == 2
 
 
+async def test_policy_may_give_it_up_sooner(make_bff, exchanged, ann):
+    """`credentials.expiry_margin`."""
+    bff = make_bff(**exchanged, expiry_margin="60s")
+    bff.network.life = 100
+    await bff.get(ann)
+
+    await bff.clock.advance(39)
+    await bff.get(ann)
+    assert len(bff.network.asked) == 1
+    await bff.clock.advance(2)
+    await bff.get(ann)
+    assert len(bff.network.asked) == 2
+
+
 async def test_a_token_that_cannot_be_exchanged_fails_its_own_calls_only(make_bff, exchanged, ann, bob, away):
     bff = make_bff(**exchanged)
     await bff.get(bob)

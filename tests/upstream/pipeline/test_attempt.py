@@ -112,6 +112,7 @@ async def test_each_status_has_its_outcome_and_code(make_world, make_reply, stat
 
 
 async def test_a_bug_of_ours_is_not_blamed_on_the_service(world):
+    """PL-5: whatever the transport raises is one of the outcomes to all that is above."""
     world.transport.answer = lambda request: KeyError("oops")
 
     error = await fail(world)

@@ -7,12 +7,13 @@ from random import Random
 import pytest
 
 from bff.events import HealthChanged
+from bff.policy.hosts import Balance as BalancePolicy
 from bff.policy.model import UpstreamPolicy
 from bff.testing import VirtualClock
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Origin, Response
 from bff.upstream.outcome import Outcome
-from bff.upstream.pipeline.balance import Host, balance_of
+from bff.upstream.pipeline.balance import Host, balance_of, picker_of
 
 OK = Response(200, {}, b"")
 TWO = {"hosts": ["http://127.0.0.1:1", "http://127.0.0.1:2/api"]}
@@ -133,6 +134,12 @@ async def test_lb4_calls_of_one_user_stay_at_one_host(world, policy):
     await some.ask_often(20, hash_key="u1")
 
     assert len(some.seen) == 1
+
+
+def test_lb4_policy_says_how_large_the_table_is(members):
+    policy = BalancePolicy(policy="maglev", hash_on="user", maglev_table=1009)
+
+    assert len(picker_of(policy, members(3), Random(1))._table) == 1009
 
 
 async def test_lb5_a_host_that_says_so_is_out_at_once(world, make_call):

@@ -52,6 +52,42 @@ def test_lb6_unhealthy_and_ejected_hosts_are_not_used(members):
     assert set(picks(some, 1.0)) == {hosts[2], hosts[3]}
 
 
+def test_a_host_that_an_operator_has_drained_is_not_used_even_in_panic(members):
+    hosts, events = members(3), []
+    some = cluster(hosts, events=events)
+
+    assert some.drain(hosts[0], 0.0)
+    break_down(some, hosts[1], hosts[2])
+
+    assert set(picks(some, 1.0)) == {hosts[1], hosts[2]}
+    assert next(event.state for event in events if isinstance(event, HealthChanged)) == "draining"
+    assert not some.is_available(hosts[0])
+
+
+def test_a_drained_host_comes_back_slowly_and_only_by_an_operator(members):
+    hosts = members(2)
+    some = cluster(hosts, slow_start=30.0)
+    some.drain(hosts[0], 0.0)
+    some.health_changed(hosts[0], "unhealthy", "status 500", 1.0)
+    some.health_changed(hosts[0], "healthy", "status 200", 2.0)
+    assert set(picks(some, 40.0)) == {hosts[1]}
+
+    some.restore(hosts[0], 50.0)
+
+    assert 0 < picks(some, 50.0)[hosts[0]] < 0.4
+    assert picks(some, 90.0)[hosts[0]] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_last_host_cannot_be_drained(members):
+    hosts = members(2)
+    some = cluster(hosts[:1], hosts[1:])
+
+    assert some.drain(hosts[0], 0.0)
+    assert some.drain(hosts[0], 0.0)
+    assert not some.drain(hosts[1], 0.0)
+    assert set(picks(some, 1.0)) == {hosts[1]}
+
+
 def test_lb7_when_most_hosts_are_out_all_are_used(members):
     """Two hosts of five cannot take the calls of five; some luck is better than none."""
     hosts = members(5)

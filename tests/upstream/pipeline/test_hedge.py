@@ -187,6 +187,7 @@ async def test_when_both_fail_the_last_failure_is_told():
     ],
 )
 async def test_when_there_is_no_second_send(changes, call):
+    """HG-1, HG-2, HG-3, HG-5."""
     bench = Bench(**changes)
     bench.script = lambda number: (0.5, None)
 

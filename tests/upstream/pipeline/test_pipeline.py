@@ -11,7 +11,7 @@ from bff.clock import SystemClock
 from bff.context import Context, Deadline, Operation
 from bff.events import AttemptFinished, BreakerChanged, GateClosed, HedgeFinished, Retrying
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
-from bff.testing import FakeUpstream, Fault
+from bff.testing import FakeUpstream, Fault, VirtualClock
 from bff.testing.fault_kinds import (
     BadGzip,
     EofBeforeResponse,
@@ -30,6 +30,7 @@ from bff.upstream.client import open_upstreams
 from bff.upstream.declare import Upstream
 from bff.upstream.errors import UpstreamError
 from bff.upstream.outcome import Outcome
+from bff.upstream.pipeline import STAGES
 from bff.upstream.transport.engines import open_transport
 
 catalog = Upstream("catalog")
@@ -142,10 +143,58 @@ SENT_AND_BROKEN = [
 ]
 
 
+def test_pl_1_what_a_call_passes_is_in_the_normative_order():
+    normative = ["cache", "coalesce", "degrade", "deadline", "retry", "hedge", "balance", "breaker"]
+    normative += ["bulkhead", "credentials", "attempt", "transport"]
+
+    assert [stage for stage in STAGES if stage in normative] == normative
+
+
+class Refusing:
+    """A transport that counts what it refuses."""
+
+    refused = 0
+
+    async def send(self, request):
+        self.refused += 1
+        raise UpstreamError(Outcome.CONNECT, "refused")
+
+    async def close(self):
+        pass
+
+
+async def test_pl_2_a_pause_between_attempts_holds_no_permit():
+    """Otherwise calls that only wait would take the places of those that could succeed."""
+    clock, transport = VirtualClock(), Refusing()
+    policy = {"bulkhead": {"max_concurrency": 1}, "retry": {"first_delay": "100ms"}, "cache": EACH_ITS_OWN}
+    upstreams = open_upstreams(
+        {"catalog": UpstreamPolicy(hosts=["http://127.0.0.1:1"], **policy)},
+        OperationsPolicy(),
+        open_transport=lambda limits: transport,
+        clock=clock,
+        rng=Random(1),
+        notify=lambda event: None,
+    )
+    context = Context(Operation("r", Deadline.after(5.0, clock), upstreams), ENDPOINTS, "test")
+    permits = upstreams["catalog"].pipelines.permits
+
+    asking = asyncio.ensure_future(dishes(context))
+    await clock.advance(0)
+    paused = (transport.refused, permits.in_flight)
+    with pytest.raises(UpstreamError):
+        await clock.run(asking)
+
+    assert paused == (1, 0)
+    assert transport.refused == 2
+
+
 @pytest.mark.parametrize(("fault", "arrivals", "outcome"), SENT_AND_BROKEN)
 @pytest.mark.parametrize("kind", ["safe", "unsafe", "unsafe with key"])
 async def test_t_rt_a_how_often_a_service_sees_a_call(service, callers, fault, arrivals, outcome, kind):
-    """T-RT-a, T-RT-c: whatever breaks, a POST without key arrives exactly once."""
+    """T-RT-a, T-RT-c: whatever breaks, a POST without key arrives exactly once.
+
+    RT-8: an answer is used when its whole body has come, so that one that breaks off may be asked for again.
+    """
     service.trouble(Fault(fault))
     caller = callers(service.url, timeouts=QUICK)
 

@@ -41,6 +41,7 @@ async def ask(world, count):
 
 
 async def test_a_batch_too_large_is_asked_for_in_halves_until_they_fit(make_world, service):
+    """RT-11: each part counts as a repetition."""
     world = make_world(SPLIT)
     world.transport.answer = service(2)
 
@@ -61,6 +62,16 @@ async def test_only_the_keys_of_a_part_that_never_fits_fail(make_world, service)
     _, found = await ask(world, 8)
 
     assert [number for number, one in enumerate(found) if isinstance(one, UpstreamError)] == [3]
+
+
+async def test_rt_11_an_error_of_one_key_is_not_repeated(make_world, make_reply):
+    world = make_world(SPLIT)
+    world.transport.answer = lambda request: make_reply([{"id": "0"}, {"id": 1}])
+
+    _, found = await ask(world, 2)
+
+    assert (found[0].id, found[1].outcome) == ("0", Outcome.BAD_PAYLOAD)
+    assert len(world.transport.requests) == 1
 
 
 async def test_without_policy_a_batch_fails_whole(make_world, service):

@@ -91,7 +91,7 @@ def expected():
 async def test_each_fault_ends_in_its_outcome_and_nothing_is_sent_twice(
     expected, method, engine, limits, upstream, opened, thing, ended
 ):
-    """Whoever trusts a wrong outcome, or repeats by itself, places an order twice (F4)."""
+    """PL-4: whoever trusts a wrong outcome, or repeats by itself, places an order twice (F4)."""
     transport = opened(engine, limits)
     if expected.kind is not None:
         upstream.trouble(expected.kind)

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from bff.clock import SystemClock
+from bff.policy.model import UpstreamPolicy
 from bff.testing import VirtualClock
+from bff.upstream.client import limits_of
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Origin, Request
 from bff.upstream.outcome import Outcome
@@ -129,6 +131,14 @@ async def test_a_host_that_drops_packets_ends_at_the_connect_timeout(engine, ope
 
     assert (caught.value.outcome, caught.value.phase) == (Outcome.CONNECT, "connect")
     assert caught.value.sent is False
+
+
+def test_lb11_policy_says_how_long_answers_are_used(engine, opened):
+    policy = UpstreamPolicy(hosts=["https://a.test"], pool={"dns_refresh": "7s", "dns_stale": "1m"})
+
+    resolver = opened(engine, limits_of(policy))._own_resolver
+
+    assert (resolver._refresh, resolver._keep) == (7.0, 60.0)
 
 
 async def test_an_answer_is_used_for_as_long_as_it_is_fresh():
