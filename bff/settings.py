@@ -46,7 +46,7 @@ class Settings(BaseModel):
     Each is an option of `bff serve`, an environment variable `BFF_NAME`, and a key of `[tool.bff]`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_name: str | None = None
     """The schema as `MODULE:ATTRIBUTE`, such as `schema:schema`; `schema` in options and files."""

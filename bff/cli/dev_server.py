@@ -138,7 +138,8 @@ class DevServer:
             f"http://{host}:{port}" for host, port, *_ in (one.getsockname() for one in self._sockets)
         )
         tell(f"bff is ready: {public}/graphql (admin: {admin})", "green")
-        tell(f"GraphiQL and your operations: {public}/graphql\n{self._hints}\nCtrl+C ends everything.")
+        pages = f"GraphiQL, your operations: {public}/graphql\nConsole, what runs:        {admin}/console"
+        tell(f"{pages}\n{self._hints}\nCtrl+C ends everything.")
 
 
 def tell(text: str, style: str = "") -> None:

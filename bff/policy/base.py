@@ -25,7 +25,7 @@ Pause = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=10))]
 class Policy(BaseModel):
     """Base of all policies."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     def clashes(self) -> Iterable[Clash]:
         """Return the values that do not go together; a policy that has any is refused."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from bff.policy.caching import StorePolicy
+from bff.policy.docstrings import describe
 from bff.policy.load import PolicySet
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.policy.render import paths_of
@@ -114,6 +115,7 @@ def _values(
 
 def _meanings(model: type[BaseModel]) -> dict[str, str]:
     """Return the first sentence of what each key says of itself."""
+    describe(model)
     return {
         ".".join(path): " ".join((field.description or "").split()).partition(". ")[0].rstrip(".")
         for path, field in paths_of(model)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bff.policy.docstrings import describe
 from bff.policy.render import entry_in, field_as_yaml, model_in, paths_of
 from bff.policy.resilience import Part
 from bff.policy.schema import KINDS
@@ -77,6 +78,7 @@ def _entry_sign(field: FieldInfo) -> str:
 
 
 def _table(model: type[BaseModel]) -> Iterator[str]:
+    describe(model)
     yield "| key | value | default | what it does |"
     yield "|---|---|---|---|"
     for name, field in model.model_fields.items():

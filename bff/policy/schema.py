@@ -12,6 +12,7 @@ from bff.policy.auth import AuthPolicy
 from bff.policy.caching import StorePolicy
 from bff.policy.clients import ClientDefaults, ClientPolicy
 from bff.policy.console import ConsolePolicy
+from bff.policy.docstrings import describe
 from bff.policy.model import OperationsPolicy, UpstreamDefaults, UpstreamPolicy
 from bff.policy.network import NetworkPolicy
 from bff.policy.units import Bytes, format_duration, format_size
@@ -48,6 +49,13 @@ class _Generator(GenerateJsonSchema):
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        found = super().model_schema(schema)
+        for name, field in schema["cls"].model_fields.items():
+            if field.description is not None and name in found.get("properties", {}):
+                found["properties"][name] = {"description": field.description, **found["properties"][name]}
+        return found
+
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is pydantic's
         return False
 
@@ -58,6 +66,7 @@ _PLAIN = (str, int, float, bool, timedelta, frozenset)
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the policy files of *kind*, one of `KINDS`."""
     model = KINDS[kind]
+    describe(model)
     found = model.model_json_schema(schema_generator=_Generator)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"bff policy: {kind}"} | {
         key: value for key, value in found.items() if key != "title"

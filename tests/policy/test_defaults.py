@@ -5,6 +5,7 @@ import pytest
 from bff.policy.auth import AuthPolicy, Issuer
 from bff.policy.caching import StorePolicy
 from bff.policy.clients import ClientDefaults
+from bff.policy.docstrings import describe
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.policy.render import field_as_yaml, paths_of
 from bff.policy.resilience import RetryRules
@@ -189,6 +190,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("model", "key", "value"), ROWS)
 def test_a_knob_has_the_default_that_the_specification_states(model, key, value):
+    describe(model)
     fields = {".".join(path): field for path, field in paths_of(model)}
 
     assert field_as_yaml(fields[key], fields[key].get_default(call_default_factory=True)) == value

@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from bff.policy.docstrings import describe
 from bff.policy.document import parse
 from bff.policy.load import read
 from bff.policy.reference import page
@@ -28,6 +29,8 @@ def test_each_schema_is_itself_valid(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_says_what_it_does(kind):
     """An editor shows it when the mouse rests on a key."""
+    describe(KINDS[kind])
+
     assert [path for path, field in paths_of(KINDS[kind]) if not field.description] == []
 
 
