@@ -26,11 +26,16 @@ TROUBLE = 5
 COUNTED = ("_total", "_bucket", "_count", "_sum")
 
 QUIET = {
+    "bff_admin_actions_total",
     "bff_api_key_reads_total",
+    "bff_canary_calls_total",
+    "bff_canary_stopped_total",
     "bff_clients_refused_total",
     "bff_coalesced_total",
     "bff_cost_exceeded_total",
     "bff_deadline_hints_ignored_total",
+    "bff_experiments_running",
+    "bff_faults_injected_total",
     "bff_gate_closed_total",
     "bff_hedges_total",
     "bff_host_ejections_total",
@@ -45,6 +50,7 @@ QUIET = {
     "bff_retry_suppressed_total",
     "bff_session_renewals_total",
     "bff_sessions_ended_total",
+    "bff_shadow_compared_total",
     "bff_shed_total",
     "bff_store_failures_total",
     "bff_untrusted_documents_total",
