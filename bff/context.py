@@ -130,16 +130,6 @@ class Operation:
     personal: bool = False
     plan: "Plan | None" = None
 
-    @property
-    def apart(self) -> bool:
-        """Whether a fault may be done to it alone, so that it shares nothing with others."""
-        return self.plan is not None and self.plan.alone
-
-    @property
-    def injected(self) -> bool:
-        """Whether a fault was done to it alone."""
-        return self.plan is not None and self.plan.hit
-
     def use(self, keeping: "Keeping") -> None:
         """Count a part of the answer: the shortest time and the smallest audience hold for the whole."""
         self.max_age = keeping.max_age if self.max_age is None else min(self.max_age, keeping.max_age)

@@ -26,6 +26,9 @@ OWN: Final = "/admin/api/snapshot"
 _OPTIONAL: Final = ("reload", "experiments", "shadow", "canary")
 """What the page draws only where this build has it."""
 
+PATIENCE: Final = 5.0
+"""Seconds that another worker may take to do what was asked: one that is busy does it late, and says so."""
+
 _NO_STORE: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -159,7 +162,8 @@ class Console:
             raise HTTPException(HTTPStatus.CONFLICT, str(error)) from None
         if ALONE in request.query_params:
             return {"done": done, "silent": []}
-        said = await asyncio.to_thread(self._colleagues.tell, request.url.path, await request.body())
+        path, body = request.url.path, await request.body()
+        said = await asyncio.to_thread(self._colleagues.tell, path, body, timeout=PATIENCE)
         silent = sorted(number for number, answer in said.items() if answer is None)
         return {"done": done + without(silent), "silent": silent}
 

@@ -118,6 +118,7 @@ class Engine:
         own_context: OwnContext | None = None,
     ) -> None:
         self._experiments = experiments
+        self._experimenting = experiments.running if experiments is not None else {}
         self._upstreams = upstreams
         self._policy = policy
         self._desk = desk
@@ -208,7 +209,8 @@ class Engine:
             name=name,
             kind=kind,
         )
-        if self._experiments is not None:
+        if self._experimenting or ingress.faults is not None:
+            assert self._experiments is not None
             operation.plan = self._experiments.plan(ingress.faults, ingress.principal, name)
         bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
         if bill is not None and not isinstance(bill, Bill):
@@ -239,7 +241,8 @@ class Engine:
     def _run_it(self, accepted: _Accepted) -> Awaitable[Answer]:
         if accepted.operation.kind == "mutation":
             return self._attended(accepted)
-        if self._crowd.takes(accepted.operation) and not accepted.operation.apart:
+        plan = accepted.operation.plan
+        if (plan is None or not plan.alone) and self._crowd.takes(accepted.operation):
             return self._shared(accepted)
         return self._answer(accepted)
 
@@ -294,9 +297,8 @@ class Engine:
             finally:
                 operation.loaders.clear()  # they know the operation: together a cycle, and all services with it
             seconds = self._clock.now() - started
-            self._notify(
-                OperationFinished(*names, seconds, len(errors), len(operation.degraded), operation.injected)
-            )
+            injected = operation.plan is not None and operation.plan.hit
+            self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded), injected))
         max_age, private = 0, True
         if accepted.keepable and operation.kind == "query" and operation.max_age != 0:
             max_age, private = keeping(operation, self._cache_hints.of(accepted.document.node, accepted.node))

@@ -35,7 +35,6 @@ class Laboratory:
 
     Attributes:
         experiments: What operations ask.
-        header: Reads the header of developers.
     """
 
     def __init__(
@@ -59,11 +58,14 @@ class Laboratory:
             notify=notify,
             ended=self._tell_of_end,
         )
-        self.header = FaultHeader(self.experiments)
         self._colleagues = colleagues
         self._clock = clock
         self._desk = ExperimentDesk(self.experiments, colleagues, clock=clock, new_id=new_id)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def header(self, policy: FaultInjection) -> FaultHeader:
+        """Return what reads the header of developers by *policy*."""
+        return FaultHeader(self.experiments, policy.header)
 
     def obey(self, policy: FaultInjection, upstreams: Mapping[str, UpstreamPolicy]) -> None:
         """Go on under another *policy*; what it does not allow ends."""

@@ -13,22 +13,21 @@ class FaultHeader:
 
     Args:
         experiments: Know who may ask for what.
+        header: Its name.
     """
 
-    def __init__(self, experiments: Experiments) -> None:
+    def __init__(self, experiments: Experiments, header: str) -> None:
         self._experiments = experiments
+        self.header = header.encode()
 
-    def asked(self, headers: Headers, principal: Principal) -> Asked | None:
-        """Return what *principal* asks for, None where there is no such header.
+    def asked(self, headers: Headers, principal: Principal) -> Asked:
+        """Return what *principal* asks for.
 
         Raises:
             Refusal: *principal* may not (403), or the header makes no sense (400).
         """
-        text = headers.text(self._experiments.header)
-        if text is None:
-            return None
         try:
-            return self._experiments.asked(text, principal)
+            return self._experiments.asked(headers.text(self.header) or "", principal)
         except NotAllowed as error:
             raise Refusal(Code.FORBIDDEN, str(error)) from None
         except BadHeader as error:

@@ -41,7 +41,7 @@ class Experiments:
         ended: Called with each experiment that this process ends of itself because of errors, to tell others.
 
     Attributes:
-        header: The name of the header by which developers ask, as it comes over the wire.
+        running: Those under way with the tasks that end them, by name; only this class changes it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Experiments:
         self._notify = notify
         self.ended = ended
         self._rng = rng
-        self._running: dict[str, tuple[Experiment, asyncio.Task[None]]] = {}
+        self.running: dict[str, tuple[Experiment, asyncio.Task[None]]] = {}
         self.obey(policy, upstreams)
 
     @property
@@ -101,7 +101,7 @@ class Experiments:
 
     def list(self) -> list[Experiment]:
         """Return those that run, oldest first."""
-        return [experiment for experiment, _ in self._running.values()]
+        return [experiment for experiment, _ in self.running.values()]
 
     def _check(self, experiment: Experiment) -> None:
         self.require_allowed()
@@ -122,7 +122,7 @@ class Experiments:
                 f"An experiment lasts longer than 0s and up to {format_duration(longest)}, which "
                 "fault_injection.max_duration allows."
             )
-        if len(self._running) >= MOST:
+        if len(self.running) >= MOST:
             raise Impossible(f"{MOST} experiments run already; stop one first.")
 
     def start(self, experiment: Experiment) -> None:
@@ -132,12 +132,12 @@ class Experiments:
             NotAllowed: Policy gives operators none.
             Impossible: More than policy allows, or no such upstream.
         """
-        if experiment.id in self._running:
+        if experiment.id in self.running:
             return
         self._check(experiment)
         seconds = experiment.until - self._clock.wall()
         task = asyncio.create_task(self._expire(experiment, seconds), name=f"experiment {experiment.id}")
-        self._running[experiment.id] = (experiment, task)
+        self.running[experiment.id] = (experiment, task)
         self._notify(
             ExperimentStarted(
                 experiment.id,
@@ -153,7 +153,7 @@ class Experiments:
 
     def stop(self, name: str, reason: Ending = "stopped") -> Experiment | None:
         """End the experiment called *name*; return it, None where none such runs."""
-        found = self._running.pop(name, None)
+        found = self.running.pop(name, None)
         if found is None:
             return None
         experiment, task = found
@@ -165,7 +165,6 @@ class Experiments:
     def obey(self, policy: FaultInjection, upstreams: Mapping[str, str]) -> None:
         """Go on under another *policy*; experiments that it does not allow, or whose upstream is gone, end."""
         self._policy, self._upstreams = policy, dict(upstreams)
-        self.header = policy.header.encode()
         aliases = {name: alias for alias, name in upstreams.items()}
         self._world = World(self._clock, self._rng, self._notify, lambda name: aliases.get(name, name))
         for experiment in self.list():
@@ -214,16 +213,16 @@ class Experiments:
     def plan(self, asked: Asked | None, principal: Principal, operation: str | None) -> Plan | None:
         """Return what is done to one operation, None where nothing is."""
         found: Sequence[Experiment] = ()
-        if self._running:
-            found = [one for one, _ in self._running.values() if one.scope.holds(principal, operation)]
+        if self.running:
+            found = [one for one, _ in self.running.values() if one.scope.holds(principal, operation)]
         if asked is None and not found:
             return None
         return Plan(self._world, asked, found, self._harmful)
 
     async def close(self) -> None:
         """End all, without a word: the process ends."""
-        tasks = [task for _, task in self._running.values()]
-        self._running.clear()
+        tasks = [task for _, task in self.running.values()]
+        self.running.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -236,7 +236,7 @@ def open_generation(
         door=door,
         admission=gate.admission,
         notify=notify,
-        faults=process.laboratory.header,
+        faults=process.laboratory.header(operations.fault_injection),
     )
     checks: dict[str, Check] = {"documents": preparation.check}
     if auth is not None:

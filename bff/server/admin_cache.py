@@ -11,6 +11,9 @@ from bff.store import Store, StoreUnavailable
 from bff.upstream.cache.keys import upstream_tag
 from bff.upstream.cache.tiers import EntryCache
 
+_PATIENCE = 5.0
+"""Seconds that another worker may take to forget."""
+
 
 def router(entries: EntryCache, store: Store, colleagues: Colleagues) -> APIRouter:
     """Return the routes over *entries*; what is forgotten is forgotten by *colleagues*, too."""
@@ -43,7 +46,8 @@ def router(entries: EntryCache, store: Store, colleagues: Colleagues) -> APIRout
             await entries.forget([tag or upstream_tag(upstream or "")])
         silent: list[int] = []
         if ALONE not in request.query_params:
-            said = await asyncio.to_thread(colleagues.tell, request.url.path, json.dumps(named).encode())
+            body = json.dumps(named).encode()
+            said = await asyncio.to_thread(colleagues.tell, request.url.path, body, timeout=_PATIENCE)
             silent = sorted(number for number, answer in said.items() if answer is None)
         return {"forgotten": next(f"{kind} {value}" for kind, value in given.items()), "silent": silent}
 

@@ -86,6 +86,7 @@ class GraphQLEndpoint:
         faults: FaultDesk | None = None,
     ) -> None:
         self._faults = faults
+        self._fault_header = faults.header if faults is not None else b""
         self._engine = engine
         self._lifecycle = lifecycle
         self._new_request_id = new_request_id
@@ -168,7 +169,9 @@ class GraphQLEndpoint:
             request, settled = await self._take(exchange)
             deadline = self._in_time(allotment, request_id)
             principal = await self._identify(arrival, exchange, deadline)
-            faults = self._faults.asked(exchange.headers, principal) if self._faults is not None else None
+            if self._fault_header in exchange.headers.raw:
+                assert self._faults is not None
+                ingress.faults = self._faults.asked(exchange.headers, principal)
             if not settled:
                 self._judge(exchange, request, principal)
             entry = await self._enter(arrival, principal, request)
@@ -176,7 +179,6 @@ class GraphQLEndpoint:
             return await self._refuse(refusal, ingress, exchange.negotiated)
         if deadline is not allotment.deadline or principal is not ANONYMOUS or entry is not None:
             ingress = replace(ingress, deadline=deadline, principal=principal, allowance=entry)
-        ingress.faults = faults
         exchange.watch.enter(Stage.EXECUTING)
         if entry is None:
             return await self._answer(request, ingress, exchange)

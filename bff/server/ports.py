@@ -65,10 +65,12 @@ class Authenticator(Protocol):
 
 
 class FaultDesk(Protocol):
-    """Says what a caller wants done to its own operations on purpose."""
+    """Says what a caller wants done to its own operations on purpose; asked where `header` is in a request."""
 
-    def asked(self, headers: Headers, principal: Principal) -> Asked | None:
-        """Return what *principal* asks for, None for nothing.
+    header: bytes
+
+    def asked(self, headers: Headers, principal: Principal) -> Asked:
+        """Return what *principal* asks for.
 
         Raises:
             Refusal: *principal* may not, or it cannot be understood.

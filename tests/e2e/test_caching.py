@@ -56,6 +56,8 @@ def forgetful(running, healed):
 
 def test_old_data_stands_in_and_tells_its_age(forgetful, healed):
     """Same data, HTTP 200, STALE_IF_ERROR, the age right to 50 ms; past the limit null and one error."""
+    while time.time() % 1 > 0.6:  # `Date` has whole seconds: the next one would make the answer a second older
+        time.sleep(0.01)
     before = time.time()
     whole = forgetful.ask(REVIEWS).json()
     after = time.time()

@@ -23,7 +23,7 @@ class Running:
         self.service, self.folder, self._errors, self._lines = service, folder, errors, []
         self.front = service.app
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(service.app), base_url="http://bff")
-        self.admin = httpx.AsyncClient(transport=httpx.ASGITransport(service.admin), base_url="http://admin")
+        self.admin = httpx.AsyncClient(transport=httpx.ASGITransport(service.admin), base_url="http://localhost")
 
     @property
     def generation(self):

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import venv
 import zipfile
 from pathlib import Path
@@ -70,6 +71,7 @@ def main() -> None:
 def serve(bff: Path, place: Path, environment: dict[str, str]) -> None:
     """Start the installed server on a free port, ask it something, and stop it."""
     import re  # noqa: PLC0415
+    import urllib.error  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415
 
     command = [str(bff), "serve", "--port", "0", "--admin-port", "0"]
@@ -88,8 +90,15 @@ def serve(bff: Path, place: Path, environment: dict[str, str]) -> None:
                 data=b'{"query": "{ hello }"}',
                 headers={"content-type": "application/json"},
             )
-            with urllib.request.urlopen(request, timeout=10) as response:
-                answer = json.load(response)
+            answer, patience = None, time.monotonic() + 30
+            while answer is None:
+                try:
+                    with urllib.request.urlopen(request, timeout=10) as response:
+                        answer = json.load(response)
+                except urllib.error.HTTPError as refused:
+                    if refused.code != 503 or time.monotonic() > patience:
+                        sys.exit(f"the installed server answers {refused.code}: {refused.read().decode()}")
+                    time.sleep(0.2)
             assert answer == {"data": {"hello": "hello world"}}, answer
         finally:
             server.terminate()

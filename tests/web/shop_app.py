@@ -102,7 +102,7 @@ def build() -> GraphQLEndpoint:
         lifecycle=Lifecycle(clock),
         new_request_id=lambda: f"r{next(ids)}",
         graphiql=page,
-        faults=laboratory.header,
+        faults=laboratory.header(operations.fault_injection),
     )
 
 
