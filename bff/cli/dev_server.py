@@ -138,8 +138,10 @@ class DevServer:
             f"http://{host}:{port}" for host, port, *_ in (one.getsockname() for one in self._sockets)
         )
         tell(f"bff is ready: {public}/graphql (admin: {admin})", "green")
-        pages = f"GraphiQL, your operations: {public}/graphql\nConsole, what runs:        {admin}/console"
-        tell(f"{pages}\n{self._hints}\nCtrl+C ends everything.")
+        pages = f"GraphiQL and your operations:  {public}/graphql"
+        if "{admin}" not in self._hints:
+            pages += f"\nConsole, to watch and steer:   {admin}/console"
+        tell(f"{pages}\n{self._hints.replace('{admin}', admin)}\nCtrl+C ends everything.")
 
 
 def tell(text: str, style: str = "") -> None:

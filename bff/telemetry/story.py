@@ -150,7 +150,8 @@ def _said(event: Any, breaker: str) -> str | None:
 def _attempted(event: AttemptFinished) -> str:
     status = "" if event.status is None else f", status {event.status}"
     seconds = f"{_ms(event.seconds)} ms"
-    return f"attempt {event.attempt} at {event.origin}: {event.outcome.value}{status}, after {seconds}"
+    place = "" if event.origin is None else f" at {event.origin}"
+    return f"attempt {event.attempt}{place}: {event.outcome.value}{status}, after {seconds}"
 
 
 def _asker(event: FaultInjected) -> str:

@@ -62,7 +62,8 @@ class TerminalLogs(JsonLogs):
         first = {error.error_id: error for error in event.errors}
         for level, fields in errors_of(event.errors):
             error = first[fields["error_id"]]
-            self._line(level, error.code.value, [self._where(error, fields), error.detail])
+            where = self._where(error, fields)
+            self._line(level, error.code.value, [f"{where}: {error.detail}" if where else error.detail])
             for line in self._story(error):
                 self._below(line)
             if fields["stack"] and error.exception:
@@ -78,7 +79,7 @@ class TerminalLogs(JsonLogs):
         name = self._operation(error.request_id)
         path = fields["path"] and f"at {fields['path']}"
         more = f"and {fields['count'] - 1} more" if "count" in fields else None
-        return " ".join(filter(None, [path, more, f"in {name}" if name else None])) + ":"
+        return " ".join(filter(None, [path, more, f"in {name}" if name else None]))
 
     def _line(self, level: int, event: str, said: list[str]) -> None:
         time = datetime.fromtimestamp(self._wall()).astimezone().strftime("%H:%M:%S")

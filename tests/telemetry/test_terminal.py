@@ -29,13 +29,13 @@ def told(**changes):
 def written():
     """Return a function that lets events be written and gives the text."""
 
-    def write(*events, **options):
+    def write(*events, operation="Shelf", **options):
         stream = io.StringIO()
         logs = TerminalLogs(
             stream,
             wall=lambda: 0.0,
             story=lambda _: ["1.0 ms  ratings.of_books: attempt 1"],
-            operation=lambda _: "Shelf",
+            operation=lambda _: operation,
             **options,
         )
         for event in events:
@@ -51,6 +51,14 @@ def test_an_error_is_told_with_operation_path_story_and_how_to_ask_for_more(writ
     first, *below = text.splitlines()
     assert first.endswith("warning UPSTREAM_UNAVAILABLE at books.0.rating and 1 more in Shelf: status 503")
     assert [line.strip() for line in below] == ["1.0 ms  ratings.of_books: attempt 1", "bff why e1"]
+
+
+def test_a_request_that_was_refused_as_a_whole_has_no_place(written):
+    refused = told(code=Code.SERVICE_OVERLOADED, path=None, upstream=None, detail="loop lag")
+
+    (line, _) = written(ErrorsTold("q1", (refused,)), operation=None).splitlines()
+
+    assert line.endswith("info    SERVICE_OVERLOADED loop lag")
 
 
 def application(folder):
