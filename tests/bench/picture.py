@@ -24,6 +24,9 @@ SCENARIOS = {
 }
 COLOURS = {"bff": "#e4572e", "bff-unshared": "#f2a65a", "bff-router": "#f5c99b", "limit": "#c9ced6"}
 _FONT = 'font-family="sans-serif" font-size="11"'
+SHARING = "tailcall"
+"""How the names of those peers begin that share calls in flight."""
+
 PEER = "#5b7db1"
 _WIDTH, _LABEL, _BAR, _GAP = 960, 170, 15, 26
 
@@ -48,7 +51,7 @@ def svg(table: dict[str, dict[str, float]]) -> str:
     y = 16
     for scenario, measured in table.items():
         peers = {name: value for name, value in measured.items() if not name.startswith(("bff", "limit"))}
-        best = max(peers.values(), default=max(measured.values()))
+        alone = {name: value for name, value in peers.items() if not name.startswith(SHARING)}
         widest = max(measured.values())
         title = f"{scenario}: {SCENARIOS[scenario]}"
         rows.append(f'<text x="4" y="{y}" font-weight="bold">{html.escape(title)}</text>')
@@ -57,7 +60,10 @@ def svg(table: dict[str, dict[str, float]]) -> str:
             width = value / widest * (_WIDTH - _LABEL - 170)
             colour = COLOURS["limit"] if name.startswith("limit") else COLOURS.get(name, PEER)
             ours = name.startswith("bff") and bool(peers)
-            told = f"{value:,.0f}/s" + (f", {value / best:.2f} x the best peer" if ours else "")
+            told = f"{value:,.0f}/s"
+            if ours:
+                among, words = (peers, "best peer") if name == "bff" else (alone, "best that shares nothing")
+                told += f", {value / max(among.values(), default=value):.2f} x the {words}"
             rows.append(
                 f'<text x="{_LABEL - 6}" y="{y + 4}" text-anchor="end">{html.escape(name)}</text>'
                 f'<rect x="{_LABEL}" y="{y - 7}" width="{max(width, 1):.1f}" height="{_BAR - 2}" fill="{colour}"/>'
