@@ -1,6 +1,7 @@
 """For all tests: hypothesis does not time them, no log line has a credential, second tries, and `--sample`."""
 
 import gc
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +50,16 @@ def pytest_collection_modifyitems(config, items):
         left = [item for item in items if crc32(item.nodeid.encode()) % share]
         items[:] = [item for item in items if not crc32(item.nodeid.encode()) % share]
         config.hook.pytest_deselected(items=left)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Let no application that a test has built go on logging: its stream is closed when the test is over."""
+    done = yield
+    for handler in list(logging.root.handlers):
+        if type(handler).__name__ == "StandardLogs":
+            logging.root.removeHandler(handler)
+    return done
 
 
 def pytest_collection_finish():

@@ -89,7 +89,13 @@ class StandardLogs(logging.Handler):
         self._logs = logs
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line for *record*."""
+        """Write the line for *record*; whoever logs is not disturbed by a stream that takes nothing any more."""
+        try:
+            self._write(record)
+        except Exception:  # noqa: BLE001 - as handlers of the standard library do
+            self.handleError(record)
+
+    def _write(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         self._logs.write(
             record.levelno,

@@ -34,7 +34,7 @@ from bff.events import (
 )
 from bff.server.events import LoopTurned
 from bff.telemetry.fanout import fan_out
-from bff.telemetry.logs import JsonLogs
+from bff.telemetry.logs import JsonLogs, StandardLogs
 from bff.telemetry.redaction import redact
 from bff.upstream.message import Origin
 from bff.upstream.outcome import Outcome
@@ -311,3 +311,13 @@ def test_a_token_that_does_not_come_is_worth_a_look_and_one_that_does_is_not():
 
     assert (line["level"], line["upstream"], line["detail"]) == ("warning", "orders", "READ_TIMEOUT: slow")
     assert (debugged["event"], debugged["result"]) == ("token", "refreshed")
+
+
+def test_a_library_may_log_when_nobody_reads_any_more(monkeypatch):
+    """As after the end of what standard error was connected to; asyncio logs from its destructors."""
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    stream = io.StringIO()
+    handler = StandardLogs(JsonLogs(stream, wall=lambda: 0.0))
+    stream.close()
+
+    handler.handle(logging.LogRecord("asyncio", logging.ERROR, __file__, 1, "never retrieved", None, None))
