@@ -164,7 +164,7 @@ class Bff:
         self.process = subprocess.Popen(
             [
                 sys.executable, "-m", "bff.cli", "serve", "--schema", "shop:schema", "--policies", str(policies),
-                "--port", "0", "--admin-port", "0", "--verbose", *arguments,
+                "--port", "0", "--admin-port", "0", "--verbose", "--no-watch", *arguments,
             ],
             cwd=HERE,
             env={**ENVIRONMENT, **dict(environment)},
