@@ -26,6 +26,7 @@ _WIDTH, _ROW = 1200, 17
 _NARROWEST = 0.004
 """Of all samples: what takes less is not drawn."""
 
+_STANDARD = Path(html.__file__).parents[1]
 _OURS = ("bff/", "<compiled", "uvicorn/")
 _COLOURS = {
     "bff/": "#f2a65a",
@@ -84,7 +85,7 @@ class Sampler:
 
 def _named(frame: FrameType) -> str:
     code = frame.f_code
-    file = code.co_filename.rpartition("site-packages/")[2].removeprefix(f"{ROOT}/")
+    file = code.co_filename.rpartition("site-packages/")[2].removeprefix(f"{ROOT}/").removeprefix(f"{_STANDARD}/")
     return f"{file} {getattr(code, 'co_qualname', code.co_name)}"
 
 
