@@ -57,6 +57,9 @@ QUIET = {
 }
 """What need not happen in a short run; each is counted in tests of its own."""
 
+GAUGES = ("bff_loop_lag_seconds", "bff_requests_in_flight")
+"""What the process tells of itself, first after a tenth of a second."""
+
 SELECTOR = re.compile(r"\b(bff_\w+|up)(\{[^}]*\})?")
 RECORDED = re.compile(r"\bbff:\w+:\w+")
 COMPARED = re.compile(r"[<>]|==|!=(?![~\"])")
@@ -108,8 +111,14 @@ def seen(keeping_bff, services):
     """What the admin port told while all was well, and after two services had failed for a while."""
 
     def look():
-        time.sleep(0.3)  # the gauges of the process are set ten times a second
-        return httpx.get(f"{keeping_bff.admin}/metrics", headers=OPENMETRICS, timeout=30).text
+        """Wait for the gauges of the process, which are set ten times a second."""
+        until = time.monotonic() + 30
+        while True:
+            text = httpx.get(f"{keeping_bff.admin}/metrics", headers=OPENMETRICS, timeout=30).text
+            if all(re.search(rf"^{gauge}\b.* \d", text, re.MULTILINE) for gauge in GAUGES):
+                return text
+            assert time.monotonic() < until, "the gauges of the process are not set"
+            time.sleep(0.05)
 
     for name in ("home", "order-history", "restaurant-page"):
         for _ in range(3):

@@ -174,6 +174,11 @@ class Replica:
     def status(self, probe: str = "/readyz") -> int:
         return httpx.get(self.admin + probe).status_code
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return int(httpx.get(f"{self.admin}/readyz").json()["inFlight"])
+
     def ask(self, query: str, **options: Any) -> httpx.Response:
         return httpx.post(self.url, json={"query": query}, **options)
 

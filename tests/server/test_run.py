@@ -70,7 +70,7 @@ def test_idle_connections_are_closed_and_busy_ones_finish(replica):
         while not received.endswith(b"}"):
             received += idle.recv(1000)
         busy = pool.submit(server.ask, "{ slow(ms: 3000) }")
-        time.sleep(0.2)
+        until(lambda: server.in_flight == 1)
         server.signal()
         assert idle.recv(1000) == b""
         assert not busy.done()
@@ -84,7 +84,7 @@ def test_what_outlasts_the_drain_gets_a_last_error(replica):
     server = replica("--delay", "500ms", "--timeout", "200ms")
     with ThreadPoolExecutor() as pool:
         busy = pool.submit(server.ask, "{ slow(ms: 60000) }", timeout=30)
-        time.sleep(0.3)
+        until(lambda: server.in_flight == 1)
         server.signal()
 
         answer = busy.result()
@@ -98,7 +98,7 @@ def test_a_second_signal_ends_the_patience(replica):
     server = replica("--delay", "1m", "--timeout", "1m")
     with ThreadPoolExecutor() as pool:
         busy = pool.submit(server.ask, "{ slow(ms: 60000) }", timeout=30)
-        time.sleep(0.3)
+        until(lambda: server.in_flight == 1)
         server.signal()
         until(lambda: server.status() == 503)
         server.signal()
@@ -142,7 +142,7 @@ def test_several_workers_share_the_port_and_end_together(replica):
 
     with ThreadPoolExecutor() as pool:
         busy = [pool.submit(server.ask, "{ slow(ms: 1500) }") for _ in range(4)]
-        time.sleep(0.2)
+        until(lambda: server.in_flight == 1)
         server.signal()
         assert [answer.result().json() for answer in busy] == [{"data": {"slow": "slept"}}] * 4
 
