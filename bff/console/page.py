@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from bff.server.pages import SEALED, SECURITY, Built
+from bff.server.pages import SECURITY, Built, not_built
 
 _HERE: Final = "console/assets/"
 _POLICY: Final = (
@@ -36,22 +36,7 @@ _PAGE: Final = """\
 </html>
 """
 
-_NOT_BUILT: Final = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>bff console</title>
-</head>
-<body>
-<h1>The console is not built yet</h1>
-<p>Run <code>make web</code> in the checkout, then load this page again.</p>
-<p>What it would show is at <code>/admin/api/snapshot</code>.</p>
-</body>
-</html>
-"""
+_INSTEAD: Final = "What it would show is at <code>/admin/api/snapshot</code>."
 
 
 def page_routes(assets: Path) -> APIRouter:
@@ -68,8 +53,7 @@ def page_routes(assets: Path) -> APIRouter:
         """Return the page."""
         found = built.page("console")
         if found is None:
-            headers = {**SECURITY, "Cache-Control": "no-store", "Content-Security-Policy": SEALED}
-            return Response(_NOT_BUILT, HTTPStatus.SERVICE_UNAVAILABLE, headers, "text/html")
+            return not_built("bff console", "The console", _INSTEAD)
         text = _PAGE.format(
             icon=_HERE + found.icon,
             style=_HERE + found.style,

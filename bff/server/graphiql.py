@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from bff.server.pages import SEALED, SECURITY, Built, problem
+from bff.server.pages import SECURITY, Built, not_built, problem
 
 PAGE_PATH: Final = "/graphql"
 ASSETS_PATH: Final = "/graphql/assets/"
@@ -58,22 +58,7 @@ _PAGE: Final = """\
 </html>
 """
 
-_NOT_BUILT: Final = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>bff</title>
-</head>
-<body>
-<h1>GraphiQL is not built yet</h1>
-<p>Run <code>make web</code> in the checkout, then load this page again.</p>
-<p>The endpoint itself is up: send it a POST with a JSON body.</p>
-</body>
-</html>
-"""
+_INSTEAD: Final = "The endpoint itself is up: send it a POST with a JSON body."
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +157,7 @@ class GraphiQL:
         page = self._built.page()
         fixed = {**SECURITY, "Vary": "Accept"}
         if page is None:
-            headers = {**fixed, "Cache-Control": "no-store", "Content-Security-Policy": SEALED}
-            return Response(_NOT_BUILT, HTTPStatus.SERVICE_UNAVAILABLE, headers, "text/html")
+            return not_built("bff", "GraphiQL", _INSTEAD, {"Vary": "Accept"})
         nonce = self._nonce()
         here = ASSETS_PATH.removeprefix("/")
         text = _PAGE.format(

@@ -30,6 +30,24 @@ FIRST: Final = "graphiql"
 """The page that the manifest describes at its top."""
 
 
+_NOT_BUILT: Final = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+</head>
+<body>
+<h1>{name} is not built yet</h1>
+<p>Run <code>make web</code> in the checkout, then load this page again.</p>
+<p>{instead}</p>
+</body>
+</html>
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class BuiltPage:
     """The names that one page loads first."""
@@ -124,6 +142,13 @@ def _matches(request: Headers, etag: str) -> bool:
     """Whether `If-None-Match` names *etag*, weakly compared (RFC 9110, 13.1.2)."""
     tags = [tag.strip().removeprefix("W/") for tag in request.get("if-none-match", "").split(",")]
     return etag in tags or tags == ["*"]
+
+
+def not_built(title: str, name: str, instead: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return what stands in, as 503, for the page *name* that the build has not made; *instead* is HTML."""
+    text = _NOT_BUILT.format(title=title, name=name, instead=instead)
+    fields = {**SECURITY, "Cache-Control": "no-store", "Content-Security-Policy": SEALED, **(headers or {})}
+    return Response(text, HTTPStatus.SERVICE_UNAVAILABLE, fields, "text/html")
 
 
 def problem(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:

@@ -107,7 +107,9 @@ def build(policy):
             return
         await endpoint(scope, receive, send)
 
-    return Service(app, Health(lifecycle, clock=clock, details=lambda: {"inFlight": len(lifecycle.in_flight)}), lifecycle)
+    return Service(
+        app, Health(lifecycle, clock=clock, details=lambda: {"inFlight": len(lifecycle.in_flight)}), lifecycle
+    )
 
 
 def main():
