@@ -1,9 +1,9 @@
 """Endpoints that answer many keys in one request."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from msgspec.structs import replace
 from typing_extensions import TypeForm
 
 from bff.context import Context, Noted, Operation

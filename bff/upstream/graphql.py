@@ -1,10 +1,10 @@
 """Endpoints of services that speak GraphQL themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from typing_extensions import TypeForm
 
 from bff.context import Context, Operation

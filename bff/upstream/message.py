@@ -1,8 +1,9 @@
 """A request to a service and its response, in the terms that every transport shares."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+import msgspec
 
 
 class Origin(NamedTuple):
@@ -18,8 +19,7 @@ class Origin(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}"
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """One HTTP request, complete but for what a transport adds (Host, Content-Length, Accept-Encoding).
 
     Attributes:
@@ -33,12 +33,11 @@ class Request:
     method: str
     origin: Origin
     target: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """Says that a value is not what the service would have said now (PD-12).
 
     `age_ms` is how old a stale value is, in milliseconds; None for one that has no age.
@@ -50,8 +49,7 @@ class Note:
     age_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(msgspec.Struct, frozen=True):
     """How long an answer made of a response may be kept downstream, in seconds, and whether only by one user."""
 
     max_age: float = 0.0
@@ -68,8 +66,7 @@ class Item(NamedTuple):
     note: Note | None = None
 
 
-@dataclass(slots=True)
-class Response:
+class Response(msgspec.Struct):
     """One complete HTTP response.
 
     Attributes:

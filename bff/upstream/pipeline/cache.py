@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
+import msgspec
+
 from bff.clock import Clock
 from bff.events import CacheUsed, Notify
 from bff.policy.caching import Cache as CachePolicy
@@ -125,7 +127,7 @@ class Cache:
     def _refresh(self, key: str, call: Call, send: Handler, entries: Sequence[str]) -> None:
         """Fetch anew in the background, once, with time and budget of its own (CA-8)."""
         until = self._clock.now() + self._refresh_time
-        again = replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED, fanout=None)
+        again = msgspec.structs.replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED, fanout=None)
         self._refreshes.start(key, send, again, entries)
 
     async def _batch(self, call: Call, send: Handler, lookup: Lookup) -> Response:

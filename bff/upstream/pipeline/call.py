@@ -1,9 +1,10 @@
 """One call on its way through the pipeline."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from bff.upstream.errors import Phase
 from bff.upstream.message import Origin, Response
@@ -19,8 +20,7 @@ UNDECODED: Any = object()
 """The value of a call whose response nobody has decoded yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """How a batch falls into its keys, so that each can be kept on its own.
 
     Attributes:
@@ -40,8 +40,7 @@ class Split:
     join: Callable[[Mapping[str, bytes]], bytes] | None = None
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """What is asked of a service, and until when.
 
     Attributes:
@@ -97,7 +96,6 @@ class Call:
     fanout: "Fanout | None" = None
     seconds: float = 0.0
     limit: float = inf
-    notes: dict[str, str] = field(default_factory=dict)
     principal: "Principal | None" = None
     speaks_for: "Speaker" = "nobody"
     cacheable: bool = False
@@ -116,7 +114,7 @@ class Call:
     def twin(self) -> "Call":
         """Return the same call for a second send beside this one, which goes to another host (HG-1)."""
         tried = self.tried if self.origin is None else (*self.tried, self.origin)
-        return replace(self, attempt=self.attempt + 1, tried=tried, headers=dict(self.headers))
+        return msgspec.structs.replace(self, attempt=self.attempt + 1, tried=tried, headers=dict(self.headers))
 
 
 Handler = Callable[[Call], Awaitable[Response]]
