@@ -6,8 +6,9 @@ header. It lets `asyncio.CancelledError` through after its socket is closed. It 
 follows no redirect, keeps no cookie, reads no proxy from the environment.
 """
 
+import asyncio
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bff.upstream.message import Request, Response
 
@@ -53,3 +54,32 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close all connections; nothing may be sent afterwards."""
+
+
+class Exchange(Protocol):
+    """Where a request is under way."""
+
+    def abandon(self, answer: "asyncio.Future[Response] | None") -> None:
+        """Close the socket if *answer* is still to come: nobody waits for it any more (DL-10)."""
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """A transport that can often send without having to wait for anything before.
+
+    Whoever sends most then needs neither a coroutine nor a timer for it.
+    """
+
+    def begin(self, request: Request, seconds: float) -> "tuple[Exchange, asyncio.Future[Response]] | None":
+        """Send *request* if a connection is idle, None where only `Transport.send` can.
+
+        Args:
+            request: What to send.
+            seconds: After so long, the future fails with `TimeoutError`, as fairly as `FairTimeout`.
+
+        Returns:
+            The future of the response, and whom to tell when nobody waits for it to the end.
+
+        Raises:
+            UpstreamError: LOCAL_BUG; the request cannot be put in HTTP.
+        """

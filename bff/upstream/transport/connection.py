@@ -3,18 +3,27 @@
 import asyncio
 import re
 import select
+from math import inf
 from typing import Protocol, cast
 
+from bff.clock import SystemClock
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Origin, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
+from bff.upstream.transport.familiar import FamiliarHeads
 from bff.upstream.transport.patience import PUNCTUAL
 from bff.upstream.transport.reader import ResponseReader
 
 _PIECE = 64 * 1024
 """Bytes of a body written at once; the next piece follows when the socket has taken this one."""
 
+
+_TICK = 0.001
+"""Seconds by which a timer of uvloop may be early."""
+
+_now = SystemClock.now
+"""What timers go by: unlike the time of uvloop, it does not stand still while the loop is busy."""
 
 _TIMEOUT = re.compile(r"timeout\s*=\s*(\d{1,9})", re.IGNORECASE)
 
@@ -52,15 +61,18 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answer",
         "_due",
+        "_grace",
         "_heard",
         "_limits",
         "_loop",
         "_owner",
+        "_patience",
         "_paused",
         "_poll",
         "_reader",
         "_transport",
         "_unsent",
+        "_until",
         "_watch",
         "closed",
         "expires",
@@ -69,7 +81,9 @@ class Connection(asyncio.Protocol):
         "origin",
     )
 
-    def __init__(self, origin: Origin, limits: Limits, owner: Owner, *, expires: float) -> None:
+    def __init__(
+        self, origin: Origin, limits: Limits, owner: Owner, heads: FamiliarHeads | None = None, *, expires: float
+    ) -> None:
         self.origin = origin
         self.expires = expires
         self.idle_since = 0.0
@@ -78,28 +92,35 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self._reader = ResponseReader(limits)
+        self._reader = ResponseReader(limits, heads)
         self._poll = select.poll()
         self._answer: asyncio.Future[Response] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._unsent: memoryview | None = None
         self._paused = False
+        self._patience = min(limits.read_idle, limits.write_idle)
         self._heard = 0.0
-        self._due = 0.0
+        self._due = inf
+        self._until = inf
+        self._grace = 0.0
 
-    def exchange(self, head: bytes, body: bytes | None, *, for_head: bool) -> "asyncio.Future[Response]":
+    def exchange(
+        self, head: bytes, body: bytes | None, *, for_head: bool, seconds: float = inf
+    ) -> "asyncio.Future[Response]":
         """Send a request and return the future of its response, which fails with an `UpstreamError`.
 
         Args:
             head: Request line and header section.
             body: None for no body.
             for_head: The method is HEAD.
+            seconds: After so long, it fails with `TimeoutError`; as fair as `FairTimeout`, without a timer of its own.
         """
         answer = self._answer = self._loop.create_future()
         self._reader.begin(for_head=for_head)
-        self._heard = self._loop.time()
-        if self._watch is None:
-            self._look_in(min(self._limits.read_idle, self._limits.write_idle))
+        now = self._heard = _now()
+        self._until, self._grace = now + seconds, seconds
+        if self._until < self._due or self._watch is None:
+            self._look_at(min(self._until, now + self._patience), now)
         if not body:
             self._transport.write(head)
         elif len(body) <= _PIECE:
@@ -138,7 +159,7 @@ class Connection(asyncio.Protocol):
         if self._answer is None:
             self.abort()  # nothing was asked: no later byte could be trusted
             return
-        self._heard = self._loop.time()
+        self._heard = _now()
         try:
             complete = self._reader.feed(data)
         except UpstreamError as error:
@@ -179,7 +200,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by asyncio when the peer has caught up."""
         self._paused = False
-        self._heard = self._loop.time()
+        self._heard = _now()
         self._send_more()
 
     def _send_more(self) -> None:
@@ -202,36 +223,53 @@ class Connection(asyncio.Protocol):
         if not answer.done():
             answer.set_result(response)
 
-    def _fail(self, error: UpstreamError) -> None:
+    def _fail(self, error: UpstreamError | TimeoutError) -> None:
         answer, self._answer = self._answer, None
         self.abort()
         if answer is not None and not answer.done():
             answer.set_exception(error)
 
-    def _look_in(self, seconds: float) -> None:
-        self._due = self._loop.time() + seconds
-        self._watch = self._loop.call_later(seconds, self._check_progress)
+    def _look_at(self, due: float, now: float) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._due = due
+        self._watch = self._loop.call_later(max(0.0, due - now), self._check)
 
-    def _check_progress(self) -> None:
-        """Runs at most once in a patience; a timer for every read would cost more than reading (DL-6)."""
+    def _check(self) -> None:
+        """Runs about once in a patience; a timer for every request or read would cost more than reading (DL-6)."""
         self._watch = None
         if self._answer is None or self.closed:
             return
-        writing = self._unsent is not None or self._transport.get_write_buffer_size() > 0
-        patience = self._limits.write_idle if writing else self._limits.read_idle
-        now = self._loop.time()
-        left = self._heard + patience - now
+        now = _now()
+        end = self._end_of_patience(now)
+        until = self._end_of_exchange(now)
+        if until - now < _TICK:
+            self._fail(TimeoutError())
+        elif end - now < _TICK:
+            self._fail(self._stalled())
+        else:
+            self._look_at(min(until, end), now)
+
+    def _end_of_exchange(self, now: float) -> float:
+        """Return until when the exchange may last; what came while we stood still is read first (fault 31)."""
+        late = now - self._until
+        if late > PUNCTUAL:
+            self._until, self._grace = now + min(late, self._grace), 0.0
+        return self._until
+
+    def _end_of_patience(self, now: float) -> float:
+        """Return until when nothing need come; what came while we stood still is read first (fault 31)."""
+        end = self._heard + self._patience_now()
         late = now - self._due
-        if left <= 0 and late > PUNCTUAL:
-            left = min(late, patience)  # what came while we stood still is read first (fault 31)
-        if left > 0:
-            self._look_in(left)
-            return
-        doing = "sent" if writing else "received"
-        self._fail(
-            UpstreamError(
-                Outcome.READ_TIMEOUT,
-                f"nothing {doing} for {patience:g} s",
-                phase="write" if writing else "read",
-            )
-        )
+        return now + min(late, self._patience_now()) if end <= now and late > PUNCTUAL else end
+
+    def _patience_now(self) -> float:
+        return self._limits.write_idle if self._is_writing() else self._limits.read_idle
+
+    def _is_writing(self) -> bool:
+        return self._unsent is not None or self._transport.get_write_buffer_size() > 0
+
+    def _stalled(self) -> UpstreamError:
+        writing, seconds = self._is_writing(), self._patience_now()
+        detail = f"nothing {'sent' if writing else 'received'} for {seconds:g} s"
+        return UpstreamError(Outcome.READ_TIMEOUT, detail, phase="write" if writing else "read")

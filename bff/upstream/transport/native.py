@@ -1,10 +1,13 @@
 """Our own HTTP/1.1 client: `asyncio.Protocol` and a parser in C, no more on the way than the rules ask for."""
 
+import asyncio
+from math import inf
 from random import Random
 
 from bff.clock import Clock
 from bff.upstream.message import Origin, Request, Response
 from bff.upstream.transport import Limits
+from bff.upstream.transport.connection import Connection
 from bff.upstream.transport.dial import Dialler
 from bff.upstream.transport.head import encode, host_field
 from bff.upstream.transport.pool import Pool
@@ -12,7 +15,7 @@ from bff.upstream.transport.resolve import Resolver
 
 
 class NativeTransport:
-    """Sends requests of one upstream over HTTP/1.1; implements `bff.upstream.transport.Transport`."""
+    """Sends requests of one upstream over HTTP/1.1; implements `Transport` and `Prompt`."""
 
     def __init__(self, limits: Limits, *, clock: Clock, rng: Random, resolver: Resolver | None = None) -> None:
         """Build a transport that connects when it is first used.
@@ -34,22 +37,48 @@ class NativeTransport:
         Raises:
             UpstreamError: No whole response came back; LOCAL_BUG when the request cannot be put in HTTP.
         """
+        connection, answer = self.begin(request) or await self._begin_later(request)
+        try:
+            return await answer
+        except BaseException:
+            connection.abandon(answer)
+            raise
+
+    def begin(
+        self, request: Request, seconds: float = inf
+    ) -> "tuple[Connection, asyncio.Future[Response]] | None":
+        """Send *request* if a connection is idle; the future fails with `TimeoutError` after *seconds*.
+
+        Raises:
+            UpstreamError: LOCAL_BUG when the request cannot be put in HTTP.
+        """
         origin = request.origin
         host = self._hosts.get(origin)
         if host is None:
             host = self._hosts[origin] = host_field(origin)
         head = encode(request, host)
-        connection = self._pool.take(origin) or await self._pool.obtain(origin)
-        answer = None
-        try:
-            answer = connection.exchange(head, request.body, for_head=request.method == "HEAD")
-            return await answer
-        except BaseException:
-            connection.abandon(answer)
-            raise
+        connection = self._pool.take(origin)
+        return None if connection is None else _exchange(connection, head, request, seconds)
+
+    async def _begin_later(self, request: Request) -> "tuple[Connection, asyncio.Future[Response]]":
+        """Send *request* as soon as there is a connection."""
+        head = encode(request, self._hosts[request.origin])
+        return _exchange(await self._pool.obtain(request.origin), head, request, inf)
 
     async def close(self) -> None:
         """Close all connections; nothing may be sent afterwards."""
         await self._pool.close()
         if self._own_resolver is not None:
             self._own_resolver.close()
+
+
+def _exchange(
+    connection: Connection, head: bytes, request: Request, seconds: float
+) -> "tuple[Connection, asyncio.Future[Response]]":
+    try:
+        return connection, connection.exchange(
+            head, request.body, for_head=request.method == "HEAD", seconds=seconds
+        )
+    except BaseException:
+        connection.abort()
+        raise

@@ -12,6 +12,7 @@ from bff.upstream.message import Origin
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
 from bff.upstream.transport.connection import Connection
+from bff.upstream.transport.familiar import FamiliarHeads
 
 _WAITERS_PER_CONNECTION = 10
 """More than this can never be served within the wait that the limits allow."""
@@ -34,6 +35,7 @@ class Pool:
         self._dial = dial
         self._clock = clock
         self._rng = rng
+        self._heads = FamiliarHeads()
         self._idle: dict[Origin, list[Connection]] = {}
         self._open: set[Connection] = set()
         self._dialling = 0
@@ -50,9 +52,12 @@ class Pool:
     def take(self, origin: Origin) -> Connection | None:
         """Return an idle connection to *origin* that is good for another request, None if there is none."""
         idle = self._idle.get(origin)
+        if not idle:
+            return None
+        now = self._clock.now()
         while idle:
             connection = idle.pop()
-            if self._is_fresh(connection, self._clock.now()) and connection.is_ready():
+            if self._is_fresh(connection, now) and connection.is_ready():
                 return connection
             connection.abort()
         return None
@@ -83,7 +88,7 @@ class Pool:
         if self._closed or now >= connection.expires:
             connection.abort()
             return
-        waiting = self._first_waiting()
+        waiting = self._first_waiting() if self._waiters else None
         if waiting is None:
             self._keep(connection, now)
         elif waiting == connection.origin:
@@ -122,7 +127,7 @@ class Pool:
         """Open a connection in a slot already counted as dialling."""
         # Ages differ a little, so that connections opened together do not all end together.
         age = self._limits.max_connection_age * self._rng.uniform(0.9, 1.0)
-        connection = Connection(origin, self._limits, self, expires=self._clock.now() + age)
+        connection = Connection(origin, self._limits, self, self._heads, expires=self._clock.now() + age)
         try:
             await self._dial(connection)
         except BaseException:

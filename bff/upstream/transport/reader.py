@@ -10,9 +10,11 @@ from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.transport import Limits
 from bff.upstream.transport.body import Inflater, decoder_for, too_large
+from bff.upstream.transport.familiar import Familiar, FamiliarHeads
 
 _SWITCHING_PROTOCOLS = 101
 _WITHOUT_BODY = frozenset({204, 304})
+_END = b"\r\n\r\n"
 
 
 def broken(detail: str) -> UpstreamError:
@@ -22,6 +24,13 @@ def broken(detail: str) -> UpstreamError:
 
 class ResponseReader:
     """Reads one response after the other from one connection.
+
+    A response that comes in one piece and begins with a familiar head goes past the parser, which then never
+    learns of it; any other goes through the parser from its first byte to its last.
+
+    Args:
+        limits: Bounds of a response.
+        heads: Those that are familiar, to all that read with the same *limits*.
 
     Attributes:
         complete: The response is whole; `response` returns it.
@@ -33,46 +42,45 @@ class ResponseReader:
         "_barren",
         "_body",
         "_decoder",
+        "_familiar",
         "_for_head",
         "_header_count",
         "_headers",
+        "_heads",
         "_interim",
+        "_interim_came",
         "_limits",
         "_more",
         "_parser",
+        "_response",
         "_room",
         "_size",
         "_status",
         "_until_close",
+        "_untouched",
         "complete",
         "reusable",
         "started",
     )
 
-    def __init__(self, limits: Limits) -> None:
+    _headers: dict[str, str]
+    _decoder: Inflater | None
+    _more: bytearray | None
+
+    def __init__(self, limits: Limits, heads: FamiliarHeads | None = None) -> None:
         self._limits = limits
+        self._heads = FamiliarHeads() if heads is None else heads
+        self._familiar = self._heads.get
         self._parser: HttpResponseParser | None = None
-        self.complete = True
+        self._response: Response | None = None
+        self.reusable = False
         self.begin(for_head=False)
 
     def begin(self, *, for_head: bool) -> None:
         """Expect a response; *for_head* says that it has no body whatever its header says."""
-        if self._parser is None:
-            self._parser = HttpResponseParser(self)
         self._for_head = for_head
-        self._headers: dict[str, str] = {}
-        self._header_count = 0
-        self._room = self._limits.max_header_bytes
-        self._barren = 0
-        self._interim = False
-        self._until_close = False
-        self._decoder: Inflater | None = None
-        self._body = b""
-        self._more: bytearray | None = None
-        self._size = 0
-        self._status = 0
+        self._untouched = True
         self.started = False
-        self.reusable = False
         self.complete = False
 
     def feed(self, data: bytes) -> bool:
@@ -81,11 +89,18 @@ class ResponseReader:
         Raises:
             UpstreamError: BODY_BROKEN or TOO_LARGE; the connection is of no more use.
         """
-        if not self.started:
-            if len(data) > self._room:
-                return self._feed_around_cap(data)
-            self._room -= len(data)
-        self._parse(data)
+        if not self._untouched:
+            return self._feed_parser(data)
+        self._untouched = False
+        body = data.find(_END) + 4
+        familiar = self._familiar(data[:body])
+        if familiar is not None and familiar.length == len(data) - body and not self._for_head:
+            self._response = Response(familiar.status, familiar.headers.copy(), data[body:])
+            self.started = self.reusable = self.complete = True
+            return True
+        self._prepare()
+        if self._feed_parser(data) and self.reusable and self._size == len(data) - body:
+            self._learn(data[:body])
         return self.complete
 
     def end(self) -> bool:
@@ -103,9 +118,11 @@ class ResponseReader:
 
     def response(self) -> Response:
         """Return the complete response and forget it."""
-        body = self._body if self._more is None else bytes(self._more)
-        response = Response(self._status, self._headers, body)
-        self._headers, self._body, self._more, self._decoder = {}, b"", None, None
+        response, self._response = self._response, None
+        if response is None:
+            body = self._body if self._more is None else bytes(self._more)
+            response = Response(self._status, self._headers, body)
+            self._headers, self._body, self._more, self._decoder = {}, b"", None, None
         return response
 
     def drop(self) -> None:
@@ -114,7 +131,41 @@ class ResponseReader:
         An error's traceback may hold on to this object until the next full garbage collection.
         """
         self._parser = None
+        self._response = None
         self._body, self._more = b"", None
+
+    def _prepare(self) -> None:
+        """Make the parser and what it tells ready for another response."""
+        if self._parser is None:
+            self._parser = HttpResponseParser(self)
+        self._headers = {}
+        self._header_count = 0
+        self._room = self._limits.max_header_bytes
+        self._barren = 0
+        self._interim = self._interim_came = False
+        self._until_close = False
+        self._decoder = None
+        self._body = b""
+        self._more = None
+        self._size = 0
+        self._status = 0
+        self.reusable = False
+
+    def _feed_parser(self, data: bytes) -> bool:
+        if not self.started:
+            if len(data) > self._room:
+                return self._feed_around_cap(data)
+            self._room -= len(data)
+        self._parse(data)
+        return self.complete
+
+    def _learn(self, head: bytes) -> None:
+        """Keep *head*, which began the complete response, if all that follows from it is known."""
+        headers = self._headers
+        if self._for_head or self._interim_came or self._status in _WITHOUT_BODY:
+            return
+        if self._decoder is None and "content-length" in headers:
+            self._heads.learn(head, Familiar(self._status, headers.copy(), self._size))
 
     def _feed_around_cap(self, data: bytes) -> bool:
         """Split where the header section must have ended, so that the cap does not depend on how bytes arrive."""
@@ -168,7 +219,7 @@ class ResponseReader:
         assert self._parser is not None
         status = self._status = self._parser.get_status_code()
         if 100 <= status < 200 and status != _SWITCHING_PROTOCOLS:  # noqa: PLR2004 - bounds of a class of statuses
-            self._interim = True
+            self._interim = self._interim_came = True
             return
         if not 200 <= status < 600:  # noqa: PLR2004
             raise broken(f"unusable status {status}")
