@@ -33,6 +33,7 @@ from bff.upstream.pipeline.deadline import Deadline
 from bff.upstream.pipeline.degrade import Degrade
 from bff.upstream.pipeline.fanout import FanoutGuard
 from bff.upstream.pipeline.fill import Fill
+from bff.upstream.pipeline.guarded import GUARDS, Guarded
 from bff.upstream.pipeline.health import HealthChecks, health_checks_of
 from bff.upstream.pipeline.hedge import Hedge
 from bff.upstream.pipeline.retry import Retry, may_repeat
@@ -119,6 +120,8 @@ class Pipelines:
     Attributes:
         default: For endpoints that no override names.
         special: For those that a group or an override names.
+        reading: As `default`, without the stages that do nothing for calls that read and have no other source.
+        special_reading: As `special`, likewise.
         circuits: The circuit breakers, by endpoint group.
         budget: How much load repeating may add.
         flights: Calls under way that others may join.
@@ -145,6 +148,8 @@ class Pipelines:
     checks: HealthChecks | None
     adaptive: tuple[Permits, ...] = ()
     thresholds: Mapping[str, tuple[Thresholds, Mode]] = field(default_factory=dict)
+    reading: Handler = field(kw_only=True)
+    special_reading: Mapping[str, Handler] = field(kw_only=True)
     apart: Callable[[str], Handler] = field(kw_only=True)
     canary: CanaryArm | None = None
     shadow: Shadow | None = None
@@ -226,8 +231,9 @@ class _Assembly:
         self._arm = arm
         self._balance = balance_of(name + arm, policy, clock=clock, rng=world.rng, notify=notify)
         self._bulkhead = bulkhead_of(policy, clock=clock, notify=notify)
+        self._fanout = FanoutGuard(operations.max_concurrent_attempts, operations.max_attempts_total, clock=clock)
         self._shared: dict[str, Stage] = {
-            "fanout": FanoutGuard(operations.max_concurrent_attempts, operations.max_attempts_total, clock=clock),
+            "fanout": self._fanout,
             "balance": self._balance,
             "bulkhead": self._bulkhead,
         }
@@ -272,14 +278,15 @@ class _Assembly:
         named = {endpoint for group in policy.groups.values() for endpoint in group.endpoints} | set(
             policy.endpoints
         )
-        default = self._pipeline(policy.chain(None))
-        special = {endpoint: self._pipeline(policy.chain(endpoint)) for endpoint in sorted(named)}
+        chains = {endpoint: policy.chain(endpoint) for endpoint in sorted(named)}
+        stages = {endpoint: self._stages(chain) for endpoint, chain in chains.items()}
+        usual = self._stages(policy.chain(None))
         circuits = {group: found.circuit for group, found in self._groups.items()}
         world, cluster = self._world, self._balance.cluster
         checks = health_checks_of(policy, cluster, self._transport, clock=world.clock, rng=world.rng)
         return Pipelines(
-            default,
-            special,
+            self.built(policy.chain(None), usual),
+            {endpoint: self.built(chain, stages[endpoint]) for endpoint, chain in chains.items()},
             circuits,
             self._budget,
             self._flights,
@@ -289,6 +296,11 @@ class _Assembly:
             checks,
             self._adaptive(),
             {name: (group.thresholds, group.mode) for name, group in self._groups.items()},
+            reading=self.built(policy.chain(None), _for_reading(policy.chain(None), usual)),
+            special_reading={
+                endpoint: self.built(chain, _for_reading(chain, stages[endpoint]))
+                for endpoint, chain in chains.items()
+            },
             apart=cache(lambda endpoint: self._apart(policy.chain(endpoint))),
             canary=self._other.as_canary(self._trial) if self._other and self._trial else None,
             shadow=self._shadow,
@@ -310,9 +322,8 @@ class _Assembly:
             self._transport,
         )
 
-    def _pipeline(self, chain: Chain) -> Handler:
-        group = self._group(chain)
-        return self.built(chain, {**self._own(chain, group), **self._keeping(chain)})
+    def _stages(self, chain: Chain) -> dict[str, Stage]:
+        return {**self._own(chain, self._group(chain)), **self._keeping(chain)}
 
     def built(self, chain: Chain, own: Mapping[str, Stage]) -> Handler:
         """Return the stages of *chain*: its *own*, its group's, and those of the whole upstream."""
@@ -330,7 +341,15 @@ class _Assembly:
             clock=world.clock,
             notify=world.notify,
         )
-        return build([stages[stage] for stage in ORDER if stage in stages], attempt)
+        if stages.keys() >= set(GUARDS) and stages.keys().isdisjoint({"canary", "adaptive"}):
+            guarded = self._guarded(self._group(chain))
+            stages = {name: stage for name, stage in stages.items() if name not in GUARDS} | {GUARDS[0]: guarded}
+        return build([stages[stage] for stage in ORDER if stage in stages], attempt.__call__)
+
+    def _guarded(self, group: Group) -> Guarded:
+        return Guarded(
+            self._fanout, self._balance, group.gate, group.breaker, self._bulkhead, clock=self._world.clock
+        )
 
     def _apart(self, chain: Chain) -> Handler:
         """Return the way of calls that a fault is done to for one operation alone (`pipeline/apart.py`)."""
@@ -468,3 +487,15 @@ class _Assembly:
             clock=self._world.clock,
             notify=self._world.notify,
         )
+
+
+def _for_reading(chain: Chain, stages: Mapping[str, Stage]) -> dict[str, Stage]:
+    """Return those of *stages* that do something for a call that reads, and has no other source."""
+    idle = set()
+    if chain.cache.scope == "off":
+        idle |= {"cache", "coalesce", "fill"}
+        if chain.fallback.on_failure in {"error", "stale"}:
+            idle.add("degrade")
+    elif not chain.cache.coalesce:
+        idle.add("coalesce")
+    return {name: stage for name, stage in stages.items() if name not in idle}

@@ -21,6 +21,7 @@ from bff.upstream.message import Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call, Handler, Stage
 from bff.upstream.pipeline.circuit import CircuitBreaker
+from bff.upstream.pipeline.fanout import Inherited
 from bff.upstream.pipeline.hashing import key_of
 from bff.upstream.transport import Limits, Transport
 
@@ -56,14 +57,14 @@ class Client:
         aside: Notify = ignore,
     ) -> None:
         self.name = name
-        self._clock = clock
+        self._now = clock.now
         self._notify = notify
         self._aside = aside
         self._numbers = count(1)
         self.alias = policy.alias or name
         self.pipelines = pipelines
-        self._default = pipelines.default
-        self._special = pipelines.special
+        self._default, self._special = pipelines.default, pipelines.special
+        self._reading, self._special_reading = pipelines.reading, pipelines.special_reading
         self._transport = transport
         self._forward = tuple(sorted(policy.forward.headers))
         self._hash_on = policy.balance.hash_on
@@ -76,40 +77,51 @@ class Client:
         Raises:
             UpstreamError: There is none; it names upstream and endpoint.
         """
-        inbound = operation.headers
-        for name in self._forward:
-            if name in inbound:
-                call.headers.setdefault(name, inbound[name])
-        call.headers["x-request-id"] = operation.request_id
-        call.principal = operation.principal
-        call.speaks_for = "user" if "authorization" in call.headers else self._speaks_for
-        if call.speaks_for == "user":
-            operation.personal = True
-        call.fanout = operation.fanout
-        if self._hash_on is not None:
-            call.hash_key = key_of(self._hash_on, operation.principal.subject, inbound)
-        if "x-attempt-count" in inbound:
-            call.repeatable = not _is_repetition(inbound["x-attempt-count"])
-        if operation.kind == "mutation" and not call.safe:
-            operation.dispatched = True
+        request_id, endpoint = operation.request_id, call.endpoint
+        self._complete(call, operation)
         number = call.number = next(self._numbers)
-        names = (self.name, call.endpoint, operation.request_id, number)
-        way, notify = self._special.get(call.endpoint, self._default), self._notify
+        way, notify = self._way(call), self._notify
         if operation.plan is not None:
             way, notify = self._planned(operation.plan, call, way)
-        notify(CallStarted(*names))
-        started, outcome = self._clock.now(), Outcome.CANCELLED
+        notify(CallStarted(self.name, endpoint, request_id, number))
+        started, outcome = self._now(), Outcome.CANCELLED
         try:
             response = await way(call)
             outcome = Outcome.OK
         except UpstreamError as error:
             outcome = error.outcome
-            error.upstream, error.endpoint = self.name, call.endpoint
+            error.upstream, error.endpoint = self.name, endpoint
             raise
         else:
             return response
         finally:
-            notify(CallFinished(*names, outcome, self._clock.now() - started))
+            notify(CallFinished(self.name, endpoint, request_id, number, outcome, self._now() - started))
+
+    def _complete(self, call: Call, operation: "Operation") -> None:
+        """Add to *call* what it takes over from its operation."""
+        headers, fanout = call.headers, operation.fanout
+        inherited = fanout.inherited.get(self._forward)
+        if inherited is None:
+            inherited = fanout.inherited[self._forward] = _inherited(self._forward, operation.headers)
+        if inherited.headers:
+            for name, value in inherited.headers.items():
+                headers.setdefault(name, value)
+        headers["x-request-id"] = operation.request_id
+        call.principal = operation.principal
+        call.speaks_for = "user" if "authorization" in headers else self._speaks_for
+        if call.speaks_for == "user":
+            operation.personal = True
+        call.fanout = fanout
+        if self._hash_on is not None:
+            call.hash_key = key_of(self._hash_on, operation.principal.subject, operation.headers)
+        call.repeatable = inherited.repeatable
+        if not call.safe and operation.kind == "mutation":
+            operation.dispatched = True
+
+    def _way(self, call: Call) -> Handler:
+        if call.cacheable and call.alternate is None:
+            return self._special_reading.get(call.endpoint, self._reading)
+        return self._special.get(call.endpoint, self._default)
 
     def _planned(self, plan: "Plan", call: Call, way: Handler) -> tuple[Handler, Notify]:
         """Note what *plan* does to *call*; return the call's way, and who hears of it."""
@@ -244,6 +256,15 @@ def open_client(
         circuits=circuits,
     )
     return Client(name, policy, pipelines, transport, credentials, clock=clock, notify=notify, aside=world.aside)
+
+
+def _inherited(names: tuple[str, ...], inbound: Mapping[str, str]) -> Inherited:
+    """Return what calls take over of *inbound*, of whose header fields *names* travel on."""
+    attempts = inbound.get("x-attempt-count")
+    return Inherited(
+        {name: inbound[name] for name in names if name in inbound},
+        repeatable=attempts is None or not _is_repetition(attempts),
+    )
 
 
 def _is_repetition(attempts: str) -> bool:

@@ -35,20 +35,18 @@ class Group:
             rng=world.rng,
             notify=world.notify,
         )
-        self.stages: dict[str, Stage] = {
-            "gate": Gate(
-                longest=chain.retry.gate_max.total_seconds(),
-                window=chain.breaker.window.total_seconds(),
-                upstream=upstream,
-                group=chain.group,
-                clock=world.clock,
-                notify=world.notify,
-            ),
-            "breaker": Breaker(
-                self.circuit, upstream=upstream, group=chain.group, clock=world.clock, notify=world.notify
-            ),
-        }
-
+        self.gate = Gate(
+            longest=chain.retry.gate_max.total_seconds(),
+            window=chain.breaker.window.total_seconds(),
+            upstream=upstream,
+            group=chain.group,
+            clock=world.clock,
+            notify=world.notify,
+        )
+        self.breaker = Breaker(
+            self.circuit, upstream=upstream, group=chain.group, clock=world.clock, notify=world.notify
+        )
+        self.stages: dict[str, Stage] = {"gate": self.gate, "breaker": self.breaker}
         self.permits: Permits | None = None
         if policy.adaptive.enabled:
             stage = adaptive_of(

@@ -2,7 +2,7 @@
 
 from bff.clock import Clock
 from bff.events import AttemptFinished, Notify
-from bff.upstream.errors import Phase, UpstreamError
+from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Request, Response
 from bff.upstream.outcome import Outcome, classify
 from bff.upstream.pipeline.call import Call
@@ -13,7 +13,6 @@ from bff.upstream.transport.patience import FairTimeout
 _KEPT_BODY = 16_384  # enough for every refusal that an application reads, such as problem+json
 _USUAL = 200
 _NOT_MODIFIED = 304
-_OK = Outcome.OK
 
 
 class Attempt:
@@ -31,11 +30,11 @@ class Attempt:
         self, transport: Transport, timeout: float, *, group: str = "", clock: Clock, notify: Notify
     ) -> None:
         self._transport = transport
-        self._begin = transport.begin if isinstance(transport, Prompt) else None
+        self._begin = transport.begin if isinstance(transport, Prompt) else _never
         self._timeout = timeout
         self._group = group
-        self._clock = clock
         self._now = clock.now
+        self._wall = clock.wall
         self._notify = notify
 
     async def __call__(self, call: Call) -> Response:
@@ -44,42 +43,36 @@ class Attempt:
         Raises:
             UpstreamError: Anything else, with its outcome.
         """
-        now = self._now
-        started = now()
-        outcome, status = Outcome.CANCELLED, None
+        started = self._now()
         if call.fanout is not None:
             call.fanout.count(call)
-        timeout, left = self._timeout, call.deadline - started
-        limit = call.limit = left if left < timeout else timeout
+        left = call.deadline - started
+        limit = call.limit = min(self._timeout, left)
+        outcome, status = Outcome.CANCELLED, None
         try:
             request = _request(call, limit)
-            begun = self._begin(request, limit) if self._begin is not None and call.injection is None else None
-            try:
-                response = await (self._sent(call, request, limit) if begun is None else begun[1])
-            except TimeoutError as error:
-                raise self._timed_out(limit, "attempt" if timeout < left else call.limited_by) from error
-            except BaseException:
-                if begun is not None:
-                    begun[0].abandon(begun[1])
-                raise
-            call.seconds = now() - started
+            begun = self._begin(request, limit) if call.injection is None else None
+            if begun is None:
+                response = await self._sent(call, request, limit)
+            else:
+                exchange, answer = begun
+                try:
+                    response = await answer
+                except BaseException:
+                    exchange.abandon(answer)
+                    raise
+            call.seconds = self._now() - started
             status = response.status
-            outcome = _OK if status == _USUAL else classify(status, retry_after="retry-after" in response.headers)
-            if outcome is not _OK:
-                raise self._refused(outcome, response)  # noqa: TRY301 - most are not, and need no further call
-            if call.decode is not None and status != _NOT_MODIFIED:
-                call.value = call.decode(response)
-        except UpstreamError as error:
-            outcome = error.outcome
-            if outcome is Outcome.REFUSED and call.refused_once:
-                outcome = error.outcome = Outcome.GATEWAY_ERROR
-            if status is None:
-                status = error.status
-                call.seconds = now() - started
-            raise
+            self._accept(call, response)
+            outcome = Outcome.OK
         except Exception as error:
-            outcome = Outcome.LOCAL_BUG
-            raise UpstreamError(outcome, f"our fault: {type(error).__name__}: {error}") from error
+            failure = self._failure(call, error, limit, left, answered=status is not None)
+            outcome = failure.outcome
+            if status is None:
+                status, call.seconds = failure.status, self._now() - started
+            if failure is error:
+                raise
+            raise failure from error
         else:
             return response
         finally:
@@ -89,7 +82,7 @@ class Attempt:
                     call.endpoint,
                     call.origin,
                     outcome,
-                    now() - started,
+                    self._now() - started,
                     status,
                     call.request_id,
                     call.attempt,
@@ -105,18 +98,37 @@ class Attempt:
                 await call.injection.strike(call)
             return await self._transport.send(request)
 
-    @staticmethod
-    def _timed_out(limit: float, phase: Phase) -> UpstreamError:
-        return UpstreamError(Outcome.READ_TIMEOUT, f"no whole answer within {limit * 1000:.0f} ms", phase=phase)
+    def _accept(self, call: Call, response: Response) -> None:
+        """Read *response*, if it can be used."""
+        status = response.status
+        if status != _USUAL:
+            outcome = classify(status, retry_after="retry-after" in response.headers)
+            if outcome is not Outcome.OK:
+                raise UpstreamError(
+                    outcome,
+                    f"status {status}",
+                    status=status,
+                    retry_after=asked_wait(response.headers, self._wall()),
+                    body=response.body[:_KEPT_BODY],
+                )
+        if call.decode is not None and status != _NOT_MODIFIED:
+            call.value = call.decode(response)
 
-    def _refused(self, outcome: Outcome, response: Response) -> UpstreamError:
-        return UpstreamError(
-            outcome,
-            f"status {response.status}",
-            status=response.status,
-            retry_after=asked_wait(response.headers, self._clock.wall()),
-            body=response.body[:_KEPT_BODY],
-        )
+    def _failure(
+        self, call: Call, error: Exception, limit: float, left: float, *, answered: bool
+    ) -> UpstreamError:
+        """Return what *error* is to all that is above."""
+        if isinstance(error, UpstreamError):
+            if error.outcome is Outcome.REFUSED and call.refused_once:
+                error.outcome = Outcome.GATEWAY_ERROR
+            return error
+        if isinstance(error, TimeoutError) and not answered:
+            return UpstreamError(
+                Outcome.READ_TIMEOUT,
+                f"no whole answer within {limit * 1000:.0f} ms",
+                phase="attempt" if self._timeout < left else call.limited_by,
+            )
+        return UpstreamError(Outcome.LOCAL_BUG, f"our fault: {type(error).__name__}: {error}")
 
 
 def _request(call: Call, limit: float) -> Request:
@@ -126,3 +138,7 @@ def _request(call: Call, limit: float) -> Request:
     headers["x-attempt-count"] = str(call.attempt)
     target = call.prefix + call.target if call.prefix else call.target
     return Request(call.method, call.origin, target, headers, call.body)
+
+
+def _never(request: Request, seconds: float) -> None:
+    """Begin nothing, for the transport cannot do so at once."""

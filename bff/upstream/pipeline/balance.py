@@ -53,7 +53,10 @@ class Balance:
         self.cluster = cluster
         self._slow_after = slow_after
         self._fail_header = fail_header
-        self._clock = clock
+        self._now = clock.now
+        self._pick = cluster.pick
+        self._answered = cluster.answered
+        self._learns_latency = cluster.learns_latency
 
     async def __call__(self, call: Call, send: Handler) -> Response:
         """Pass *call* on with its host set.
@@ -61,26 +64,43 @@ class Balance:
         Raises:
             UpstreamError: No host can be used; nothing was sent (LB-7).
         """
-        cluster, now = self.cluster, self._clock.now
-        member = cluster.pick(now(), call.tried, call.hash_key)
-        if member is None:
-            raise UpstreamError(Outcome.CONNECT, "no host is healthy, and panic is turned off", sent=False)
-        call.origin, call.prefix = member.origin, member.prefix
+        member = self.pick(call, self._now())
         member.active += 1
         try:
             response = await send(call)
         except UpstreamError as error:
-            cluster.record(member, self._blame(error, call.seconds), call.seconds, now())
+            self.failed(member, call, error)
             raise
         finally:
             member.active -= 1
-        if cluster.learns_latency:
-            cluster.record(member, Outcome.OK, call.seconds, now())
-        else:
-            cluster.answered(member)
-        if self._fail_header is not None and self._fail_header in response.headers:
-            cluster.health_changed(member, "unhealthy", f"answered with {self._fail_header}", now())
+        self.succeeded(member, call, response, self._now())
         return response
+
+    def pick(self, call: Call, now: float) -> Member:
+        """Return the host that *call* goes to, and tell it so.
+
+        Raises:
+            UpstreamError: CONNECT; there is none.
+        """
+        member = self._pick(now, call.tried, call.hash_key)
+        if member is None:
+            raise UpstreamError(Outcome.CONNECT, "no host is healthy, and panic is turned off", sent=False)
+        call.origin, call.prefix = member.origin, member.prefix
+        return member
+
+    def failed(self, member: Member, call: Call, error: UpstreamError) -> None:
+        """Note that *call* to *member* ended with *error*."""
+        self.cluster.record(member, self._blame(error, call.seconds), call.seconds, self._now())
+
+    def succeeded(self, member: Member, call: Call, response: Response, now: float) -> None:
+        """Note that *member* answered *call* with *response*."""
+        if self._learns_latency:
+            self.cluster.record(member, Outcome.OK, call.seconds, now)
+        else:
+            self._answered(member)
+        if self._fail_header is not None and self._fail_header in response.headers:
+            detail = f"answered with {self._fail_header}"
+            self.cluster.health_changed(member, "unhealthy", detail, now)
 
     def _blame(self, error: UpstreamError, seconds: float) -> Outcome:
         """Return the outcome as far as it says something about the host; our own haste and refusals do not."""

@@ -6,7 +6,7 @@ from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
 from bff.upstream.outcome import FACTS, BreakerSignal, Outcome
 from bff.upstream.pipeline.call import Call, Handler
-from bff.upstream.pipeline.circuit import CircuitBreaker
+from bff.upstream.pipeline.circuit import CircuitBreaker, Permission
 
 UNREACHED = frozenset(
     {Outcome.CONNECT, Outcome.DNS, Outcome.RESET, Outcome.READ_TIMEOUT, Outcome.GATEWAY_ERROR},
@@ -17,7 +17,13 @@ _NOT_OFFERED = frozenset({501, 505})
 
 
 class Breaker:
-    """The stage of one endpoint group; its `circuit` decides."""
+    """The stage of one endpoint group; its `circuit` decides.
+
+    Attributes:
+        circuit: Whom it asks and tells.
+        succeeded: Counts a call that came back.
+        release: Takes back the permission of a call that says nothing.
+    """
 
     def __init__(
         self, circuit: CircuitBreaker, *, upstream: str, group: str, clock: Clock, notify: Notify
@@ -25,7 +31,10 @@ class Breaker:
         self.circuit = circuit
         self._upstream = upstream
         self._group = group
-        self._clock = clock
+        self._now = clock.now
+        self._acquire = circuit.acquire
+        self.succeeded = circuit.succeeded
+        self.release = circuit.release
         self._notify = notify
 
     async def __call__(self, call: Call, send: Handler) -> Response:
@@ -34,29 +43,39 @@ class Breaker:
         Raises:
             UpstreamError: OPEN, with the seconds until probing and the breaker's state; nothing was sent (CB-13).
         """
-        circuit = self.circuit
-        permission = circuit.acquire(self._clock.now())
-        if permission is None:
-            raise self._refused(call)
+        permission = self.permit(call, self._now())
         try:
             response = await send(call)
         except UpstreamError as error:
-            slow = call.seconds > circuit.slow_call
-            signal = signal_of(error, slow=slow)
-            if signal == "neutral":
-                circuit.release(permission)
-            else:
-                unreached = error.outcome in UNREACHED
-                failed = signal == "failure"
-                circuit.record(permission, self._clock.now(), failed=failed, slow=slow, unreached=unreached)
+            self.failed(call, permission, error)
             raise
         except BaseException:
-            circuit.release(permission)
+            self.release(permission)
             raise
-        # An answer that came later than the attempt's timer was held up by a stall of ours (fault 31).
-        slow = circuit.slow_call < call.seconds <= call.limit
-        circuit.record(permission, self._clock.now(), failed=False, slow=slow, unreached=False)
+        self.succeeded(permission, self._now(), call.seconds, call.limit)
         return response
+
+    def permit(self, call: Call, now: float) -> Permission:
+        """Return the permission for *call*, which `succeeded`, `failed` or `release` ends.
+
+        Raises:
+            UpstreamError: OPEN; there is none.
+        """
+        permission = self._acquire(now)
+        if permission is None:
+            raise self._refused(call)
+        return permission
+
+    def failed(self, call: Call, permission: Permission, error: UpstreamError) -> None:
+        """Count that *call* ended with *error*, as far as that says something about the service."""
+        circuit = self.circuit
+        slow = call.seconds > circuit.slow_call
+        signal = signal_of(error, slow=slow)
+        if signal == "neutral":
+            circuit.release(permission)
+            return
+        unreached = error.outcome in UNREACHED
+        circuit.record(permission, self._now(), failed=signal == "failure", slow=slow, unreached=unreached)
 
     def _refused(self, call: Call) -> UpstreamError:
         state = self.circuit.state
@@ -66,7 +85,7 @@ class Breaker:
         return UpstreamError(
             Outcome.OPEN,
             f"circuit breaker of {self._group} is {state}",
-            retry_after=self.circuit.retry_after(self._clock.now()),
+            retry_after=self.circuit.retry_after(self._now()),
             state=state,
         )
 

@@ -17,7 +17,17 @@ class RetryBudget:
     Source: Finagle's RetryBudget, with a lower reserve, because there are several workers on a host.
     """
 
-    __slots__ = ("_bucket", "_deposits", "_firsts", "_ratio", "_repeats", "_reserve", "_width", "_withdrawals")
+    __slots__ = (
+        "_bucket",
+        "_deposits",
+        "_firsts",
+        "_place",
+        "_ratio",
+        "_repeats",
+        "_reserve",
+        "_width",
+        "_withdrawals",
+    )
 
     def __init__(self, *, ratio: float, ttl: float, reserve: float) -> None:
         self._ratio = ratio
@@ -27,20 +37,21 @@ class RetryBudget:
         self._withdrawals = [0] * BUCKETS
         self._firsts = self._repeats = 0
         self._bucket = -1
+        self._place = 0
 
     def deposit(self, now: float) -> None:
         """Count a first attempt."""
         bucket = int(now / self._width)
         if bucket != self._bucket:
             self._turn(bucket)
-        self._deposits[bucket % BUCKETS] += 1
+        self._deposits[self._place] += 1
         self._firsts += 1
 
     def withdraw(self, now: float) -> bool:
         """Count a repetition if there is still one to have, and return whether there was."""
         if self.balance(now) < 1:
             return False
-        self._withdrawals[self._bucket % BUCKETS] += 1
+        self._withdrawals[self._place] += 1
         self._repeats += 1
         return True
 
@@ -67,3 +78,4 @@ class RetryBudget:
             self._repeats -= self._withdrawals[place]
             self._deposits[place] = self._withdrawals[place] = 0
         self._bucket = bucket
+        self._place = bucket % BUCKETS

@@ -208,7 +208,7 @@ class Bulkhead:
         """
         permits = self.permits
         if not permits.take():
-            await self._queue(call)
+            await self.wait(call)
         try:
             if self._limiter is None:
                 return await send(call)
@@ -220,7 +220,12 @@ class Bulkhead:
         """Refuse whoever still waits."""
         await self.permits.close()
 
-    async def _queue(self, call: Call) -> None:
+    async def wait(self, call: Call) -> None:
+        """Wait for a permit.
+
+        Raises:
+            UpstreamError: POOL; there was none in time.
+        """
         now = self._clock.now
         started = now()
         reason = await self.permits.wait(call.deadline)

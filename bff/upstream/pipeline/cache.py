@@ -127,7 +127,9 @@ class Cache:
     def _refresh(self, key: str, call: Call, send: Handler, entries: Sequence[str]) -> None:
         """Fetch anew in the background, once, with time and budget of its own (CA-8)."""
         until = self._clock.now() + self._refresh_time
-        again = msgspec.structs.replace(call, headers=dict(call.headers), deadline=until, value=UNDECODED, fanout=None)
+        again = msgspec.structs.replace(
+            call, headers=dict(call.headers), deadline=until, value=UNDECODED, fanout=None
+        )
         self._refreshes.start(key, send, again, entries)
 
     async def _batch(self, call: Call, send: Handler, lookup: Lookup) -> Response:

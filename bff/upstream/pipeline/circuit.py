@@ -156,6 +156,22 @@ class CircuitBreaker:
             if cause:
                 self._open(cause, now)
 
+    def succeeded(self, permission: Permission, now: float, seconds: float, limit: float) -> None:
+        """Count that a permitted call succeeded at *now*.
+
+        Args:
+            permission: What `acquire` returned for it.
+            now: When it ended.
+            seconds: How long it took.
+            limit: The attempt's timer; an answer that came later was held up by a stall of ours (fault 31).
+        """
+        slow = self._t.slow_call < seconds <= limit
+        if slow or permission is not self._pass or self._state == "disabled":
+            self.record(permission, now, failed=False, slow=slow, unreached=False)
+            return
+        self._window.count(now)
+        self._run = 0
+
     def release(self, permission: Permission) -> None:
         """Take back a permission whose call says nothing about the service (PL-3)."""
         if permission in self._probes:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from bff.clock import Clock
 from bff.codes import Code
@@ -11,28 +13,42 @@ from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline.call import Call, Handler
 
 
+class Inherited(NamedTuple):
+    """What the calls of one operation to one service take over from the request that asked for it.
+
+    Attributes:
+        headers: The header fields that travel on.
+        repeatable: Whether calls may be sent again at all; not when our own caller already repeats (RT-7).
+    """
+
+    headers: Mapping[str, str]
+    repeatable: bool
+
+
 class Fanout:
-    """The attempts of one operation.
+    """The attempts of one operation, and what its calls have in common.
 
     Attributes:
         running: Those under way.
         total: Those begun or waiting to begin, in all.
         waiting: Whoever wants to begin and has to wait, oldest first.
         sent: How often each endpoint was really called, by `upstream.endpoint`; what the client pays for (RL-10).
+        inherited: What its calls take over, by the names that a service's policy lets travel on.
     """
 
-    __slots__ = ("running", "sent", "total", "waiting")
+    __slots__ = ("inherited", "running", "sent", "total", "waiting")
 
     def __init__(self) -> None:
         self.running = 0
         self.total = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.sent: dict[str, int] = {}
+        self.inherited: dict[tuple[str, ...], Inherited] = {}
 
     def count(self, call: Call) -> None:
         """Note that *call* is really sent."""
-        name = f"{call.upstream}.{call.endpoint}"
-        self.sent[name] = self.sent.get(name, 0) + 1
+        name, sent = f"{call.upstream}.{call.endpoint}", self.sent
+        sent[name] = sent.get(name, 0) + 1
 
 
 class FanoutExceeded(UpstreamError):
@@ -74,20 +90,33 @@ class FanoutGuard:
         fanout = call.fanout
         if fanout is None:
             return await send(call)
-        if fanout.total >= self._in_all:
-            raise FanoutExceeded(f"the operation has begun {fanout.total} attempts, as many as it may")
-        fanout.total += 1
-        if fanout.running < self._at_once and not fanout.waiting:
-            fanout.running += 1
-        else:
-            await self._wait(fanout, call.deadline)
+        if not self.admits(fanout):
+            await self.wait(fanout, call.deadline)
         try:
             return await send(call)
         finally:
-            _pass_on(fanout)
+            pass_on(fanout)
 
-    async def _wait(self, fanout: Fanout, deadline: float) -> None:
-        """Wait for a place, which whoever leaves hands over."""
+    def admits(self, fanout: Fanout) -> bool:
+        """Count one more attempt of *fanout*; return whether it need not `wait` for its place.
+
+        Raises:
+            FanoutExceeded: It would be one too many.
+        """
+        if fanout.total >= self._in_all:
+            raise FanoutExceeded(f"the operation has begun {fanout.total} attempts, as many as it may")
+        fanout.total += 1
+        if fanout.running >= self._at_once or fanout.waiting:
+            return False
+        fanout.running += 1
+        return True
+
+    async def wait(self, fanout: Fanout, deadline: float) -> None:
+        """Wait for a place, which whoever leaves hands over.
+
+        Raises:
+            FanoutExceeded: There was none before *deadline*.
+        """
         place = asyncio.get_running_loop().create_future()
         fanout.waiting.append(place)
         alarm = asyncio.ensure_future(self._clock.sleep(deadline - self._clock.now()))
@@ -95,7 +124,7 @@ class FanoutGuard:
             await asyncio.wait((place, alarm), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             if place.done():
-                _pass_on(fanout)
+                pass_on(fanout)
             raise
         finally:
             alarm.cancel()
@@ -105,7 +134,8 @@ class FanoutGuard:
             raise FanoutExceeded(f"{fanout.running} attempts of the operation were running all the time")
 
 
-def _pass_on(fanout: Fanout) -> None:
+def pass_on(fanout: Fanout) -> None:
+    """Give up the place of an attempt that is over, to whoever has waited longest."""
     if fanout.waiting:
         fanout.waiting.popleft().set_result(None)
     else:

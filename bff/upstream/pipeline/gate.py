@@ -27,7 +27,7 @@ class Gate:
         self._longest = longest
         self._window = window
         self._names = (upstream, group)
-        self._clock = clock
+        self._now = clock.now
         self._notify = notify
         self._gates: dict[Origin | None, HostGate] = {}
 
@@ -37,36 +37,38 @@ class Gate:
         Raises:
             UpstreamError: THROTTLED without sending, with the seconds that are left.
         """
+        gate = self.of(call)
+        try:
+            response = await send(call)
+        except UpstreamError as error:
+            self.failed(gate, call, error)
+            raise
+        self.succeeded(gate, call, self._now())
+        return response
+
+    def of(self, call: Call) -> HostGate:
+        """Return the gate of the host of *call*, which is open.
+
+        Raises:
+            UpstreamError: THROTTLED; it is not.
+        """
         gate = self._gates.get(call.origin)
         if gate is None:
             gate = self._gates[call.origin] = HostGate(longest=self._longest, window=self._window)
         if gate.until:
             self._require_open(gate, call)
-        try:
-            response = await send(call)
-        except UpstreamError as error:
-            self._note(gate, call, error)
-            raise
-        if gate.succeeded(self._clock.now()):
+        return gate
+
+    def succeeded(self, gate: HostGate, call: Call, now: float) -> None:
+        """Count that *call* came back through *gate*."""
+        if gate.succeeded(now):
             self._notify(GateOpened(*self._names, _origin(call), "success"))
-        return response
 
-    def _require_open(self, gate: HostGate, call: Call) -> None:
-        left = gate.left(self._clock.now())
-        if left > 0:
-            raise UpstreamError(
-                Outcome.THROTTLED,
-                f"{call.origin} asked not to be called for another {left:.1f} s",
-                sent=False,
-                retry_after=left,
-            )
-        gate.open()
-        self._notify(GateOpened(*self._names, _origin(call), "time"))
-
-    def _note(self, gate: HostGate, call: Call, error: UpstreamError) -> None:
+    def failed(self, gate: HostGate, call: Call, error: UpstreamError) -> None:
+        """Count that *call* ended with *error*, and close *gate* if the host asks for that."""
         if error.sent is False:
             return
-        now = self._clock.now()
+        now = self._now()
         if error.outcome is not Outcome.THROTTLED:
             gate.failed(now)
         elif gate.throttled(now, error.retry_after):
@@ -78,6 +80,18 @@ class Gate:
                     "retry_after" if error.retry_after else "throttled_share",
                 )
             )
+
+    def _require_open(self, gate: HostGate, call: Call) -> None:
+        left = gate.left(self._now())
+        if left > 0:
+            raise UpstreamError(
+                Outcome.THROTTLED,
+                f"{call.origin} asked not to be called for another {left:.1f} s",
+                sent=False,
+                retry_after=left,
+            )
+        gate.open()
+        self._notify(GateOpened(*self._names, _origin(call), "time"))
 
 
 def _origin(call: Call) -> Origin:

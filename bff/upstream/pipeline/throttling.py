@@ -67,24 +67,27 @@ class Gate:
         window: How far back throttled calls count, in seconds.
     """
 
-    __slots__ = ("_asked", "_longest", "_window", "until")
+    __slots__ = ("_asked", "_count", "_longest", "_window", "until")
 
     def __init__(self, *, longest: float, window: float) -> None:
         self._longest = longest
         self._window = Window(window)
+        self._count = self._window.count
         self._asked = 0.0
         self.until = 0.0
         """Moment at which it opens; 0 while it is open."""
 
     def succeeded(self, now: float) -> bool:
         """Count a call that was not throttled, and return whether that opened the gate."""
-        self._window.add(now)
+        self._count(now)
+        if not self.until and not self._asked:
+            return False
         was_closed, self.until, self._asked = self.until > 0, 0.0, 0.0
         return was_closed
 
     def failed(self, now: float) -> None:
         """Count a call that failed otherwise; it neither opens nor closes the gate."""
-        self._window.add(now)
+        self._count(now)
 
     def throttled(self, now: float, asked: float | None) -> bool:
         """Count a throttled call that *asked* for so many seconds, and return whether that closed an open gate.

@@ -10,7 +10,7 @@ class Window:
     backwards; after a gap longer than the window nothing is left of it.
     """
 
-    __slots__ = ("_bucket", "_calls", "_failures", "_slow", "_width", "calls", "failures", "slow")
+    __slots__ = ("_bucket", "_calls", "_failures", "_place", "_slow", "_width", "calls", "failures", "slow")
 
     def __init__(self, seconds: float) -> None:
         self._width = seconds / BUCKETS
@@ -22,16 +22,21 @@ class Window:
         self._failures = [0] * BUCKETS
         self._slow = [0] * BUCKETS
         self._bucket = -1
+        self._place = 0
         self.calls = self.failures = self.slow = 0
 
-    def add(self, now: float, *, failed: bool = False, slow: bool = False) -> None:
-        """Count one call at *now*."""
+    def count(self, now: float) -> None:
+        """Count one call at *now* that neither failed nor was slow."""
         bucket = int(now / self._width)
         if bucket != self._bucket:
             self._turn(bucket)
-        place = bucket % BUCKETS
-        self._calls[place] += 1
+        self._calls[self._place] += 1
         self.calls += 1
+
+    def add(self, now: float, *, failed: bool = False, slow: bool = False) -> None:
+        """Count one call at *now*."""
+        self.count(now)
+        place = self._place
         if failed:
             self._failures[place] += 1
             self.failures += 1
@@ -52,6 +57,7 @@ class Window:
             for past in range(self._bucket + 1, bucket + 1):
                 self._drop(past % BUCKETS)
         self._bucket = bucket
+        self._place = bucket % BUCKETS
 
     def _drop(self, place: int) -> None:
         self.calls -= self._calls[place]

@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
             head: Request line and header section.
             body: None for no body.
             for_head: The method is HEAD.
-            seconds: After so long, it fails with `TimeoutError`; as fair as `FairTimeout`, without a timer of its own.
+            seconds: After so long, it fails with `TimeoutError`: as fair as `FairTimeout`, and without a timer.
         """
         answer = self._answer = self._loop.create_future()
         self._reader.begin(for_head=for_head)

@@ -63,7 +63,9 @@ class ResponseReader:
         "started",
     )
 
+    _status: int
     _headers: dict[str, str]
+    _body: bytes
     _decoder: Inflater | None
     _more: bytearray | None
 
