@@ -4,11 +4,16 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
-from itertools import zip_longest
 from urllib.parse import quote, quote_plus
 
 _EXPRESSION = re.compile(r"\{([^{}]*)\}")
 _NAMES = re.compile(r"\??[A-Za-z_]\w*(,[A-Za-z_]\w*)*")
+
+_is_plain = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+_is_plain_list = re.compile(r"[A-Za-z0-9_.~,-]*").fullmatch
+"""What RFC 3986 lets stand as it is, and most values are: looking is quicker than quoting."""
+
+_SIMPLE = frozenset({str, int})
 
 
 class Template:
@@ -35,6 +40,9 @@ class Template:
         if any("{" in piece or "}" in piece for piece in self._pieces):
             raise ValueError(f"template {text!r} has an unpaired brace")
         self.names: frozenset[str] = frozenset(self.path + self.query)
+        fixed = [piece.replace("%", "%%") for piece in self._pieces]
+        self._pattern = "".join([f"{piece}%s" for piece in fixed[: len(self.path)]] + fixed[len(self.path) :])
+        self._bare = "".join(self._pieces)
 
     def _take(self, match: re.Match[str], *, at_end: bool) -> None:
         expression = match[1]
@@ -53,30 +61,49 @@ class Template:
         Raises:
             TypeError: A path argument is missing or None, or there is an argument that the template does not name.
         """
+        if not arguments and not self.path:
+            return self._bare
+        if not arguments.keys() <= self.names or None in map(arguments.get, self.path):
+            raise self._misused(arguments)
+        target = self._pattern % tuple([_segment(arguments[name]) for name in self.path])
+        if not self.query:
+            return target
+        return target + query_string(
+            [(name, arguments[name]) for name in self.query if arguments.get(name) is not None]
+        )
+
+    def _misused(self, arguments: Mapping[str, object]) -> TypeError:
         unknown = arguments.keys() - self.names
         missing = [name for name in self.path if arguments.get(name) is None]
-        if unknown or missing:
-            said = "; ".join(
-                [f"unknown {name!r}" for name in sorted(unknown)] + [f"missing {name!r}" for name in missing]
-            )
-            raise TypeError(f"{self.text} takes {', '.join(sorted(self.names)) or 'no arguments'}: {said}")
-        filled = []
-        for piece, name in zip_longest(self._pieces, self.path):
-            filled.append(piece or "")
-            if name is not None:
-                filled.append(quote(wire_text(arguments[name]), safe=""))
-        query = [(name, arguments[name]) for name in self.query if arguments.get(name) is not None]
-        return "".join(filled) + query_string(query)
+        said = "; ".join(
+            [f"unknown {name!r}" for name in sorted(unknown)] + [f"missing {name!r}" for name in missing]
+        )
+        return TypeError(f"{self.text} takes {', '.join(sorted(self.names)) or 'no arguments'}: {said}")
 
 
 def query_string(pairs: Iterable[tuple[str, object]]) -> str:
     """Return *pairs* as `?name=value&...`, or "" when there are none; a list is joined with commas."""
-    encoded = "&".join(f"{quote_plus(name)}={quote_plus(wire_text(value), safe=',')}" for name, value in pairs)
+    encoded = "&".join([f"{_name(name)}={_values(wire_text(value))}" for name, value in pairs])
     return f"?{encoded}" if encoded else ""
+
+
+def _segment(value: object) -> str:
+    text = wire_text(value)
+    return text if _is_plain(text) else quote(text, safe="")
+
+
+def _name(text: str) -> str:
+    return text if _is_plain(text) else quote_plus(text)
+
+
+def _values(text: str) -> str:
+    return text if _is_plain_list(text) else quote_plus(text, safe=",")
 
 
 def wire_text(value: object) -> str:
     """Return how *value* is written in a URL: enums by value, times as RFC 3339, booleans as true and false."""
+    if type(value) in _SIMPLE:
+        return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Enum):
@@ -84,5 +111,5 @@ def wire_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, list | tuple | set | frozenset):
-        return ",".join(wire_text(item) for item in value)
+        return ",".join(map(str if _SIMPLE.issuperset(map(type, value)) else wire_text, value))
     return str(value)
