@@ -132,12 +132,14 @@ class Attempt:
 
 
 def _request(call: Call, limit: float) -> Request:
-    assert call.origin is not None
-    headers = call.headers.copy()
-    headers["x-request-timeout-ms"] = str(int(limit * 1000))
-    headers["x-attempt-count"] = str(call.attempt)
-    target = call.prefix + call.target if call.prefix else call.target
-    return Request(call.method, call.origin, target, headers, call.body)
+    origin = call.origin
+    assert origin is not None
+    headers = {
+        **call.headers,
+        "x-request-timeout-ms": f"{int(limit * 1000)}",
+        "x-attempt-count": f"{call.attempt}",
+    }
+    return Request(call.method, origin, call.prefix + call.target, headers, call.body)
 
 
 def _never(request: Request, seconds: float) -> None:

@@ -124,5 +124,5 @@ Handler = Callable[[Call], Awaitable[Response]]
 class Stage(Protocol):
     """One step around the next: may refuse, change, time or observe the call."""
 
-    async def __call__(self, call: Call, send: Handler) -> Response:
+    def __call__(self, call: Call, send: Handler) -> Awaitable[Response]:
         """Answer *call*, as a rule by passing it on to *send*."""

@@ -84,6 +84,7 @@ class Cluster:
         self._counted = (len(self.members), 0)
         self._choices: list[tuple[float, Sequence[Member]]] = []
         self._only: Sequence[Member] | None = None
+        self._sole: Member | None = None
         self._next_change = -math.inf
         self._refresh(now)
 
@@ -98,6 +99,8 @@ class Cluster:
         if now >= self._next_change:
             self._refresh(now)
         self.last_used = now
+        if self._sole is not None and not tried:
+            return self._sole
         members = self._only
         if members is None:
             if not self._choices:
@@ -233,6 +236,7 @@ class Cluster:
                 upto += load
                 self._choices.append((upto, members))
         self._only = self._choices[0][1] if len(self._choices) == 1 else None
+        self._sole = self._only[0] if self._only is not None and len(self._only) == 1 else None
         self._count(sum(map(len, usable)))
 
     def _count(self, available: int) -> None:

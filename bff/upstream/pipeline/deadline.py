@@ -1,5 +1,7 @@
 """A call never outlives its operation, and never its policy's total (DL-3, DL-4)."""
 
+from collections.abc import Awaitable
+
 from bff.clock import Clock
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Response
@@ -21,15 +23,15 @@ class Deadline:
         self._total = total
         self._reserve = reserve
         self._least = min_attempt_time
-        self._clock = clock
+        self._now = clock.now
 
-    async def __call__(self, call: Call, send: Handler) -> Response:
-        """Pass *call* on with its deadline set.
+    def __call__(self, call: Call, send: Handler) -> Awaitable[Response]:
+        """Pass *call* on with its deadline set; there is nothing to do when it comes back.
 
         Raises:
             UpstreamError: Less than the least useful time is left; nothing was sent.
         """
-        now = self._clock.now()
+        now, total = self._now(), self._total
         left = call.deadline - self._reserve - now
         if left < self._least:
             raise UpstreamError(
@@ -38,6 +40,9 @@ class Deadline:
                 phase="operation",
                 sent=False,
             )
-        call.limited_by = "operation" if left <= self._total else "call"
-        call.deadline = now + min(left, self._total)
-        return await send(call)
+        if left > total:
+            call.limited_by, left = "call", total
+        else:
+            call.limited_by = "operation"
+        call.deadline = now + left
+        return send(call)
