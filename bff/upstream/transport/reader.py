@@ -175,7 +175,10 @@ class ResponseReader:
         self._parse(data[:room])
         if not self.started:
             raise broken(f"header section exceeds {self._limits.max_header_bytes} bytes")
-        self._parse(data[room:])
+        if self._parser is None:
+            self.reusable = False  # bytes follow a response that has no body
+        else:
+            self._parse(data[room:])
         return self.complete
 
     def _parse(self, data: bytes) -> None:

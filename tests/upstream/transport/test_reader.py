@@ -105,6 +105,16 @@ def test_a_chunk_after_a_response_to_head_spoils_the_connection():
     assert read([head + rest], for_head=True) == read([head, rest], for_head=True)
 
 
+def test_a_long_body_after_a_response_to_head_spoils_the_connection():
+    """However much of it comes at once."""
+    head, body = b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n", b"x" * 900
+
+    found, reusable = read([head + body], for_head=True)
+
+    assert (found, reusable) == read([head, body], for_head=True)
+    assert (found.body, reusable) == (b"", False)
+
+
 @given(stream=st.binary(max_size=300))
 def test_anything_at_all_ends_in_a_response_or_in_one_of_three_outcomes(stream):
     result = read([stream])
