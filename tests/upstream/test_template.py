@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import Enum
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -79,3 +79,37 @@ def test_whatever_is_put_in_comes_out_on_the_other_side(segment, value):
 def test_values_are_written_as_services_read_them():
     assert wire_text(datetime(2026, 1, 2, 3, tzinfo=UTC)) == "2026-01-02T03:00:00Z"
     assert query_string([("ids", ["a", "b,c"]), ("n", False)]) == "?ids=a,b,c&n=false"
+
+
+VALUES = st.one_of(
+    st.text(),
+    st.text("azAZ09._~-,%/ +", max_size=8),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.datetimes(timezones=st.just(UTC)),
+    st.sampled_from(Cuisine),
+)
+LISTS = st.lists(st.one_of(VALUES, st.integers(), st.text()), max_size=5).flatmap(
+    lambda values: st.sampled_from([values, tuple(values)])
+)
+
+
+@given(segment=VALUES, values=st.dictionaries(st.sampled_from(["q", "at"]), st.one_of(st.none(), VALUES, LISTS)))
+def test_what_needs_no_quoting_is_written_as_if_it_were_quoted(segment, values):
+    """Looking first is only quicker."""
+    target = Template("/100%/{id}/y{?q,at}").expand({"id": segment, **values})
+
+    given = [(name, wire_text(values[name])) for name in ("q", "at") if values.get(name) is not None]
+    query = "&".join(f"{name}={quote_plus(text, safe=',')}" for name, text in given)
+    assert target == f"/100%/{quote(wire_text(segment), safe='')}/y" + (f"?{query}" if query else "")
+
+
+@given(values=LISTS)
+def test_a_list_is_written_as_each_of_its_values_would_be(values):
+    assert wire_text(values) == ",".join(wire_text(value) for value in values)
+
+
+@given(name=st.text(min_size=1))
+def test_the_name_of_a_parameter_is_quoted_commas_included(name):
+    assert query_string([(name, 1)]) == f"?{quote_plus(name)}=1"

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -377,3 +377,54 @@ class Reference(RuleBasedStateMachine):
 
 Reference.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestAgainstReference = Reference.TestCase
+
+
+ACTS = st.lists(
+    st.one_of(
+        st.sampled_from(["acquire", "succeed", "fail", "release", "open", "reset", "disable", "suspect"]),
+        st.floats(0.0, 8.0),
+    ),
+    max_size=60,
+)
+
+
+MODES = {"open": "forced_open", "reset": "enforced", "disable": "disabled"}
+
+
+def life(acts, succeed):
+    """Return all that is seen of a breaker that lives through *acts*; *succeed* tells it of successes."""
+    bench = Bench(min_calls=3, consecutive_failures=2, open_time="2s")
+    circuit, held, seen = bench.circuit, [], []
+    for act in acts:
+        match act:
+            case float():
+                bench.now += act
+            case "acquire":
+                permission = circuit.acquire(bench.now)
+                held += [] if permission is None else [permission]
+            case "suspect":
+                circuit.suspect(bench.now)
+            case "open" | "reset" | "disable":
+                circuit.force(MODES[act], bench.now)
+            case "succeed" if held:
+                succeed(circuit, held.pop(0), bench.now)
+            case "fail" if held:
+                circuit.record(held.pop(0), bench.now, **UNREACHED)
+            case "release" if held:
+                circuit.release(held.pop(0))
+        seen.append((circuit.state, circuit.rates(bench.now), len(held)))
+    return seen, bench.events
+
+
+@given(acts=ACTS, seconds=st.sampled_from([0.1, 1.7, 3.0]))
+def test_a_success_is_counted_as_any_ending_is(acts, seconds):
+    """It is told the short way; an answer that came after the attempt's timer is not slow (fault 31)."""
+
+    def short(circuit, permission, now):
+        circuit.succeeded(permission, now, seconds, 2.0)
+
+    def long(circuit, permission, now):
+        slow = circuit.slow_call < seconds <= 2.0
+        circuit.record(permission, now, failed=False, slow=slow, unreached=False)
+
+    assert life(acts, short) == life(acts, long)

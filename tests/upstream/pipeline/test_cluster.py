@@ -14,7 +14,7 @@ from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline.cluster import Cluster, Rules, levels_of
 from bff.upstream.pipeline.outlier import Outliers
 from bff.upstream.pipeline.outlier import Rules as OutlierRules
-from bff.upstream.pipeline.pick import P2C, Member, RandomPick
+from bff.upstream.pipeline.pick import P2C, Member, PeakEwma, RandomPick, RoundRobin
 
 
 def cluster(*levels, events=None, picker=RandomPick, outlier=None, **rules):
@@ -50,6 +50,24 @@ def test_lb6_unhealthy_and_ejected_hosts_are_not_used(members):
         some.record(hosts[1], Outcome.CONNECT, 0.01, 1.0)
 
     assert set(picks(some, 1.0)) == {hosts[2], hosts[3]}
+
+
+@pytest.mark.parametrize(
+    "picker",
+    [P2C, RandomPick, RoundRobin, lambda rng: PeakEwma(10.0, rng)],
+    ids=["p2c", "random", "turns", "ewma"],
+)
+def test_the_only_host_that_can_be_used_gets_every_attempt_while_it_is_the_only_one(members, picker):
+    one, other = members(2)
+    some = cluster([one, other], picker=picker, slow_start=0.0)
+    break_down(some, other)
+
+    assert set(picks(some, 1.0, times=20)) == {one}
+    assert set(picks(some, 2.0, times=20, tried=(one.origin,))) == {one}
+    assert some.last_used == 2.0
+    some.health_changed(other, "healthy", "status 200", 3.0)
+    assert set(picks(some, 3.0, times=200)) == {one, other}
+    assert set(picks(some, 3.0, times=20, tried=(one.origin,))) == {other}
 
 
 def test_a_host_that_an_operator_has_drained_is_not_used_even_in_panic(members):

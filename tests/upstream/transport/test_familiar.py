@@ -160,7 +160,8 @@ def test_the_reader_of_the_first_response_may_change_its_headers_too():
         pytest.param(response(b"204 No Content", [b"content-length: 0"]), id="no body by status"),
         pytest.param(response(b"304 Not Modified", [b"content-length: 5"]), id="not modified"),
         pytest.param(
-            response(b"200 OK", [b"content-encoding: gzip", b"content-length: %d" % len(PACKED)], PACKED), id="gzip"
+            response(b"200 OK", [b"content-encoding: gzip", b"content-length: %d" % len(PACKED)], PACKED),
+            id="gzip",
         ),
         pytest.param(b"HTTP/1.1 103 Hints\r\n\r\n" + PLAIN, id="interim first"),
         pytest.param(PLAIN + b"x", id="bytes after the response"),
