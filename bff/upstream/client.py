@@ -108,8 +108,8 @@ class Client:
                 headers.setdefault(name, value)
         headers["x-request-id"] = operation.request_id
         call.principal = operation.principal
-        call.speaks_for = "user" if "authorization" in headers else self._speaks_for
-        if call.speaks_for == "user":
+        speaks_for = call.speaks_for = "user" if "authorization" in headers else self._speaks_for
+        if speaks_for == "user":
             operation.personal = True
         call.fanout = fanout
         if self._hash_on is not None:

@@ -1,5 +1,7 @@
 """How much load repeating may add: deposits by first attempts, withdrawals by repetitions (RT-3)."""
 
+import math
+
 BUCKETS = 10
 
 
@@ -20,11 +22,12 @@ class RetryBudget:
     __slots__ = (
         "_bucket",
         "_deposits",
+        "_earlier",
         "_firsts",
-        "_place",
         "_ratio",
         "_repeats",
         "_reserve",
+        "_until",
         "_width",
         "_withdrawals",
     )
@@ -36,22 +39,21 @@ class RetryBudget:
         self._deposits = [0] * BUCKETS
         self._withdrawals = [0] * BUCKETS
         self._firsts = self._repeats = 0
+        self._earlier = 0  # first attempts of the buckets before this one; its own are the rest
         self._bucket = -1
-        self._place = 0
+        self._until = -math.inf
 
     def deposit(self, now: float) -> None:
         """Count a first attempt."""
-        bucket = int(now / self._width)
-        if bucket != self._bucket:
-            self._turn(bucket)
-        self._deposits[self._place] += 1
+        if now >= self._until:
+            self._turn(now)
         self._firsts += 1
 
     def withdraw(self, now: float) -> bool:
         """Count a repetition if there is still one to have, and return whether there was."""
         if self.balance(now) < 1:
             return False
-        self._withdrawals[self._place] += 1
+        self._withdrawals[self._bucket % BUCKETS] += 1
         self._repeats += 1
         return True
 
@@ -65,17 +67,19 @@ class RetryBudget:
         return max(0.0, 1 - self._repeats / allowed) if allowed else 0.0
 
     def _allowed(self, now: float) -> float:
-        bucket = int(now / self._width)
-        if bucket != self._bucket:
-            self._turn(bucket)
+        if now >= self._until:
+            self._turn(now)
         return round(self._ratio * self._firsts + self._reserve, 6)
 
-    def _turn(self, bucket: int) -> None:
+    def _turn(self, now: float) -> None:
+        bucket = int(now / self._width)
+        self._deposits[self._bucket % BUCKETS] += self._firsts - self._earlier
         first = self._bucket + 1 if bucket - self._bucket < BUCKETS else bucket - BUCKETS + 1
         for past in range(first, bucket + 1):
             place = past % BUCKETS
             self._firsts -= self._deposits[place]
             self._repeats -= self._withdrawals[place]
             self._deposits[place] = self._withdrawals[place] = 0
+        self._earlier = self._firsts
         self._bucket = bucket
-        self._place = bucket % BUCKETS
+        self._until = (bucket + 1) * self._width

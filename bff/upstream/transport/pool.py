@@ -57,7 +57,8 @@ class Pool:
         now = self._clock.now()
         while idle:
             connection = idle.pop()
-            if self._is_fresh(connection, now) and connection.is_ready():
+            fresh = now < connection.expires and now - connection.idle_since < connection.idle_limit
+            if fresh and connection.is_ready():
                 return connection
             connection.abort()
         return None
