@@ -1,14 +1,14 @@
 """What is kept of one answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 _OVERHEAD = 500
 """Bytes that an entry takes besides its body and header fields, measured."""
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One kept answer; moments are on the monotonic clock, times in seconds.
 
     Attributes:
@@ -37,7 +37,7 @@ class Entry:
     no_cache: bool = False
     private: bool = False
     delta: float = 0.0
-    tags: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, int] = msgspec.field(default_factory=dict)
     key: str = ""
 
     @property
@@ -65,8 +65,7 @@ _REVALIDATION = 3600.0
 """Seconds for which an old answer is kept because asking about it is cheaper than fetching it."""
 
 
-@dataclass(frozen=True, slots=True)
-class VarySpec:
+class VarySpec(msgspec.Struct, frozen=True):
     """Says that answers under a key differ by request headers *names*, and which *variants* are kept (CA-4)."""
 
     names: tuple[str, ...]

@@ -5,9 +5,10 @@ Source: RFC 9111 sections 3 and 4, RFC 5861; rules CA-1, CA-2, CA-5 to CA-9 and 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+import msgspec
 
 from bff.policy.caching import CacheRules
 from bff.upstream.cache.directives import Directives, date, parse, seconds
@@ -40,8 +41,7 @@ class State(Enum):
     """Good for asking whether it still holds, and perhaps as a stand-in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
+class Lifetimes(msgspec.Struct, frozen=True):
     """How long an answer may be used, in seconds; `stale_*` count from the end of `ttl`."""
 
     ttl: float
@@ -66,7 +66,7 @@ def audience(
         return None
     if "private" in directives or rules.scope == "user":
         return "user" if rules.scope == "user" and (credentials or "private" not in directives) else None
-    if rules.scope == "public" or not credentials or any(name in directives for name in _SHARED_BY_RULE):
+    if rules.scope == "public" or not credentials or not directives.keys().isdisjoint(_SHARED_BY_RULE):
         return "public"
     return "user"
 
@@ -77,7 +77,7 @@ def storable(rules: CacheRules, status: int, headers: Mapping[str, str], directi
         return False
     if "vary" in headers and "*" in headers["vary"]:
         return False
-    if not (rules.default_ttl or "expires" in headers or any(name in directives for name in _EXPLICIT)):
+    if not (rules.default_ttl or "expires" in headers or not directives.keys().isdisjoint(_EXPLICIT)):
         return False
     return "set-cookie" not in headers or "public" in directives
 
@@ -91,7 +91,7 @@ def lifetimes(rules: CacheRules, headers: Mapping[str, str], directives: Directi
         directives: Its `Cache-Control`.
         wall: Seconds since the epoch, used where the answer has no `Date`.
     """
-    forbidden = any(name in directives for name in _NO_STALE) and not rules.override_stale
+    forbidden = not rules.override_stale and not directives.keys().isdisjoint(_NO_STALE)
     swr, sie = seconds(directives, "stale-while-revalidate"), seconds(directives, "stale-if-error")
     return Lifetimes(
         ttl=min(_ttl(rules, headers, directives, wall), rules.max_ttl.total_seconds()),
@@ -131,7 +131,10 @@ def initial_age(headers: Mapping[str, str], wall: float, delay: float) -> float:
 
 def told_age(headers: Mapping[str, str]) -> float:
     """Return what the `Age` field says, in seconds; `UNKNOWN_AGE` where it cannot be read."""
-    value = headers.get("age", "0").strip()
+    value = headers.get("age")
+    if value is None:
+        return 0.0
+    value = value.strip()
     return float(min(int(value), 2**31)) if value.isascii() and value.isdigit() else UNKNOWN_AGE
 
 

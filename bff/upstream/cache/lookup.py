@@ -1,8 +1,9 @@
 """What the cache knew of a call before it was sent; travels with it to the stages below."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from bff.policy.caching import CacheRules
 from bff.upstream.cache import keys as naming
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from bff.upstream.pipeline.call import Call
 
 
-@dataclass(slots=True)
-class Lookup:
+class Lookup(msgspec.Struct):
     """Where an answer would be kept, and what is there.
 
     Attributes:
@@ -30,7 +30,7 @@ class Lookup:
     user: str | None
     credentials: bool
     entry: Entry | None = None
-    items: Mapping[str, Entry] = field(default_factory=dict)
+    items: Mapping[str, Entry] = msgspec.field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:
@@ -39,7 +39,9 @@ class Lookup:
 
     def about(self, keys: Collection[str]) -> "Lookup":
         """Return what is known of these *keys* of the batch."""
-        return replace(self, items={key: entry for key, entry in self.items.items() if key in keys})
+        return msgspec.structs.replace(
+            self, items={key: entry for key, entry in self.items.items() if key in keys}
+        )
 
 
 def lookup_of(call: "Call", rules: CacheRules, version: str) -> Lookup:

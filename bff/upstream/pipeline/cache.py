@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from random import Random
 
 import msgspec
@@ -182,7 +181,8 @@ class Cache:
         assert call.split is not None
         whole = len(keys) == len(call.split.keys)
         fewer = call if whole else call.split.narrow(call, tuple(keys))
-        fewer.lookup = replace(lookup, items={key: entries[key].entry for key in keys if key in entries})
+        known = {key: entries[key].entry for key in keys if key in entries}
+        fewer.lookup = msgspec.structs.replace(lookup, items=known)
         return fewer
 
     @staticmethod

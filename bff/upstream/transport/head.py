@@ -27,14 +27,16 @@ def encode(request: Request, host: str) -> bytes:
             value pass for something else.
     """
     target, headers, body = request.target, request.headers, request.body
-    lines = [f"{request.method} {target} HTTP/1.1", f"host: {host}", f"accept-encoding: {ACCEPT_ENCODING}"]
-    lines += map(": ".join, headers.items())
+    lines = [
+        f"{request.method} {target} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: {ACCEPT_ENCODING}",
+        *map(": ".join, headers.items()),
+    ]
     if body is not None:
         lines.append(f"content-length: {len(body)}")
     elif request.method in _EXPECT_BODY:
         lines.append("content-length: 0")
     text = "\r\n".join(lines)
-    breaks = len(lines) - 1
+    breaks = len(lines) + 1
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text or " " in target:
         raise UpstreamError(Outcome.LOCAL_BUG, "request target or header holds a control character", sent=False)
     try:
