@@ -80,7 +80,11 @@ class Client:
         request_id, endpoint = operation.request_id, call.endpoint
         self._complete(call, operation)
         number = call.number = next(self._numbers)
-        way, notify = self._way(call), self._notify
+        if call.cacheable and call.alternate is None:
+            way = self._special_reading.get(endpoint, self._reading)
+        else:
+            way = self._special.get(endpoint, self._default)
+        notify = self._notify
         if operation.plan is not None:
             way, notify = self._planned(operation.plan, call, way)
         notify(CallStarted(self.name, endpoint, request_id, number))
@@ -117,11 +121,6 @@ class Client:
         call.repeatable = inherited.repeatable
         if not call.safe and operation.kind == "mutation":
             operation.dispatched = True
-
-    def _way(self, call: Call) -> Handler:
-        if call.cacheable and call.alternate is None:
-            return self._special_reading.get(call.endpoint, self._reading)
-        return self._special.get(call.endpoint, self._default)
 
     def _planned(self, plan: "Plan", call: Call, way: Handler) -> tuple[Handler, Notify]:
         """Note what *plan* does to *call*; return the call's way, and who hears of it."""

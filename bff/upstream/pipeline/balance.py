@@ -45,6 +45,10 @@ class Balance:
         slow_after: Seconds from which an attempt that our own deadline ended counts against its host (CB-9).
         fail_header: A response with this header takes its host out at once; None for no such header.
         clock: Tells the time.
+
+    Attributes:
+        reads_answers: Whether `succeeded` has to be told of good answers; otherwise `answered` suffices.
+        answered: Notes one good answer of a host.
     """
 
     def __init__(
@@ -55,8 +59,8 @@ class Balance:
         self._fail_header = fail_header
         self._now = clock.now
         self._pick = cluster.pick
-        self._answered = cluster.answered
-        self._learns_latency = cluster.learns_latency
+        self.answered = cluster.answered
+        self.reads_answers = cluster.learns_latency or fail_header is not None
 
     async def __call__(self, call: Call, send: Handler) -> Response:
         """Pass *call* on with its host set.
@@ -94,10 +98,10 @@ class Balance:
 
     def succeeded(self, member: Member, call: Call, response: Response, now: float) -> None:
         """Note that *member* answered *call* with *response*."""
-        if self._learns_latency:
-            self.cluster.record(member, Outcome.OK, call.seconds, now)
-        else:
-            self._answered(member)
+        if not self.reads_answers:
+            self.answered(member)
+            return
+        self.cluster.record(member, Outcome.OK, call.seconds, now)
         if self._fail_header is not None and self._fail_header in response.headers:
             detail = f"answered with {self._fail_header}"
             self.cluster.health_changed(member, "unhealthy", detail, now)

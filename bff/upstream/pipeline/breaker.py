@@ -21,6 +21,7 @@ class Breaker:
 
     Attributes:
         circuit: Whom it asks and tells.
+        acquire: Returns the permission for a call, which `succeeded`, `failed` or `release` ends; None for none.
         succeeded: Counts a call that came back.
         release: Takes back the permission of a call that says nothing.
     """
@@ -32,7 +33,7 @@ class Breaker:
         self._upstream = upstream
         self._group = group
         self._now = clock.now
-        self._acquire = circuit.acquire
+        self.acquire = circuit.acquire
         self.succeeded = circuit.succeeded
         self.release = circuit.release
         self._notify = notify
@@ -43,7 +44,9 @@ class Breaker:
         Raises:
             UpstreamError: OPEN, with the seconds until probing and the breaker's state; nothing was sent (CB-13).
         """
-        permission = self.permit(call, self._now())
+        permission = self.acquire(self._now())
+        if permission is None:
+            raise self.refused(call)
         try:
             response = await send(call)
         except UpstreamError as error:
@@ -54,17 +57,6 @@ class Breaker:
             raise
         self.succeeded(permission, self._now(), call.seconds, call.limit)
         return response
-
-    def permit(self, call: Call, now: float) -> Permission:
-        """Return the permission for *call*, which `succeeded`, `failed` or `release` ends.
-
-        Raises:
-            UpstreamError: OPEN; there is none.
-        """
-        permission = self._acquire(now)
-        if permission is None:
-            raise self._refused(call)
-        return permission
 
     def failed(self, call: Call, permission: Permission, error: UpstreamError) -> None:
         """Count that *call* ended with *error*, as far as that says something about the service."""
@@ -77,7 +69,8 @@ class Breaker:
         unreached = error.outcome in UNREACHED
         circuit.record(permission, self._now(), failed=signal == "failure", slow=slow, unreached=unreached)
 
-    def _refused(self, call: Call) -> UpstreamError:
+    def refused(self, call: Call) -> UpstreamError:
+        """Return the error for *call*, to which there is no permission, and tell of it."""
         state = self.circuit.state
         self._notify(
             BreakerRefused(self._upstream, self._group, call.endpoint, call.request_id, state, call.number)

@@ -43,7 +43,8 @@ class Gate:
         except UpstreamError as error:
             self.failed(gate, call, error)
             raise
-        self.succeeded(gate, call, self._now())
+        if gate.succeeded(self._now()):
+            self.opened(call)
         return response
 
     def of(self, call: Call) -> HostGate:
@@ -59,10 +60,9 @@ class Gate:
             self._require_open(gate, call)
         return gate
 
-    def succeeded(self, gate: HostGate, call: Call, now: float) -> None:
-        """Count that *call* came back through *gate*."""
-        if gate.succeeded(now):
-            self._notify(GateOpened(*self._names, _origin(call), "success"))
+    def opened(self, call: Call) -> None:
+        """Tell that the gate of the host of *call* opened because it came back."""
+        self._notify(GateOpened(*self._names, _origin(call), "success"))
 
     def failed(self, gate: HostGate, call: Call, error: UpstreamError) -> None:
         """Count that *call* ended with *error*, and close *gate* if the host asks for that."""

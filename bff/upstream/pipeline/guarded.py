@@ -49,9 +49,11 @@ class Guarded:
         self._admits = fanout.admits
         self._pick = balance.pick
         self._gate_of = gate.of
-        self._permit = breaker.permit
+        self._acquire = breaker.acquire
+        self._reads_answers = balance.reads_answers
+        self._answered = balance.answered
 
-    async def __call__(self, call: Call, send: Handler) -> Response:
+    async def __call__(self, call: Call, send: Handler) -> Response:  # noqa: C901, PLR0912 - five stages, see above
         """Pass *call* on when its operation has room for it, to the host that is picked, if that may be called.
 
         Raises:
@@ -67,7 +69,9 @@ class Guarded:
             try:
                 gate = self._gate_of(call)
                 try:
-                    permission = self._permit(call, now)
+                    permission = self._acquire(now)
+                    if permission is None:
+                        raise breaker.refused(call)
                     try:
                         if not permits.take():
                             await self._bulkhead.wait(call)
@@ -86,13 +90,17 @@ class Guarded:
                 except UpstreamError as error:
                     self._gate.failed(gate, call, error)
                     raise
-                self._gate.succeeded(gate, call, now)
+                if gate.succeeded(now):
+                    self._gate.opened(call)
             except UpstreamError as error:
                 self._balance.failed(member, call, error)
                 raise
             finally:
                 member.active -= 1
-            self._balance.succeeded(member, call, response, now)
+            if self._reads_answers:
+                self._balance.succeeded(member, call, response, now)
+            else:
+                self._answered(member)
             return response
         finally:
             if fanout is not None:

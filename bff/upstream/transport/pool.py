@@ -190,10 +190,7 @@ class Pool:
 
     def _keep(self, connection: Connection, now: float) -> None:
         connection.idle_since = now
-        idle = self._idle.get(connection.origin)
-        if idle is None:
-            idle = self._idle[connection.origin] = []
-        idle.append(connection)
+        self._idle.setdefault(connection.origin, []).append(connection)
         if self._sweep is None:
             loop = asyncio.get_running_loop()
             self._sweep = loop.call_later(self._limits.keepalive_expiry, self._close_stale)
