@@ -12,9 +12,9 @@ from bff.clock import Clock
 from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
 from bff.events import Notify, ignore
+from bff.execution.begun import Begun, in_a_task
 from bff.execution.messages import Answer, GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy
-from bff.server.begun import Begun, in_a_task
 from bff.server.body import Disconnected
 from bff.server.deadlines import Allotment, Deadlines
 from bff.server.decoding import has_parameters
@@ -276,7 +276,6 @@ class GraphQLEndpoint:
             return
         waiting = self._admission.knock(arrival)
         if waiting is not None:
-            await in_a_task()
             await waiting
 
     async def _identify(self, arrival: Arrival, exchange: Exchange, deadline: Deadline) -> Principal:
@@ -298,10 +297,7 @@ class GraphQLEndpoint:
         if self._admission is None:
             return None
         entry = self._admission.enter(arrival, principal, request)
-        if not isawaitable(entry):
-            return entry
-        await in_a_task()
-        return await entry
+        return await entry if isawaitable(entry) else entry
 
     async def _take(self, exchange: Exchange) -> tuple[Request, bool]:
         """Return what the client asks, unless there is too much to do; and whether that has been settled."""

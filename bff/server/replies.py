@@ -22,7 +22,7 @@ CHUNK: Final = 64 * 1024
 """Bytes handed to the server at once; it takes the next ones when the client has read (fault 34)."""
 
 Whole = Callable[["Reply"], bool]
-"""Sends a reply past ASGI, where the server knows how: an attribute of its `send`, unless anything lies around it."""
+"""Sends a reply past ASGI: an attribute of a server's `send`, unless anything lies around that."""
 
 _LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 1024 * 1024
