@@ -158,7 +158,7 @@ class GraphQLEndpoint:
         """Return the app that ends what was begun for *exchange*."""
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the shape of ASGI
-            await self._serve(exchange, replying, receive, send)
+            await self._serve(exchange, replying, receive, send, stage=Stage.EXECUTING)
 
         return app
 
@@ -184,10 +184,19 @@ class GraphQLEndpoint:
         allotment = self._deadlines.allot(headers, request_id)
         return Exchange(scope, headers, negotiated, request_id, allotment, known, judgement)
 
-    async def _serve(self, exchange: Exchange, replying: Awaitable[Reply], receive: Receive, send: Send) -> None:
-        """Send what *replying* brings, and watch over *exchange* until then."""
+    async def _serve(
+        self,
+        exchange: Exchange,
+        replying: Awaitable[Reply],
+        receive: Receive,
+        send: Send,
+        *,
+        stage: Stage = Stage.READING,
+    ) -> None:
+        """Send what *replying* brings, and watch over *exchange*, which is in *stage* now, until then."""
         allotment = exchange.allotment
         watch = exchange.watch = Watch(receive, allotment.servers or allotment.deadline, self._patience)
+        watch.stage = stage
         exchange.receive = receive
         self._lifecycle.in_flight.add(watch)
         try:
