@@ -252,6 +252,8 @@ class GraphQLEndpoint:
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
         exchange.watch.enter(Stage.EXECUTING)
+        if judgement is not None:
+            ingress.same = exchange.known
         if entry is None:
             return await self._answer(request, ingress, exchange)
         ingress.allowance = entry
