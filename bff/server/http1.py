@@ -145,14 +145,11 @@ class Http1(HttpToolsProtocol):
 
     def _begin(self, known: Known, app: ASGI3Application) -> None:
         """Begin to answer *known* as a request that has just been read."""
-        scope: Any = {
-            **known.scope,
-            "client": self.client,
-            "server": self.server,
-            "scheme": self.scheme,
-            "state": self.app_state.copy(),
-            "extensions": {KNOWN: known},
-        }
+        scope: Any = known.scope
+        if app is self.app:
+            connection = {"client": self.client, "server": self.server, "scheme": self.scheme}
+            state = {"state": self.app_state.copy(), "extensions": {KNOWN: known}}
+            scope = {**known.scope, **connection, **state}
         self.scope, self.headers = scope, scope["headers"]
         self.cycle = RequestResponseCycle(
             scope=self.scope,
