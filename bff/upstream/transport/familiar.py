@@ -11,7 +11,7 @@ LONGEST = 2048
 """Bytes of a head that is worth keeping; longer ones hold what is said only once, such as cookies."""
 
 MOST = 256
-"""Heads kept for one transport: half a megabyte."""
+"""Heads kept for one transport: a megabyte at the worst."""
 
 
 class Familiar(NamedTuple):
