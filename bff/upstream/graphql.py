@@ -1,24 +1,27 @@
 """Endpoints of services that speak GraphQL themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from typing_extensions import TypeForm
 
 from bff.context import Context, Operation
-from bff.upstream.batch import Batching, Key, Values
+from bff.upstream.batch import Batching, Values, spread
 from bff.upstream.decode import BatchDecoder, GraphQLDecoder
 from bff.upstream.endpoint import Carried, Endpoint, noting
 from bff.upstream.message import Response
 from bff.upstream.pipeline.call import UNDECODED, Call, Split
+from bff.upstream.waves import Key, Keys
 
 if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
 
 T = TypeVar("T")
 V = TypeVar("V")
+
+_HEADERS = {"accept": "application/graphql-response+json, application/json;q=0.9"}
 
 
 class GraphQLCall(Endpoint[T]):
@@ -76,45 +79,41 @@ class GraphQLBatch(Batching[T]):
         self._decode: GraphQLDecoder[Any] = GraphQLDecoder(list[msgspec.Raw], at)
         self._match: BatchDecoder[T] = BatchDecoder(returns, key)
 
-    async def _fetch(
-        self, operation: Operation, keys: list[Key], arguments: dict[str, object]
-    ) -> Values[T] | Carried[Values[T]]:
-        return await post_document(
+    async def _fetch(self, operation: Operation, arguments: dict[str, object], keys: Keys) -> Values[T]:
+        found = await post_document(
             self,
             operation,
             self.document,
-            {**arguments, self.ids: keys},
-            self._decode_for(keys),
+            {**arguments, self.ids: list(keys.values())},
+            self._decode_for(tuple(keys)),
             split=self._split(arguments, keys),
             keepable=self._decode.whole,
         )
+        return spread(found)
 
-    def _decode_for(self, keys: Sequence[Key]) -> Callable[[Response], Values[T]]:
+    def _decode_for(self, texts: Sequence[str]) -> Callable[[Response], Values[T]]:
         def decode(response: Response) -> Values[T]:
             if response.items is not None:
-                return self._of_items(response, keys, self._match.one)
-            return self._match.match(self._decode(response), keys)
+                return self._of_items(response, texts, self._match.one)
+            return self._match.match(self._decode(response), texts)
 
         return decode
 
-    def _split(self, arguments: Mapping[str, object], keys: Sequence[Key]) -> Split:
-        given = {str(key): key for key in keys}
-
+    def _split(self, arguments: Mapping[str, object], keys: Keys) -> Split:
         def narrow(call: Call, fewer: tuple[str, ...]) -> Call:
-            asked = [given[key] for key in fewer]
-            return replace(
-                call,
-                body=_body(self.document, {**arguments, self.ids: asked}),
-                headers=dict(call.headers),
-                decode=self._decode_for(asked),
-                split=self._split(arguments, asked),
-                value=UNDECODED,
-            )
+            asked: dict[str, Key] = {text: keys[text] for text in fewer}
+            narrowed = copy(call)
+            narrowed.body = _body(self.document, {**arguments, self.ids: list(asked.values())})
+            narrowed.headers = call.headers.copy()
+            narrowed.decode = self._decode_for(fewer)
+            narrowed.split = self._split(arguments, asked)
+            narrowed.value = UNDECODED
+            return narrowed
 
         def items(response: Response) -> dict[str, bytes]:
             return self._match.by_key(self._decode(response))
 
-        return Split(tuple(given), self.template.expand({}), _body(self.document, dict(arguments)), narrow, items)
+        return Split(tuple(keys), self.target({}), _body(self.document, dict(arguments)), narrow, items)
 
 
 async def post_document(
@@ -130,8 +129,8 @@ async def post_document(
     """Return what *decode* makes of the response of *endpoint*'s service to *document*."""
     return await endpoint.fetch(
         operation,
-        endpoint.template.expand({}),
-        {"accept": "application/graphql-response+json, application/json;q=0.9"},
+        endpoint.target({}),
+        _HEADERS,
         _body(document, variables),
         decode,
         split=split,
