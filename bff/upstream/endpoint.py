@@ -252,7 +252,8 @@ class Single(Endpoint[T]):
         shared: Shared[T | Carried[T]] | None = operation.loaders.get(key)
         if shared is None:
             shared = Shared(operation.loaders, key, self._send, operation, target, sent, None, other)
-        return noting(context, await shared.value())
+        value = await shared.value()
+        return noting(context, value) if type(value) is Carried else cast("T", value)
 
     def _send(
         self,

@@ -30,7 +30,8 @@ class _Wave:
 
     def landed(self, failed: Mapping[str, Exception]) -> None:
         """Note that one request is back."""
-        self.failed.update(failed)
+        if failed:
+            self.failed.update(failed)
         self.left -= 1
         if not self.left and not self.waiter.done():
             self.waiter.set_result(None)
@@ -80,7 +81,7 @@ class Waves(Generic[V]):
         known, failed = self._known, wave.failed
         if not failed:
             return list(map(known.__getitem__, texts))
-        return [known[text] if text in known else own(failed[text]) for text in texts]
+        return [own(failed[text]) if text in failed else known[text] for text in texts]
 
     def _unknown(self, keys: Sequence[Key], texts: Sequence[str]) -> Keys:
         wanted = dict(zip(texts, keys, strict=True))
@@ -158,8 +159,9 @@ class Waves(Generic[V]):
 
     def _land(self, flight: _Flight, found: Mapping[str, V | Exception]) -> None:
         """Keep what was *found*, and tell all who wait; the errors are theirs alone."""
-        if flight in self._under_way:
-            self._under_way.remove(flight)
+        if flight not in self._under_way:
+            return  # given up: another request may ask for the same by now
+        self._under_way.remove(flight)
         failed: dict[str, Exception] = {}
         if any(issubclass(kind, Exception) for kind in set(map(type, found.values()))):
             failed = {text: value for text, value in found.items() if isinstance(value, Exception)}
