@@ -72,12 +72,12 @@ def world():
     return World()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_world():
     return World
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_reply():
     return reply
 
