@@ -16,6 +16,7 @@ from bff.upstream.endpoint import NO_HEADERS, Carried, Endpoint
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Item, Note, Response
 from bff.upstream.pipeline.call import UNDECODED, Call, Split
+from bff.upstream.shared import own
 from bff.upstream.template import wire_text
 from bff.upstream.waves import Key, Keys, Waves
 
@@ -49,11 +50,14 @@ class Batching(Endpoint[T]):
         and gives None; so does a key that the request has no way to say.
         """
         waves = self._waves_of(self.admit(context), arguments)
-        texts = list(map(str, keys))
-        if None in keys or not self._sayable(texts):
-            values = await self._some(waves, keys, texts)
+        distinct = _distinct(keys)
+        texts = list(map(str, distinct))
+        if None in distinct or not self._sayable(texts):
+            values = await self._some(waves, distinct, texts)
         else:
-            values = await waves.load(cast("Sequence[Key]", keys), texts)
+            values = await waves.load(cast("Sequence[Key]", distinct), texts)
+        if distinct is not keys:
+            values = _repeated(values, distinct, keys)
         if Carried in set(map(type, values)):
             for place, value in enumerate(values):
                 if type(value) is Carried:
@@ -182,6 +186,21 @@ class Batch(Batching[T]):
             return await operation.upstreams[other.upstream.name].send(call, operation)
 
         return ask
+
+
+def _distinct(keys: Sequence[Key | None]) -> Sequence[Key | None]:
+    """Return each of *keys* once, or *keys* where nothing is gained or equal ones may differ, as 1 and True do."""
+    once = list(dict.fromkeys(keys))
+    return once if len(once) < len(keys) and len(set(map(type, keys))) == 1 else keys
+
+
+def _repeated(values: Sequence[Any], distinct: Sequence[Key | None], keys: Sequence[Key | None]) -> list[Any]:
+    """Return for each of *keys* its value of those of *distinct* keys; each place gets errors of its own."""
+    found = dict(zip(distinct, values, strict=True))
+    if any(issubclass(kind, Exception) for kind in set(map(type, values))):
+        each = map(found.__getitem__, keys)
+        return [own(value) if isinstance(value, Exception) else value for value in each]
+    return list(map(found.__getitem__, keys))
 
 
 def _array(items: Mapping[str, bytes]) -> bytes:

@@ -216,6 +216,35 @@ async def test_a_batch_collects_dedupes_splits_and_keeps_order(world, make_reply
     assert [request.target for request in world.transport.requests] == ["/dishes?ids=a,gone", "/dishes?ids=c"]
 
 
+@given(st.lists(st.none() | st.integers(0, 3) | st.booleans() | st.sampled_from(["0", "1", "x,", ""])))
+@settings(deadline=None)
+def test_each_place_gets_the_value_of_its_key_however_often_it_is_asked_for(make_world, make_reply, keys):
+    """Whatever is done once for equal keys, and for lists without None."""
+
+    async def many():
+        world = make_world()
+        world.transport.answer = lambda request: make_reply(
+            [{"id": one} for one in request.target.partition("ids=")[2].split(",") if one != "2"]
+        )
+        return await dishes.many(world.context(dishes), keys)
+
+    found = asyncio.run(many())
+    absent = {None, "x,", "", 2}
+    assert found == [None if key in absent or isinstance(key, bool) else Dish(str(key)) for key in keys], (
+        "a service that knows 1 does not know true"
+    )
+
+
+async def test_each_place_gets_an_error_of_its_own(world):
+    """CA-12: also where one asker names a key twice."""
+    world.transport.answer = lambda request: UpstreamError(Outcome.RESET, "gone")
+
+    first, second, third = await dishes.many(world.context(dishes), ["a", "b", "a"])
+
+    assert len({id(first), id(second), id(third)}) == 3
+    assert {one.outcome for one in (first, second, third)} == {Outcome.RESET}
+
+
 @pytest.mark.parametrize("key", ["a,b", ",", ""])
 async def test_a_key_that_cannot_stand_in_a_list_is_nothing(world, key):
     """A client's id must not become two keys, nor push a batch over the service's maximum."""
