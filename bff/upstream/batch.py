@@ -18,7 +18,7 @@ from bff.upstream.message import Item, Note, Response
 from bff.upstream.pipeline.call import UNDECODED, Call, Split
 from bff.upstream.shared import own
 from bff.upstream.template import wire_text
-from bff.upstream.waves import Key, Keys, Waves
+from bff.upstream.waves import Key, Keys, Waves, any_failed
 
 if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
@@ -55,7 +55,7 @@ class Batching(Endpoint[T]):
         if None in distinct or not self._sayable(texts):
             values = await self._some(waves, distinct, texts)
         else:
-            values = await waves.load(cast("Sequence[Key]", distinct), texts)
+            values = await waves.load(distinct, texts)  # type: ignore[arg-type]  # None is not among them
         if distinct is not keys:
             values = _repeated(values, distinct, keys)
         if Carried in set(map(type, values)):
@@ -197,7 +197,7 @@ def _distinct(keys: Sequence[Key | None]) -> Sequence[Key | None]:
 def _repeated(values: Sequence[Any], distinct: Sequence[Key | None], keys: Sequence[Key | None]) -> list[Any]:
     """Return for each of *keys* its value of those of *distinct* keys; each place gets errors of its own."""
     found = dict(zip(distinct, values, strict=True))
-    if any(issubclass(kind, Exception) for kind in set(map(type, values))):
+    if any_failed(values):
         each = map(found.__getitem__, keys)
         return [own(value) if isinstance(value, Exception) else value for value in each]
     return list(map(found.__getitem__, keys))
@@ -209,9 +209,9 @@ def _array(items: Mapping[str, bytes]) -> bytes:
 
 def spread(found: "Values[T] | Carried[Values[T]]") -> "Values[T]":
     """Return the values of a batch, each with what there is to say about all of them."""
-    if type(found) is not Carried:
-        return cast("Values[T]", found)
-    return [_carried(value, found.note) for value in found.value]
+    if isinstance(found, Carried):
+        return [_carried(value, found.note) for value in found.value]
+    return found
 
 
 def _carried(value: Any, note: Note) -> Any:

@@ -136,7 +136,7 @@ class Endpoint(Generic[T]):
         response = await operation.upstreams[call.upstream].send(call, operation)
         operation.use(response.keeping)
         if call.value is not UNDECODED and response.note is None:
-            return cast("V", call.value)
+            return call.value  # type: ignore[no-any-return]  # what decode made
         try:
             value = decode(response)
             return Carried(value, response.note) if response.note else value
@@ -253,7 +253,7 @@ class Single(Endpoint[T]):
         if shared is None:
             shared = Shared(operation.loaders, key, self._send, operation, target, sent, None, other)
         value = await shared.value()
-        return noting(context, value) if type(value) is Carried else cast("T", value)
+        return noting(context, value) if isinstance(value, Carried) else value
 
     def _send(
         self,
@@ -309,7 +309,7 @@ class Single(Endpoint[T]):
 
 def noting(context: Context, value: "V | Carried[V]") -> V:
     """Return *value* as resolvers want it, and what there is to say about it to *context*."""
-    if type(value) is not Carried:
-        return cast("V", value)
+    if not isinstance(value, Carried):
+        return value
     context.noted.append(Noted(value.value, value.note))
     return value.value

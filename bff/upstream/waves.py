@@ -6,6 +6,7 @@ each key, and work on keys left to dictionaries. Made per operation; never share
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Generic, TypeVar
 
 from bff.upstream.errors import UpstreamError
@@ -108,7 +109,7 @@ class Waves(Generic[V]):
 
     def _schedule(self) -> _Flight:
         flight = self._next = _Flight()
-        flight.task = asyncio.get_running_loop().create_task(self._depart(flight))
+        flight.task = asyncio.get_running_loop().create_task(self._run(flight))
         return flight
 
     def _leave(self, wave: _Wave) -> None:
@@ -120,16 +121,16 @@ class Waves(Generic[V]):
                 self._under_way.remove(flight)
                 flight.task.cancel()
 
-    async def _depart(self, flight: _Flight) -> None:
-        await asyncio.sleep(0)  # those who are only woken in this turn of the loop travel along
+    def _depart(self, flight: _Flight) -> Keys:
+        """Return the keys of *flight*, which nobody can add to any more; none where all askers have left."""
         self._next = None
-        if not flight.asked:
-            return
-        flight.keys = _merged(flight.asked.values())
-        if len(flight.keys) > self._max_keys:
-            self._split(flight)
-        self._under_way.append(flight)
-        await self._run(flight)
+        asked = flight.asked
+        if asked:
+            flight.keys = _merged(asked.values())
+            if len(flight.keys) > self._max_keys:
+                self._split(flight)
+            self._under_way.append(flight)
+        return flight.keys
 
     def _split(self, flight: _Flight) -> None:
         """Leave to *flight* as many keys as the service takes, and send the others along in further requests."""
@@ -148,6 +149,11 @@ class Waves(Generic[V]):
 
     async def _run(self, flight: _Flight) -> None:
         keys = flight.keys
+        if not keys:
+            await asyncio.sleep(0)  # those who are only woken in this turn of the loop travel along
+            keys = self._depart(flight)
+            if not keys:
+                return
         try:
             values = await self._fetch(keys)
             self._land(flight, dict(zip(keys, values, strict=True)))
@@ -163,7 +169,7 @@ class Waves(Generic[V]):
             return  # given up: another request may ask for the same by now
         self._under_way.remove(flight)
         failed: dict[str, Exception] = {}
-        if any(issubclass(kind, Exception) for kind in set(map(type, found.values()))):
+        if any_failed(found.values()):
             failed = {text: value for text, value in found.items() if isinstance(value, Exception)}
             found = _only(found, found.keys() - failed.keys())
         self._known.update(found)  # type: ignore[arg-type]  # exceptions are taken out
@@ -173,6 +179,11 @@ class Waves(Generic[V]):
 
 
 T = TypeVar("T")
+
+
+def any_failed(values: Iterable[object]) -> bool:
+    """Return whether exceptions are among *values*."""
+    return any(map(issubclass, set(map(type, values)), repeat(Exception)))
 
 
 def _only(values: Mapping[str, T], texts: "set[str]") -> Mapping[str, T]:
