@@ -134,7 +134,7 @@ class Batch(Batching[T]):
     async def _fetch(self, operation: Operation, arguments: dict[str, object], keys: Keys) -> "Values[T]":
         base, texts = self.target(arguments), tuple(keys)
         plain = _PLAIN.issuperset(map(type, keys.values()))  # others have texts that are not those of the wire
-        found = await self.fetch(
+        call = self.call(
             operation,
             self._with_keys(base, texts if plain else tuple(map(wire_text, keys.values()))),
             NO_HEADERS,
@@ -143,7 +143,7 @@ class Batch(Batching[T]):
             split=self._split(base, texts),
             alternate=self._alternate(operation, arguments) if self.otherwise else None,
         )
-        return spread(found)
+        return spread(await self.fetch(operation, call))
 
     def _with_keys(self, base: str, texts: Sequence[str]) -> str:
         joined = ",".join(texts)

@@ -111,34 +111,21 @@ class Endpoint(Generic[T]):
             return self._bare
         return self.template.expand(arguments)
 
-    async def fetch(
-        self,
-        operation: Operation,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        decode: Callable[[Response], V],
-        *,
-        split: Split | None = None,
-        alternate: Callable[[Call], Awaitable[Response]] | None = None,
-        keepable: Callable[[Response], bool] | None = None,
-    ) -> "V | Carried[V]":
-        """Return what *decode* makes of the service's response to these parts, sent on behalf of *operation*.
+    async def fetch(self, operation: Operation, call: Call) -> Any:
+        """Return what *call* makes of the service's response to it, as `Carried` where there is something to say.
 
-        The call carries *decode*, so that an unusable payload counts as a failure of the attempt (CB-10).
+        The call itself decodes, so that an unusable payload counts as a failure of the attempt (CB-10).
 
         Raises:
             UpstreamError: There is no usable answer; it names this endpoint.
         """
-        call = self.call(
-            operation, target, headers, body, decode, split=split, alternate=alternate, keepable=keepable
-        )
         response = await operation.upstreams[call.upstream].send(call, operation)
         operation.use(response.keeping)
         if call.value is not UNDECODED and response.note is None:
-            return call.value  # type: ignore[no-any-return]  # what decode made
+            return call.value
+        assert call.decode is not None
         try:
-            value = decode(response)
+            value = call.decode(response)
             return Carried(value, response.note) if response.note else value
         except UpstreamError as error:
             raise self.named(error) from error.__cause__
@@ -264,7 +251,8 @@ class Single(Endpoint[T]):
         other: str | None = None,
     ) -> Awaitable[T | Carried[T]]:
         alternate = self._alternate(operation, other) if other is not None else None
-        answer = self.fetch(operation, target, headers, body, self._decode, alternate=alternate)
+        call = self.call(operation, target, headers, body, self._decode, alternate=alternate)
+        answer = self.fetch(operation, call)
         return self._unless_absent(answer) if self._decode.optional else answer
 
     async def _unless_absent(self, answer: Awaitable[T | Carried[T]]) -> T | Carried[T]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
 
 T = TypeVar("T")
-V = TypeVar("V")
 
 _HEADERS = {"accept": "application/graphql-response+json, application/json;q=0.9"}
 
@@ -50,9 +49,8 @@ class GraphQLCall(Endpoint[T]):
             UpstreamError: There is no usable answer; errors of the service are among the causes.
         """
         operation = self.admit(context)
-        found = await post_document(
-            self, operation, self.document, variables, self._decode, keepable=self._decode.whole
-        )
+        call = post_of(self, operation, self.document, variables, self._decode, keepable=self._decode.whole)
+        found: T | Carried[T] = await self.fetch(operation, call)
         return noting(context, found)
 
 
@@ -80,7 +78,7 @@ class GraphQLBatch(Batching[T]):
         self._match: BatchDecoder[T] = BatchDecoder(returns, key)
 
     async def _fetch(self, operation: Operation, arguments: dict[str, object], keys: Keys) -> Values[T]:
-        found = await post_document(
+        call = post_of(
             self,
             operation,
             self.document,
@@ -89,7 +87,7 @@ class GraphQLBatch(Batching[T]):
             split=self._split(arguments, keys),
             keepable=self._decode.whole,
         )
-        return spread(found)
+        return spread(await self.fetch(operation, call))
 
     def _decode_for(self, texts: Sequence[str]) -> Callable[[Response], Values[T]]:
         def decode(response: Response) -> Values[T]:
@@ -116,26 +114,19 @@ class GraphQLBatch(Batching[T]):
         return Split(tuple(keys), self.target({}), _body(self.document, dict(arguments)), narrow, items)
 
 
-async def post_document(
+def post_of(
     endpoint: Endpoint[Any],
     operation: Operation,
     document: str,
     variables: Mapping[str, object],
-    decode: Callable[[Response], V],
+    decode: Callable[[Response], Any],
     *,
     split: Split | None = None,
     keepable: Callable[[Response], bool] | None = None,
-) -> V | Carried[V]:
-    """Return what *decode* makes of the response of *endpoint*'s service to *document*."""
-    return await endpoint.fetch(
-        operation,
-        endpoint.target({}),
-        _HEADERS,
-        _body(document, variables),
-        decode,
-        split=split,
-        keepable=keepable,
-    )
+) -> Call:
+    """Return the call that posts *document* to *endpoint*'s service."""
+    body = _body(document, variables)
+    return endpoint.call(operation, endpoint.target({}), _HEADERS, body, decode, split=split, keepable=keepable)
 
 
 def _body(document: str, variables: Mapping[str, object]) -> bytes:
