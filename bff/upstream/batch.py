@@ -94,7 +94,7 @@ class Batching(Endpoint[T]):
         waves: Waves[Any] | None = operation.loaders.get(identity)
         if waves is None:
             fetch = partial(self._fetch, operation, arguments)
-            waves = operation.loaders[identity] = Waves(fetch, max_keys=self.max_keys)
+            waves = operation.loaders[identity] = Waves(fetch, name=self, max_keys=self.max_keys)
         return waves
 
     async def _fetch(self, operation: Operation, arguments: dict[str, object], keys: Keys) -> "Values[T]":

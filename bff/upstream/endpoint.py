@@ -238,7 +238,7 @@ class Single(Endpoint[T]):
         key = (self, target, tuple(sorted(sent.items())) if sent else (), other)
         shared: Shared[T | Carried[T]] | None = operation.loaders.get(key)
         if shared is None:
-            shared = Shared(operation.loaders, key, self._send, operation, target, sent, None, other)
+            shared = Shared(operation.loaders, key, self, self._send, operation, target, sent, None, other)
         value = await shared.value()
         return noting(context, value) if isinstance(value, Carried) else value
 

@@ -19,21 +19,24 @@ class Shared(Generic[V]):
     Args:
         known: Where others find this call; it enters itself, and leaves when it failed or was given up.
         key: Under which they find it.
+        name: What errors call it, as text.
         fetch: Makes the call.
         arguments: What *fetch* takes.
     """
 
-    __slots__ = ("_key", "_known", "_task", "_value", "_waiters")
+    __slots__ = ("_key", "_known", "_name", "_task", "_value", "_waiters")
 
     def __init__(
         self,
         known: MutableMapping[Any, Any],
         key: Hashable,
+        name: object,
         fetch: Callable[..., Awaitable[V]],
         *arguments: Any,
     ) -> None:
         self._known = known
         self._key = key
+        self._name = name
         self._value: V
         self._waiters: list[asyncio.Future[Exception | None]] | None = []
         self._task = asyncio.get_running_loop().create_task(self._run(fetch, arguments))
@@ -63,7 +66,7 @@ class Shared(Generic[V]):
         except Exception as error:  # noqa: BLE001 - told to those who wait
             self._end(error)
         except BaseException:
-            self._end(UpstreamError(Outcome.CANCELLED, "the call was cancelled"))
+            self._end(UpstreamError(Outcome.CANCELLED, f"{self._name}: the call was cancelled"))
             raise
         else:
             self._end(None)

@@ -58,11 +58,15 @@ class Waves(Generic[V]):
 
     Args:
         fetch: Returns one value or exception for each key, in their order.
+        name: What errors call it, as text.
         max_keys: Most keys of one request.
     """
 
-    def __init__(self, fetch: Callable[[Keys], Awaitable[Sequence[V | Exception]]], *, max_keys: int) -> None:
+    def __init__(
+        self, fetch: Callable[[Keys], Awaitable[Sequence[V | Exception]]], *, name: object, max_keys: int
+    ) -> None:
         self._fetch = fetch
+        self._name = name
         self._max_keys = max_keys
         self._known: dict[str, V] = {}
         self._next: _Flight | None = None
@@ -160,7 +164,8 @@ class Waves(Generic[V]):
         except Exception as error:  # noqa: BLE001 - told to those who wait
             self._land(flight, dict.fromkeys(keys, error))
         except BaseException:
-            self._land(flight, dict.fromkeys(keys, UpstreamError(Outcome.CANCELLED, "the call was cancelled")))
+            cancelled = UpstreamError(Outcome.CANCELLED, f"{self._name}: the call was cancelled")
+            self._land(flight, dict.fromkeys(keys, cancelled))
             raise
 
     def _land(self, flight: _Flight, found: Mapping[str, V | Exception]) -> None:

@@ -38,7 +38,7 @@ class Service:
         """Ask as an endpoint does."""
         shared = self.known.get(arguments)
         if shared is None:
-            shared = Shared(self.known, arguments, self.call, *arguments)
+            shared = Shared(self.known, arguments, "catalog.dish", self.call, *arguments)
         return await shared.value()
 
 
@@ -179,6 +179,7 @@ async def test_a_call_that_is_cancelled_from_within_leaves_nobody_hanging():
     found = await asyncio.gather(service.ask(), service.ask(), return_exceptions=True)
 
     assert [error.outcome for error in found] == [Outcome.CANCELLED] * 2
+    assert found[0].detail == "catalog.dish: the call was cancelled"
     assert service.known == {}
 
 
@@ -193,7 +194,7 @@ def by_shared(fetch):
 
     async def load(keys):
         (key,) = keys
-        shared = known.get(key) or Shared(known, key, only, key)
+        shared = known.get(key) or Shared(known, key, "x", only, key)
         try:
             return [await shared.value()]
         except UpstreamError as error:

@@ -20,7 +20,7 @@ class Service:
         self.gate = asyncio.Event()
         self.gate.set()
         self._answers = answers
-        self._waves = Waves(self.fetch, max_keys=max_keys)
+        self._waves = Waves(self.fetch, name="catalog.dishes", max_keys=max_keys)
 
     async def fetch(self, keys):
         self.batches.append(list(keys.values()))
@@ -173,7 +173,7 @@ async def test_who_was_told_of_a_failure_does_not_keep_the_next_try_alive():
     """DL-3: it waits for its other keys alone."""
     gates = [asyncio.get_running_loop().create_future() for _ in range(3)]
     requests = iter(gates)
-    waves = Waves(lambda keys: next(requests), max_keys=1)
+    waves = Waves(lambda keys: next(requests), name="x", max_keys=1)
     first = asyncio.ensure_future(waves.load(["a", "b"], ["a", "b"]))
     await settle()
     gates[0].set_exception(UpstreamError(Outcome.RESET, "gone"))
@@ -234,7 +234,7 @@ async def test_a_request_that_was_given_up_and_comes_back_all_the_same_changes_n
         except asyncio.CancelledError:
             return ["too late"]
 
-    waves = Waves(stubborn, max_keys=1)
+    waves = Waves(stubborn, name="x", max_keys=1)
     left = asyncio.ensure_future(waves.load(["a"], ["a"]))
     await settle()
     left.cancel()
@@ -268,7 +268,7 @@ async def test_a_request_that_fails_whole_is_told_for_each_key(raised, told):
     async def failing(keys):
         raise raised
 
-    found = await Waves(failing, max_keys=10).load(["a", "b"], ["a", "b"])
+    found = await Waves(failing, name="catalog.dishes", max_keys=10).load(["a", "b"], ["a", "b"])
 
     assert list(map(type, found)) == [told, told]
 
@@ -277,14 +277,14 @@ async def test_too_few_values_are_an_error_rather_than_the_wrong_ones():
     async def wrong(keys):
         return ["only one"]
 
-    found = await Waves(wrong, max_keys=10).load(["a", "b"], ["a", "b"])
+    found = await Waves(wrong, name="x", max_keys=10).load(["a", "b"], ["a", "b"])
 
     assert list(map(type, found)) == [ValueError, ValueError]
 
 
 def by_waves(max_keys):
     def make(fetch):
-        waves = Waves(lambda keys: fetch(list(keys.values())), max_keys=max_keys)
+        waves = Waves(lambda keys: fetch(list(keys.values())), name="x", max_keys=max_keys)
         return lambda keys: waves.load(keys, list(map(str, keys)))
 
     return make
