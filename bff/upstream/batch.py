@@ -1,27 +1,36 @@
 """Endpoints that answer many keys in one request."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import quote_plus
 
 from msgspec.structs import replace
 from typing_extensions import TypeForm
 
 from bff.context import Context, Noted, Operation
 from bff.upstream.decode import BatchDecoder
-from bff.upstream.endpoint import Carried, Endpoint
+from bff.upstream.endpoint import NO_HEADERS, Carried, Endpoint
 from bff.upstream.errors import UpstreamError
-from bff.upstream.loader import Loader
 from bff.upstream.message import Item, Note, Response
 from bff.upstream.pipeline.call import UNDECODED, Call, Split
-from bff.upstream.template import query_string, wire_text
+from bff.upstream.shared import own
+from bff.upstream.template import wire_text
+from bff.upstream.waves import Key, Keys, Waves, any_failed
 
 if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
 
 T = TypeVar("T")
-Key = str | int
 Values = Sequence[T | Carried[Any] | None | Exception]
 """What each key gives, before its note is taken off."""
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~,-]*")
+"""What stands in a query as it is; commas are between keys."""
+_PLAIN = frozenset({str, int})
 
 
 class Batching(Endpoint[T]):
@@ -41,22 +50,32 @@ class Batching(Endpoint[T]):
         Keys that other resolvers ask for at the same moment travel in the same request. A None key costs nothing
         and gives None; so does a key that the request has no way to say.
         """
-        loader = self._loader_of(self.admit(context), arguments)
-        unasked = {key for key in set(keys) if key is None or self._unsayable(key)}
-        if unasked:
-            found = iter(await loader.load_many([key for key in keys if key is not None and key not in unasked]))
-            values: list[Any] = [None if key in unasked else next(found) for key in keys]
+        waves = self._waves_of(self.admit(context), arguments)
+        distinct = _distinct(keys)
+        texts = list(map(str, distinct))
+        if None in distinct or not self._sayable(texts):
+            values = await self._some(waves, distinct, texts)
         else:
-            values = await loader.load_many(cast("Sequence[Key]", keys))
+            values = await waves.load(distinct, texts)  # type: ignore[arg-type]  # None is not among them
+        if distinct is not keys:
+            values = _repeated(values, distinct, keys)
         if Carried in set(map(type, values)):
             for place, value in enumerate(values):
                 if type(value) is Carried:
                     context.noted.append(Noted(value.value, value.note, place, len(values)))
                     values[place] = value.value
-        return cast("list[T | None | Exception]", values)
+        return values
 
-    def _unsayable(self, key: Key) -> bool:  # noqa: ARG002 - for those that send keys in a list
-        return False
+    async def _some(self, waves: Waves[Any], keys: Sequence[Key | None], texts: Sequence[str]) -> list[Any]:
+        """Return the values of *keys*, of which not all can be asked for."""
+        asked = [key is not None and self._sayable([text]) for key, text in zip(keys, texts, strict=True)]
+        sayable = cast("list[Key]", list(compress(keys, asked)))
+        found = iter(await waves.load(sayable, list(compress(texts, asked))))
+        return [next(found) if one else None for one in asked]
+
+    def _sayable(self, texts: Sequence[str]) -> bool:  # noqa: ARG002 - for those that send keys in a list
+        """Return whether a request can ask for each of *texts*."""
+        return True
 
     async def one(self, context: Context, key: Key | None, **arguments: object) -> T | None:
         """Return the value of *key*, None where there is none.
@@ -69,32 +88,23 @@ class Batching(Endpoint[T]):
             raise value
         return value
 
-    def _loader_of(
-        self, operation: Operation, arguments: dict[str, object]
-    ) -> Loader[Key, T | Carried[Any] | None]:
-        identity = (self, tuple(sorted((name, wire_text(value)) for name, value in arguments.items())))
-        loader = operation.loaders.get(identity)
-        if loader is None:
+    def _waves_of(self, operation: Operation, arguments: dict[str, object]) -> Waves[Any]:
+        identity: object = self
+        if arguments:
+            identity = (self, tuple(sorted((name, wire_text(value)) for name, value in arguments.items())))
+        waves: Waves[Any] | None = operation.loaders.get(identity)
+        if waves is None:
+            fetch = partial(self._fetch, operation, arguments)
+            waves = operation.loaders[identity] = Waves(fetch, name=self, max_keys=self.max_keys)
+        return waves
 
-            async def fetch(keys: list[Key]) -> "Values[T]":
-                found = await self._fetch(operation, keys, arguments)
-                if isinstance(found, Carried):
-                    return [_carried(value, found.note) for value in found.value]
-                return found
-
-            loader = Loader(fetch, name=str(self), max_keys=self.max_keys, identify=str)
-            operation.loaders[identity] = loader
-        return loader
-
-    async def _fetch(
-        self, operation: Operation, keys: list[Key], arguments: dict[str, object]
-    ) -> "Values[T] | Carried[Values[T]]":
+    async def _fetch(self, operation: Operation, arguments: dict[str, object], keys: Keys) -> "Values[T]":
         raise NotImplementedError
 
-    def _of_items(self, response: Response, keys: Sequence[Key], one: Callable[[bytes], T]) -> "Values[T]":
+    def _of_items(self, response: Response, texts: Sequence[str], one: Callable[[bytes], T]) -> "Values[T]":
         """Return the values of a batch that was put together key by key."""
         items = response.items or {}
-        return [_value(items.get(str(key)), one, self.named) for key in keys]
+        return [_value(items.get(text), one, self.named) for text in texts]
 
 
 class Batch(Batching[T]):
@@ -114,50 +124,53 @@ class Batch(Batching[T]):
     ) -> None:
         super().__init__(upstream, "GET", template, max_keys=max_keys, name=name)
         self.ids = ids
+        self._parameter = quote_plus(ids)
         self.otherwise = otherwise
         self._decode: BatchDecoder[T] = BatchDecoder(returns, key)
 
-    def _unsayable(self, key: Key) -> bool:
+    def _sayable(self, texts: Sequence[str]) -> bool:
         # In a list joined with commas such a key would become none or two.
-        return key == "" or "," in str(key)
+        return "" not in texts and "," not in "".join(texts)
 
-    async def _fetch(
-        self, operation: Operation, keys: list[Key], arguments: dict[str, object]
-    ) -> "Values[T] | Carried[Values[T]]":
-        base = self.template.expand(arguments)
-        return await self.fetch(
+    async def _fetch(self, operation: Operation, arguments: dict[str, object], keys: Keys) -> "Values[T]":
+        base, texts = self.target(arguments), tuple(keys)
+        plain = _PLAIN.issuperset(map(type, keys.values()))  # others have texts that are not those of the wire
+        call = self.call(
             operation,
-            self._target(base, keys),
-            {},
+            self._with_keys(base, texts if plain else tuple(map(wire_text, keys.values()))),
+            NO_HEADERS,
             None,
-            self._decode_for(keys),
-            split=self._split(base, keys),
+            self._decode_for(texts),
+            split=self._split(base, texts),
             alternate=self._alternate(operation, arguments) if self.otherwise else None,
         )
+        return spread(await self.fetch(operation, call))
 
-    def _target(self, base: str, keys: Sequence[Key]) -> str:
-        return base + query_string([(self.ids, keys)]).replace("?", "&" if "?" in base else "?", 1)
+    def _with_keys(self, base: str, texts: Sequence[str]) -> str:
+        joined = ",".join(texts)
+        if not _UNRESERVED.fullmatch(joined):
+            joined = quote_plus(joined, safe=",")
+        return f"{base}{'&' if '?' in base else '?'}{self._parameter}={joined}"
 
-    def _decode_for(self, keys: Sequence[Key]) -> "Callable[[Response], Values[T]]":
+    def _decode_for(self, texts: Sequence[str]) -> "Callable[[Response], Values[T]]":
         def decode(response: Response) -> "Values[T]":
             if response.items is not None:
-                return self._of_items(response, keys, self._decode.one)
-            return self._decode(response, keys)
+                return self._of_items(response, texts, self._decode.one)
+            return self._decode(response, texts)
 
         return decode
 
-    def _split(self, base: str, keys: Sequence[Key]) -> Split:
+    def _split(self, base: str, texts: tuple[str, ...]) -> Split:
         def narrow(call: Call, fewer: tuple[str, ...]) -> Call:
-            return replace(
-                call,
-                target=self._target(base, fewer),
-                headers=dict(call.headers),
-                decode=self._decode_for(fewer),
-                split=self._split(base, fewer),
-                value=UNDECODED,
-            )
+            narrowed = copy(call)
+            narrowed.target = self._with_keys(base, fewer)
+            narrowed.headers = call.headers.copy()
+            narrowed.decode = self._decode_for(fewer)
+            narrowed.split = self._split(base, fewer)
+            narrowed.value = UNDECODED
+            return narrowed
 
-        return Split(tuple(map(str, keys)), base, None, narrow, self._decode.raws, _array)
+        return Split(texts, base, None, narrow, self._decode.raws, _array)
 
     def _alternate(
         self, operation: Operation, arguments: dict[str, object]
@@ -167,16 +180,39 @@ class Batch(Batching[T]):
 
         async def ask(failed: Call) -> Response:
             assert failed.split is not None
-            keys, base = failed.split.keys, other.template.expand(arguments)
-            call = other.call(operation, other._target(base, keys), {}, None)  # noqa: SLF001 - of this class
-            call.decode, call.split = other._decode_for(keys), other._split(base, keys)  # noqa: SLF001 - as above
+            texts, base = failed.split.keys, other.target(arguments)
+            target, decode = other._with_keys(base, texts), other._decode_for(texts)  # noqa: SLF001 - of this class
+            split = other._split(base, texts)  # noqa: SLF001 - as above
+            call = other.call(operation, target, NO_HEADERS, None, decode, split=split)
             return await operation.upstreams[other.upstream.name].send(call, operation)
 
         return ask
 
 
+def _distinct(keys: Sequence[Key | None]) -> Sequence[Key | None]:
+    """Return each of *keys* once, or *keys* where nothing is gained or equal ones may differ, as 1 and True do."""
+    once = list(dict.fromkeys(keys))
+    return once if len(once) < len(keys) and len(set(map(type, keys))) == 1 else keys
+
+
+def _repeated(values: Sequence[Any], distinct: Sequence[Key | None], keys: Sequence[Key | None]) -> list[Any]:
+    """Return for each of *keys* its value of those of *distinct* keys; each place gets errors of its own."""
+    found = dict(zip(distinct, values, strict=True))
+    if any_failed(values):
+        each = map(found.__getitem__, keys)
+        return [own(value) if isinstance(value, Exception) else value for value in each]
+    return list(map(found.__getitem__, keys))
+
+
 def _array(items: Mapping[str, bytes]) -> bytes:
     return b"[" + b",".join(items.values()) + b"]"
+
+
+def spread(found: "Values[T] | Carried[Values[T]]") -> "Values[T]":
+    """Return the values of a batch, each with what there is to say about all of them."""
+    if isinstance(found, Carried):
+        return [_carried(value, found.note) for value in found.value]
+    return found
 
 
 def _carried(value: Any, note: Note) -> Any:

@@ -2,7 +2,9 @@
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
@@ -30,13 +32,24 @@ def require_json(response: Response) -> None:
         UpstreamError: BAD_PAYLOAD; typically an HTML page with status 200, or a content coding that was not asked
             for.
     """
-    if "content-encoding" in response.headers:
-        coding = response.headers["content-encoding"].strip().lower()
+    headers = response.headers
+    if "content-encoding" in headers:
+        coding = headers["content-encoding"].strip().lower()
         if coding not in {"", "identity"}:
             raise bad_payload(f"content coding {coding[:50]!r} was not asked for")
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise bad_payload(f"content-type is {media_type or 'absent'}, not JSON", response.body)
+    content_type = headers.get("content-type", "")
+    if not _is_json(content_type):
+        raise bad_payload(f"content-type is {_media_type(content_type) or 'absent'}, not JSON", response.body)
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+@lru_cache(maxsize=256)  # services say few different things, and say them with each response
+def _is_json(content_type: str) -> bool:
+    media_type = _media_type(content_type)
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 class _Decoder(Generic[T]):
@@ -47,7 +60,7 @@ class _Decoder(Generic[T]):
     """
 
     def __init__(self, returns: TypeForm[T]) -> None:
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(returns)
+        self._decode: Callable[[bytes | msgspec.Raw], T] = msgspec.json.Decoder(returns).decode
         self.optional = returns in (None, type(None)) or (
             typing.get_origin(returns) in (typing.Union, types.UnionType)
             and type(None) in typing.get_args(returns)
@@ -67,7 +80,7 @@ class _Decoder(Generic[T]):
     def value(self, body: bytes | msgspec.Raw) -> T:
         """Return the value that *body* encodes."""
         try:
-            return self._decoder.decode(body)  # type: ignore[no-any-return]  # it decodes to T
+            return self._decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise bad_payload(str(error), bytes(body)) from error
 
@@ -101,14 +114,14 @@ class BatchDecoder(Generic[T]):
         names = {field.name: field.encode_name for field in msgspec.structs.fields(items[0])}
         if key not in names:
             raise TypeError(f"{items[0].__name__} has no attribute {key!r}: key= is one of {', '.join(names)}")
-        self._key = key
+        self._key_in = attrgetter(key)
         self._wire_key = names[key]
         self._all: _Decoder[list[T]] = _Decoder(returns)
         self._one: _Decoder[T] = _Decoder(items[0])
         self._raw: _Decoder[list[msgspec.Raw]] = _Decoder(list[msgspec.Raw])
 
-    def __call__(self, response: Response, keys: Sequence[str | int]) -> list[T | None | Exception]:
-        """Return for each of *keys* its item, None where there is none, or why its item could not be read.
+    def __call__(self, response: Response, texts: Sequence[str]) -> list[T | None | Exception]:
+        """Return for each key in *texts* its item, None where there is none, or why its item could not be read.
 
         Raises:
             UpstreamError: BAD_PAYLOAD: no list at all.
@@ -117,8 +130,9 @@ class BatchDecoder(Generic[T]):
         try:
             items = self._all.value(response.body)
         except UpstreamError:
-            return self.match(self._raw.value(response.body), keys)
-        return self._pick({str(getattr(item, self._key)): item for item in items}, keys)
+            return self.match(self._raw.value(response.body), texts)
+        found = dict(zip(map(str, map(self._key_in, items)), items, strict=True))
+        return list(map(found.get, texts))
 
     def one(self, item: bytes) -> T:
         """Return the value of one item's JSON.
@@ -142,25 +156,21 @@ class BatchDecoder(Generic[T]):
         found = {self._key_of(item): bytes(item) for item in items}
         return {key: item for key, item in found.items() if key is not None}
 
-    def match(self, items: Sequence[msgspec.Raw], keys: Sequence[str | int]) -> list[T | None | Exception]:
+    def match(self, items: Sequence[msgspec.Raw], texts: Sequence[str]) -> list[T | None | Exception]:
         """Return the same, its items decoded one by one, so that a broken one costs only itself."""
         found: dict[str, T | Exception] = {}
         lost: Exception | None = None
         for item in items:
             try:
                 value = self._one.value(item)
-                found[str(getattr(value, self._key))] = value
+                found[str(self._key_in(value))] = value
             except UpstreamError as error:
                 key = self._key_of(item)
                 if key is None:
                     lost = error
                 else:
                     found[key] = error
-        return self._pick(found, keys, lost)
-
-    @staticmethod
-    def _pick(found: dict[str, Any], keys: Sequence[str | int], lost: Exception | None = None) -> list[Any]:
-        return [found.get(str(key), lost) for key in keys]
+        return [found.get(text, lost) for text in texts]
 
     def _key_of(self, item: msgspec.Raw) -> str | None:
         try:

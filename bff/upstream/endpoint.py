@@ -14,11 +14,11 @@ from bff.context import Context, Noted, Operation
 from bff.upstream.client import SAFE_METHODS
 from bff.upstream.decode import decoder_of
 from bff.upstream.errors import UpstreamError
-from bff.upstream.loader import Loader
 from bff.upstream.message import Note, Response
 from bff.upstream.outcome import Outcome
 from bff.upstream.pipeline import Call
 from bff.upstream.pipeline.call import UNDECODED, Split
+from bff.upstream.shared import Shared
 from bff.upstream.template import Template
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 V = TypeVar("V")
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class UndeclaredCall(Exception):
@@ -69,6 +71,7 @@ class Endpoint(Generic[T]):
         self.safe = method in SAFE_METHODS if idempotent is None else idempotent
         self.cacheable = method == "GET"
         self._name = name
+        self._bare = None if self.template.path else self.template.expand({})
 
     @property
     def name(self) -> str:
@@ -98,45 +101,56 @@ class Endpoint(Generic[T]):
             raise UndeclaredCall(self, context.resolver)
         return context.operation
 
-    async def fetch(
+    def target(self, arguments: Mapping[str, object]) -> str:
+        """Return path and query with *arguments*.
+
+        Raises:
+            TypeError: They are not those that the template names.
+        """
+        if not arguments and self._bare is not None:
+            return self._bare
+        return self.template.expand(arguments)
+
+    async def fetch(self, operation: Operation, call: Call) -> Any:
+        """Return what *call* makes of the service's response to it, as `Carried` where there is something to say.
+
+        The call itself decodes, so that an unusable payload counts as a failure of the attempt (CB-10).
+
+        Raises:
+            UpstreamError: There is no usable answer; it names this endpoint.
+        """
+        response = await operation.upstreams[call.upstream].send(call, operation)
+        operation.use(response.keeping)
+        if call.value is not UNDECODED and response.note is None:
+            return call.value
+        assert call.decode is not None
+        try:
+            value = call.decode(response)
+            return Carried(value, response.note) if response.note else value
+        except UpstreamError as error:
+            raise self.named(error) from error.__cause__
+
+    def call(
         self,
         operation: Operation,
         target: str,
         headers: Mapping[str, str],
         body: bytes | None,
-        decode: Callable[[Response], V],
+        decode: Callable[[Response], Any] | None = None,
         *,
         split: Split | None = None,
         alternate: Callable[[Call], Awaitable[Response]] | None = None,
         keepable: Callable[[Response], bool] | None = None,
-    ) -> "V | Carried[V]":
-        """Return what *decode* makes of the service's response to these parts, sent on behalf of *operation*.
-
-        The call carries *decode*, so that an unusable payload counts as a failure of the attempt (CB-10).
-
-        Raises:
-            UpstreamError: There is no usable answer; it names this endpoint.
-        """
-        call = self.call(operation, target, headers, body)
-        call.decode, call.split, call.alternate, call.keepable = decode, split, alternate, keepable
-        response = await operation.upstreams[self.upstream.name].send(call, operation)
-        operation.use(response.keeping)
-        if call.value is not UNDECODED and response.note is None:
-            return cast("V", call.value)
-        try:
-            value = decode(response)
-            return Carried(value, response.note) if response.note else value
-        except UpstreamError as error:
-            raise self.named(error) from error.__cause__
-
-    def call(self, operation: Operation, target: str, headers: Mapping[str, str], body: bytes | None) -> Call:
+    ) -> Call:
         """Return the call that sends these parts on behalf of *operation*."""
-        sent = {"accept": "application/json", **headers}
+        sent = {"accept": "application/json"}
+        if headers:
+            sent.update(headers)
         if body is not None:
             sent["content-type"] = "application/json"
         return Call(
             upstream=self.upstream.name,
-            endpoint=self.name,
+            endpoint=self._name or self.name,
             method=self.method,
             target=target,
             headers=sent,
@@ -144,7 +158,11 @@ class Endpoint(Generic[T]):
             safe=self.safe,
             request_id=operation.request_id,
             deadline=operation.deadline.at,
+            decode=decode,
             cacheable=self.cacheable,
+            split=split,
+            alternate=alternate,
+            keepable=keepable,
         )
 
     def named(self, error: UpstreamError) -> UpstreamError:
@@ -212,37 +230,36 @@ class Single(Endpoint[T]):
             TypeError: Body, headers or arguments are not those declared.
         """
         operation = self.admit(context)
-        target = self.template.expand(arguments)
-        sent = self._declared_headers(headers or {})
+        target = self.target(arguments)
+        sent = self._declared_headers(headers) if headers else NO_HEADERS
         if self.method != "GET":
             return noting(context, await self._send(operation, target, sent, self._encode(body)))
-        loader = operation.loaders.get(self)
-        if loader is None:
-            loader = operation.loaders[self] = self._loader(operation)
-        other = self.otherwise.template.expand(arguments) if self.otherwise else None
-        value: T | Carried[T] = await loader.load((target, tuple(sorted(sent.items())), other))
-        return noting(context, value)
+        other = self.otherwise.target(arguments) if self.otherwise else None
+        key = (self, target, tuple(sorted(sent.items())) if sent else (), other)
+        shared: Shared[T | Carried[T]] | None = operation.loaders.get(key)
+        if shared is None:
+            shared = Shared(operation.loaders, key, self, self._send, operation, target, sent, None, other)
+        value = await shared.value()
+        return noting(context, value) if isinstance(value, Carried) else value
 
-    def _loader(self, operation: Operation) -> Loader[Any, T | Carried[T]]:
-        async def fetch(keys: list[tuple[str, tuple[tuple[str, str], ...], str | None]]) -> list[T | Carried[T]]:
-            ((target, headers, other),) = keys
-            return [await self._send(operation, target, dict(headers), None, other)]
-
-        return Loader(fetch, name=str(self), max_keys=1)
-
-    async def _send(
+    def _send(
         self,
         operation: Operation,
         target: str,
         headers: Mapping[str, str],
         body: bytes | None,
         other: str | None = None,
-    ) -> T | Carried[T]:
+    ) -> Awaitable[T | Carried[T]]:
         alternate = self._alternate(operation, other) if other is not None else None
+        call = self.call(operation, target, headers, body, self._decode, alternate=alternate)
+        answer = self.fetch(operation, call)
+        return self._unless_absent(answer) if self._decode.optional else answer
+
+    async def _unless_absent(self, answer: Awaitable[T | Carried[T]]) -> T | Carried[T]:
         try:
-            return await self.fetch(operation, target, headers, body, self._decode, alternate=alternate)
+            return await answer
         except UpstreamError as error:
-            if error.outcome is Outcome.NOT_FOUND and self._decode.optional:
+            if error.outcome is Outcome.NOT_FOUND:
                 return cast("T", self._decode.nothing())
             raise
 
@@ -251,8 +268,7 @@ class Single(Endpoint[T]):
         assert other is not None
 
         async def ask(_: Call) -> Response:
-            call = other.call(operation, target, {}, None)
-            call.decode = self._decode
+            call = other.call(operation, target, NO_HEADERS, None, self._decode)
             return await operation.upstreams[other.upstream.name].send(call, operation)
 
         return ask

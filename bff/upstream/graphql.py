@@ -1,6 +1,7 @@
 """Endpoints of services that speak GraphQL themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -8,17 +9,19 @@ from msgspec.structs import replace
 from typing_extensions import TypeForm
 
 from bff.context import Context, Operation
-from bff.upstream.batch import Batching, Key, Values
+from bff.upstream.batch import Batching, Values, spread
 from bff.upstream.decode import BatchDecoder, GraphQLDecoder
 from bff.upstream.endpoint import Carried, Endpoint, noting
 from bff.upstream.message import Response
 from bff.upstream.pipeline.call import UNDECODED, Call, Split
+from bff.upstream.waves import Key, Keys
 
 if TYPE_CHECKING:
     from bff.upstream.declare import Upstream
 
 T = TypeVar("T")
-V = TypeVar("V")
+
+_HEADERS = {"accept": "application/graphql-response+json, application/json;q=0.9"}
 
 
 class GraphQLCall(Endpoint[T]):
@@ -47,9 +50,8 @@ class GraphQLCall(Endpoint[T]):
             UpstreamError: There is no usable answer; errors of the service are among the causes.
         """
         operation = self.admit(context)
-        found = await post_document(
-            self, operation, self.document, variables, self._decode, keepable=self._decode.whole
-        )
+        call = post_of(self, operation, self.document, variables, self._decode, keepable=self._decode.whole)
+        found: T | Carried[T] = await self.fetch(operation, call)
         return noting(context, found)
 
 
@@ -76,67 +78,56 @@ class GraphQLBatch(Batching[T]):
         self._decode: GraphQLDecoder[Any] = GraphQLDecoder(list[msgspec.Raw], at)
         self._match: BatchDecoder[T] = BatchDecoder(returns, key)
 
-    async def _fetch(
-        self, operation: Operation, keys: list[Key], arguments: dict[str, object]
-    ) -> Values[T] | Carried[Values[T]]:
-        return await post_document(
+    async def _fetch(self, operation: Operation, arguments: dict[str, object], keys: Keys) -> Values[T]:
+        call = post_of(
             self,
             operation,
             self.document,
-            {**arguments, self.ids: keys},
-            self._decode_for(keys),
+            {**arguments, self.ids: list(keys.values())},
+            self._decode_for(tuple(keys)),
             split=self._split(arguments, keys),
             keepable=self._decode.whole,
         )
+        return spread(await self.fetch(operation, call))
 
-    def _decode_for(self, keys: Sequence[Key]) -> Callable[[Response], Values[T]]:
+    def _decode_for(self, texts: Sequence[str]) -> Callable[[Response], Values[T]]:
         def decode(response: Response) -> Values[T]:
             if response.items is not None:
-                return self._of_items(response, keys, self._match.one)
-            return self._match.match(self._decode(response), keys)
+                return self._of_items(response, texts, self._match.one)
+            return self._match.match(self._decode(response), texts)
 
         return decode
 
-    def _split(self, arguments: Mapping[str, object], keys: Sequence[Key]) -> Split:
-        given = {str(key): key for key in keys}
-
+    def _split(self, arguments: Mapping[str, object], keys: Keys) -> Split:
         def narrow(call: Call, fewer: tuple[str, ...]) -> Call:
-            asked = [given[key] for key in fewer]
-            return replace(
-                call,
-                body=_body(self.document, {**arguments, self.ids: asked}),
-                headers=dict(call.headers),
-                decode=self._decode_for(asked),
-                split=self._split(arguments, asked),
-                value=UNDECODED,
-            )
+            asked: dict[str, Key] = {text: keys[text] for text in fewer}
+            narrowed = copy(call)
+            narrowed.body = _body(self.document, {**arguments, self.ids: list(asked.values())})
+            narrowed.headers = call.headers.copy()
+            narrowed.decode = self._decode_for(fewer)
+            narrowed.split = self._split(arguments, asked)
+            narrowed.value = UNDECODED
+            return narrowed
 
         def items(response: Response) -> dict[str, bytes]:
             return self._match.by_key(self._decode(response))
 
-        return Split(tuple(given), self.template.expand({}), _body(self.document, dict(arguments)), narrow, items)
+        return Split(tuple(keys), self.target({}), _body(self.document, dict(arguments)), narrow, items)
 
 
-async def post_document(
+def post_of(
     endpoint: Endpoint[Any],
     operation: Operation,
     document: str,
     variables: Mapping[str, object],
-    decode: Callable[[Response], V],
+    decode: Callable[[Response], Any],
     *,
     split: Split | None = None,
     keepable: Callable[[Response], bool] | None = None,
-) -> V | Carried[V]:
-    """Return what *decode* makes of the response of *endpoint*'s service to *document*."""
-    return await endpoint.fetch(
-        operation,
-        endpoint.template.expand({}),
-        {"accept": "application/graphql-response+json, application/json;q=0.9"},
-        _body(document, variables),
-        decode,
-        split=split,
-        keepable=keepable,
-    )
+) -> Call:
+    """Return the call that posts *document* to *endpoint*'s service."""
+    body = _body(document, variables)
+    return endpoint.call(operation, endpoint.target({}), _HEADERS, body, decode, split=split, keepable=keepable)
 
 
 def _body(document: str, variables: Mapping[str, object]) -> bytes:

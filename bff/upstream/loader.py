@@ -1,7 +1,8 @@
-"""Collects the keys that one wave of fields asks for, and survives that some of the askers leave.
+"""Collects what fields ask an application's function for one by one, and survives that some of the askers leave.
 
 A wrapper around aiodataloader, which on its own hands the cancellation of one waiter to all others and keeps the
-broken future (PY-10, F6). Made per operation; never shared between operations.
+broken future (PY-10, F6). Made per operation; never shared between operations. Endpoints, whose askers come with
+many keys each, use `Waves`.
 """
 
 import asyncio
@@ -144,11 +145,14 @@ class Loader(Generic[K, V]):
         finally:
             self._flights.discard(flight)
             task.cancel()
-        found = dict(zip(map(self._identify, wanted), self._results(task, wanted), strict=True))
-        absent = _Failed(UpstreamError(Outcome.CANCELLED, f"{self._name}: nobody waited any more"))
-        return self._forget(keys, [found.get(self._identify(key), absent) for key in keys])
+        results = self._results(task, wanted)
+        if len(wanted) < len(keys):
+            found = dict(zip(map(self._identify, wanted), results, strict=True))
+            (absent,) = self._abandoned([None])
+            results = [found.get(self._identify(key), absent) for key in keys]
+        return self._forget(keys, results)
 
-    def _abandoned(self, keys: Sequence[K]) -> list[Any]:
+    def _abandoned(self, keys: Sequence[object]) -> list[Any]:
         return [_Failed(UpstreamError(Outcome.CANCELLED, f"{self._name}: nobody waited any more"))] * len(keys)
 
     def _results(self, task: asyncio.Task[Any], keys: Sequence[K]) -> list[Any]:

@@ -1,5 +1,6 @@
 """A scripted transport and a running operation, for tests of what lies between resolvers and sockets."""
 
+import asyncio
 from random import Random
 
 import msgspec
@@ -9,7 +10,10 @@ from bff.clock import SystemClock
 from bff.context import Context, Deadline, Operation
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.upstream.client import open_upstreams
+from bff.upstream.errors import UpstreamError
+from bff.upstream.loader import Loader
 from bff.upstream.message import Response
+from bff.upstream.outcome import Outcome
 
 JSON = {"content-type": "application/json"}
 
@@ -68,11 +72,87 @@ def world():
     return World()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_world():
     return World
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_reply():
     return reply
+
+
+class Story:
+    """Plays steps to one way of loading keys, and notes what everybody saw.
+
+    Steps are `("ask", lists of keys asked for at once)`, `("leave", number of an asker)`, and
+    `("land", (number of a request, keys that fail in it, None for all))`. Numbers wrap around.
+    """
+
+    def __init__(self, make):
+        self.requests = []
+        self.askers = []
+        self._gates = []
+        self._load = make(self._fetch)
+
+    async def _fetch(self, keys):
+        gate = asyncio.get_running_loop().create_future()
+        place = len(self.requests)
+        self.requests.append([keys, "under way"])
+        self._gates.append(gate)
+        try:
+            failing = await gate
+        except asyncio.CancelledError:
+            self.requests[place][1] = "cancelled"
+            raise
+        self.requests[place][1] = "landed"
+        if failing is None:
+            raise UpstreamError(Outcome.RESET, f"request {place}")
+        wrong = UpstreamError(Outcome.BAD_PAYLOAD, f"key of request {place}")
+        return [wrong if str(key) in failing else (place, str(key)) for key in keys]
+
+    async def play(self, steps):
+        for kind, what in steps:
+            if kind == "ask":
+                self.askers += [asyncio.ensure_future(self._load(keys)) for keys in what]
+            elif kind == "leave" and self.askers:
+                self.askers[what % len(self.askers)].cancel()
+            elif kind == "land" and self._gates:
+                place, failing = what
+                gate = self._gates[place % len(self._gates)]
+                if not gate.done():
+                    gate.set_result(failing)
+            await self._settle()
+        for gate in self._gates:
+            if not gate.done():
+                gate.set_result(())
+        await self._settle()
+        return self.requests, [self._seen(asker) for asker in self.askers]
+
+    @staticmethod
+    async def _settle():
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    @staticmethod
+    def _seen(asker):
+        assert asker.done()
+        if asker.cancelled():
+            return "left"
+        return [str(one) if isinstance(one, Exception) else one for one in asker.result()]
+
+
+@pytest.fixture(scope="session")
+def seen_by_askers():
+    """What a way of loading makes of steps: requests, and what askers got. A number stands for a `Loader`."""
+
+    def seen(way, steps):
+        def by_loader(fetch):
+            return Loader(fetch, name="x", max_keys=way, identify=str).load_many
+
+        async def play():
+            return await Story(by_loader if isinstance(way, int) else way).play(steps)
+
+        return asyncio.run(play())
+
+    return seen

@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bff.upstream.decode import BatchDecoder, GraphQLDecoder, decoder_of
 from bff.upstream.errors import UpstreamError
@@ -67,6 +69,29 @@ def test_a_batch_finds_each_key_whatever_the_order():
     found = BatchDecoder(list[Dish], "dish_id")(answer(body), ["a", "b", "c"])
 
     assert found == [Dish("a", "A"), None, Dish("c", "C")]
+
+
+class Numbered(msgspec.Struct):
+    id: int
+
+
+def test_keys_are_found_by_their_text():
+    """PY-11: 1 and "1" are one key, however the service writes it."""
+    assert BatchDecoder(list[Numbered], "id")(answer(b'[{"id":2},{"id":1}]'), ["1", "2", "3"]) == [
+        Numbered(1),
+        Numbered(2),
+        None,
+    ]
+
+
+@given(st.lists(st.integers(0, 6), max_size=8), st.lists(st.integers(0, 8).map(str), max_size=6))
+@settings(deadline=None)
+def test_a_whole_list_is_read_as_its_items_one_by_one_are(ids, texts):
+    """Which of two items with the same key counts must not depend on whether another item is broken."""
+    body = msgspec.json.encode([{"dishId": str(key), "name": str(place)} for place, key in enumerate(ids)])
+    decode = BatchDecoder(list[Dish], "dish_id")
+
+    assert decode(answer(body), texts) == decode.match(msgspec.json.decode(body, type=list[msgspec.Raw]), texts)
 
 
 def test_a_broken_item_costs_only_its_own_key():

@@ -1,10 +1,13 @@
 """Endpoints send what they declare, return what they declare, and refuse what nobody declared."""
 
 import asyncio
+from enum import StrEnum
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bff.policy.model import OperationsPolicy
 from bff.upstream.client import UnknownUpstream
@@ -13,6 +16,7 @@ from bff.upstream.endpoint import NotAContext, UndeclaredCall
 from bff.upstream.errors import UpstreamError
 from bff.upstream.message import Item, Response
 from bff.upstream.outcome import Outcome
+from bff.upstream.template import query_string
 
 
 class Dish(msgspec.Struct, frozen=True, rename="camel"):
@@ -66,6 +70,39 @@ async def test_equal_gets_of_one_operation_are_one_call(world, make_reply):
     await asyncio.gather(dish(context, id="d1"), dish(context, id="d1"), dish(context, id="d2"))
 
     assert sorted(request.target for request in world.transport.requests) == ["/dishes/d1", "/dishes/d2"]
+
+
+async def test_a_value_that_the_operation_knows_is_returned_without_waiting(world, make_reply):
+    world.transport.answer = lambda request: make_reply({"id": "d1"})
+    context = world.context(dish)
+    found = await dish(context, id="d1")
+
+    with pytest.raises(StopIteration) as returned:
+        dish(context, id="d1").send(None)
+
+    assert returned.value.value is found
+
+
+async def test_who_leaves_an_equal_get_does_no_harm_to_the_others(world, make_reply):
+    """DL-3: the first asker made the call, and may leave all the same."""
+    answered = asyncio.Event()
+
+    async def answer(request):
+        await answered.wait()
+        return make_reply({"id": "d1"})
+
+    world.transport.answer = answer
+    context = world.context(dish)
+    first, second = (asyncio.ensure_future(dish(context, id="d1")) for _ in range(2))
+    while not world.transport.requests:  # noqa: ASYNC110 - the transport has no event
+        await asyncio.sleep(0)
+
+    first.cancel()
+    await asyncio.sleep(0)
+    answered.set()
+
+    assert await second == Dish("d1")
+    assert len(world.transport.requests) == 1
 
 
 async def test_operations_share_nothing(world, make_reply):
@@ -179,11 +216,82 @@ async def test_a_batch_collects_dedupes_splits_and_keeps_order(world, make_reply
     assert [request.target for request in world.transport.requests] == ["/dishes?ids=a,gone", "/dishes?ids=c"]
 
 
+@given(st.lists(st.none() | st.integers(0, 3) | st.booleans() | st.sampled_from(["0", "1", "x,", ""])))
+@settings(deadline=None)
+def test_each_place_gets_the_value_of_its_key_however_often_it_is_asked_for(make_world, make_reply, keys):
+    """Whatever is done once for equal keys, and for lists without None."""
+
+    async def many():
+        world = make_world()
+        world.transport.answer = lambda request: make_reply(
+            [{"id": one} for one in request.target.partition("ids=")[2].split(",") if one != "2"]
+        )
+        return await dishes.many(world.context(dishes), keys)
+
+    found = asyncio.run(many())
+    absent = {None, "x,", "", 2}
+    assert found == [None if key in absent or isinstance(key, bool) else Dish(str(key)) for key in keys], (
+        "a service that knows 1 does not know true"
+    )
+
+
+async def test_each_place_gets_an_error_of_its_own(world):
+    """CA-12: also where one asker names a key twice."""
+    world.transport.answer = lambda request: UpstreamError(Outcome.RESET, "gone")
+
+    first, second, third = await dishes.many(world.context(dishes), ["a", "b", "a"])
+
+    assert len({id(first), id(second), id(third)}) == 3
+    assert {one.outcome for one in (first, second, third)} == {Outcome.RESET}
+
+
 @pytest.mark.parametrize("key", ["a,b", ",", ""])
 async def test_a_key_that_cannot_stand_in_a_list_is_nothing(world, key):
     """A client's id must not become two keys, nor push a batch over the service's maximum."""
     assert await dishes.many(world.context(dishes), [key]) == [None]
     assert world.transport.requests == []
+
+
+async def test_one_key_and_many_of_one_moment_travel_together(make_world, make_reply):
+    world = make_world()
+    world.transport.answer = lambda request: make_reply([{"id": "a"}, {"id": "b"}])
+    context = world.context(dishes)
+
+    assert await asyncio.gather(dishes.one(context, "a"), dishes.many(context, ["b"])) == [Dish("a"), [Dish("b")]]
+    assert [request.target for request in world.transport.requests] == ["/dishes?ids=a,b"]
+
+
+class Kind(StrEnum):
+    MAIN = "main"
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(),
+            st.text(min_size=1).filter(lambda key: "," not in key),
+            st.booleans(),
+            st.just(Kind.MAIN),
+        ),
+        min_size=1,
+        max_size=5,
+        unique_by=str,
+    ),
+    st.sampled_from([{}, {"lang": "vi"}]),
+)
+@settings(deadline=None)
+def test_keys_are_written_as_any_list_in_a_query_is(make_world, make_reply, keys, arguments):
+    """Plain keys are written faster than by the template's rule, and no differently."""
+    batch = catalog.batch("/dishes{?lang}", ids="dish ids", returns=list[Dish], key="id", name="batch")
+
+    async def targets():
+        world = make_world()
+        world.transport.answer = lambda request: make_reply([])
+        await batch.many(world.context(batch), keys, **arguments)
+        return [request.target for request in world.transport.requests]
+
+    query = query_string([*arguments.items(), ("dish ids", keys)])
+    assert asyncio.run(targets()) == [f"/dishes{query}"]
 
 
 async def test_a_failed_chunk_costs_only_its_own_keys(world, make_reply):
