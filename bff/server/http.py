@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 from inspect import isawaitable
 from typing import Final
+
+from msgspec.structs import replace
 
 from bff.clock import Clock
 from bff.codes import Code
