@@ -19,14 +19,10 @@ def fan_out(*listeners: Notify | Choosy) -> Notify:
 
     An exception of a listener is passed to nobody: telling of failures must not be a way to fail.
     """
-    hearing: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
+    hearing = _Hearing(listeners)
 
     def tell(event: Event) -> None:
-        kind = type(event)
-        handlers = hearing.get(kind)
-        if handlers is None:
-            handlers = hearing[kind] = tuple(_handlers(listeners, kind))
-        for handle in handlers:
+        for handle in hearing[type(event)]:
             try:
                 handle(event)
             except Exception:  # noqa: BLE001, S112 - an operation never fails because a listener does
@@ -35,11 +31,19 @@ def fan_out(*listeners: Notify | Choosy) -> Notify:
     return tell
 
 
-def _handlers(listeners: Sequence[Notify | Choosy], kind: type[Event]) -> list[Callable[[Any], None]]:
-    found: list[Callable[[Any], None]] = []
-    for listener in listeners:
-        if isinstance(listener, Choosy):
-            found += listener.handlers(kind)
-        else:
-            found.append(listener)
-    return found
+class _Hearing(dict[type[Event], tuple[Callable[[Any], None], ...]]):
+    """What takes events of each kind, found out at the first of them."""
+
+    def __init__(self, listeners: Sequence[Notify | Choosy]) -> None:
+        super().__init__()
+        self._listeners = listeners
+
+    def __missing__(self, kind: type[Event]) -> tuple[Callable[[Any], None], ...]:
+        found: list[Callable[[Any], None]] = []
+        for listener in self._listeners:
+            if isinstance(listener, Choosy):
+                found += listener.handlers(kind)
+            else:
+                found.append(listener)
+        self[kind] = tuple(found)
+        return self[kind]
