@@ -3,7 +3,7 @@
 from collections import Counter
 
 from bff.events import AttemptFinished, CallStarted, HostReturned
-from bff.telemetry.fanout import fan_out
+from bff.telemetry.fanout import Hearing, Only, fan_out, telling
 
 CALL = CallStarted("catalog", "dishes", "r1", 1)
 HOST = HostReturned("catalog", "http://h:1")
@@ -58,3 +58,27 @@ def test_each_of_the_handlers_of_one_listener_may_raise():
     fan_out(Choosy(fails, heard.append, fails), heard.append)(CALL)
 
     assert heard == [CALL, CALL]
+
+
+def test_who_comes_later_hears_from_then_on_also_of_kinds_that_others_heard_before():
+    before, after = [], []
+    hearing = Hearing([before.append])
+    tell = telling(hearing)
+    tell(CALL)
+
+    hearing.add(after.append)
+    tell(CALL)
+    tell(HOST)
+
+    assert before == [CALL, CALL, HOST]
+    assert after == [CALL, HOST]
+
+
+def test_a_listener_of_some_kinds_hears_no_others():
+    heard = []
+    tell = fan_out(Only({HostReturned}, heard.append))
+
+    tell(CALL)
+    tell(HOST)
+
+    assert heard == [HOST]
