@@ -1,7 +1,7 @@
 """From a request to an answer: the document, the deadline, the running, what was not there in time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -141,7 +141,7 @@ class Engine:
         self._clock = clock
         self._notify = notify
         self._span = span
-        self._executed = self._answer if span is no_span else self._traced
+        self._traces = span is not no_span
         self._prepared: dict[tuple[str, str | None], _Prepared] = {}
         self._witness = witness
         self._hints = policy.introspection == "allow"
@@ -303,6 +303,9 @@ class Engine:
         return await self._crowd.answer(
             accepted.request, document, operation, lambda: self._executed(accepted), watched=accepted.watched
         )
+
+    def _executed(self, accepted: _Accepted) -> Coroutine[Any, Any, Answer]:
+        return self._traced(accepted) if self._traces else self._answer(accepted)
 
     async def _traced(self, accepted: _Accepted) -> Answer:
         with self._span(accepted.operation):

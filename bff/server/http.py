@@ -106,6 +106,7 @@ class GraphQLEndpoint:
         self._intake = Intake(policy)
         self._deadlines = Deadlines(policy, clock, notify)
         self._replies = Replies(policy)
+        self._mark = object()
         self._lets_all_in = authenticator is None and admission is None
         self._negotiate = lru_cache(maxsize=256)(negotiate)
 
@@ -121,7 +122,7 @@ class GraphQLEndpoint:
             return
         known: Known | None = scope.get("extensions", _NO_EXTENSIONS).get(KNOWN)
         judgement = known.judgement if known is not None else None
-        if judgement is not None and judgement.by is self:
+        if judgement is not None and judgement.by is self._mark:
             exchange = self._exchange(scope, judgement.headers, judgement.negotiated, known, judgement)
             await self._serve(exchange, self._reply(exchange), receive, send)
             return
@@ -141,7 +142,7 @@ class GraphQLEndpoint:
     def at_once(self, known: Known, client: tuple[str, int] | None, usual: bytes) -> bytes | ASGIApp | None:
         """Answer a request that came before without waiting; see `Direct`."""
         judgement = known.judgement
-        if judgement is None or judgement.by is not self or not judgement.at_hand:
+        if judgement is None or judgement.by is not self._mark or not judgement.at_hand:
             return None
         scope = {**known.scope, "client": client}
         exchange = self._exchange(scope, judgement.headers, judgement.negotiated, known, judgement)
@@ -158,7 +159,7 @@ class GraphQLEndpoint:
         """Return the app that ends what was begun for *exchange*."""
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the shape of ASGI
-            await self._serve(exchange, replying, receive, send)
+            await self._serve(exchange, replying, receive, send, stage=Stage.EXECUTING)
 
         return app
 
@@ -184,10 +185,19 @@ class GraphQLEndpoint:
         allotment = self._deadlines.allot(headers, request_id)
         return Exchange(scope, headers, negotiated, request_id, allotment, known, judgement)
 
-    async def _serve(self, exchange: Exchange, replying: Awaitable[Reply], receive: Receive, send: Send) -> None:
-        """Send what *replying* brings, and watch over *exchange* until then."""
+    async def _serve(
+        self,
+        exchange: Exchange,
+        replying: Awaitable[Reply],
+        receive: Receive,
+        send: Send,
+        *,
+        stage: Stage = Stage.READING,
+    ) -> None:
+        """Send what *replying* brings, and watch over *exchange*, which is in *stage* now, until then."""
         allotment = exchange.allotment
         watch = exchange.watch = Watch(receive, allotment.servers or allotment.deadline, self._patience)
+        watch.stage = stage
         exchange.receive = receive
         self._lifecycle.in_flight.add(watch)
         try:
@@ -343,7 +353,7 @@ class GraphQLEndpoint:
         request = self._intake.remembered(known.body) if known is not None else None
         if known is not None and request is not None:
             priority = self._door.priority_of(request, exchange.headers) if self._door is not None else None
-            known.judgement = Judgement(self, exchange.headers, exchange.negotiated, request, priority)
+            known.judgement = Judgement(self._mark, exchange.headers, exchange.negotiated, request, priority)
 
     def _in_time(self, allotment: Allotment, request_id: str) -> Deadline:
         deadline = self._deadlines.enforce(allotment, request_id)

@@ -32,7 +32,7 @@ class Judgement:
     """What one endpoint found out about a request from its bytes alone.
 
     Attributes:
-        by: The endpoint.
+        by: The endpoint's mark; the endpoint itself goes with its generation.
         headers: Its header fields.
         negotiated: What the client can read.
         request: What it asks; made anew for each execution.
