@@ -84,6 +84,7 @@ class _Accepted:
     keepable: bool
     bill: Bill | None
     watched: bool
+    same: object | None
 
 
 class Engine:
@@ -171,6 +172,8 @@ class Engine:
         that one runs on to its own deadline (DL-9), and `close` waits for it.
         """
         kind: OperationKind | None = None
+        if ingress.same is not None and (answer := await self._before(ingress)) is not None:
+            return answer
         try:
             accepted = await self._accept(request, ingress)
             kind = accepted.operation.kind
@@ -184,6 +187,13 @@ class Engine:
         if self._witness is not None and answer.story is not None and accepted.watched:
             return _with_trace(answer, self._witness.tell(answer.story, ingress.request_id))
         return answer
+
+    async def _before(self, ingress: Ingress) -> Answer | None:
+        """Return the answer to a request that came before, where nothing need be done for this caller alone."""
+        if ingress.allowance is not None or ingress.faults is not None or self._experimenting:
+            return None
+        found = self._crowd.before(ingress)
+        return found if found is None or isinstance(found, Answer) else await found
 
     def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
         """Return the answer that refuses a request with *message*; *detail* goes to the log only."""
@@ -208,7 +218,7 @@ class Engine:
         deadline = ingress.deadline
         if deadline.remaining() <= 0:
             raise _late()
-        document, keepable = await self._document(request, ingress)
+        document, sourced = await self._document(request, ingress)
         prepared = self._prepared.get((document.hash, request.operation_name))
         if prepared is None or prepared.document is not document:
             prepared = self._prepare(document, request.operation_name)
@@ -239,7 +249,11 @@ class Engine:
             charged = self._costs.charge(prepared.cost, request.variables, operation, ingress)
             bill = charged if charged is None or isinstance(charged, Bill) else await charged
         watched = self._witness is not None and self._witness.asked(ingress)
-        return _Accepted(request, prepared, operation, keepable, bill, watched)
+        alone = (
+            bill is not None or watched or sourced.told or self._observe is not None or operation.plan is not None
+        )
+        same = None if alone else ingress.same
+        return _Accepted(request, prepared, operation, sourced.keepable, bill, watched, same)
 
     def _prepare(self, document: Document, name: str | None) -> _Prepared:
         """Find out what every request for operation *name* of *document* has in common."""
@@ -248,8 +262,8 @@ class Engine:
         made = self._prepared[document.hash, name] = _Prepared(document, document.operation(name), self)
         return made
 
-    async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:
-        """Return the document that *request* means, and whether answers to it may be kept downstream."""
+    async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, Sourced]:
+        """Return the document that *request* means, and what is known of its text."""
         try:
             sourced = self._source.find(request, ingress)
             if not isinstance(sourced, Sourced):
@@ -261,7 +275,7 @@ class Engine:
             raise
         if sourced.learnable:
             await self._source.learn(sourced)
-        return document, sourced.keepable
+        return document, sourced
 
     def _run_it(self, accepted: _Accepted) -> Awaitable[Answer]:
         if accepted.operation.kind == "mutation":
@@ -299,9 +313,13 @@ class Engine:
             raise
 
     async def _shared(self, accepted: _Accepted) -> Answer:
-        document, operation = accepted.prepared.document.hash, accepted.operation
         return await self._crowd.answer(
-            accepted.request, document, operation, lambda: self._executed(accepted), watched=accepted.watched
+            accepted.request,
+            accepted.prepared.document.hash,
+            accepted.operation,
+            lambda: self._executed(accepted),
+            watched=accepted.watched,
+            same=accepted.same,
         )
 
     def _executed(self, accepted: _Accepted) -> Coroutine[Any, Any, Answer]:

@@ -74,6 +74,7 @@ class Ingress(msgspec.Struct):
         principal: Who asks.
         allowance: What the caller may still spend; None where nothing is counted.
         faults: What the caller wants done to calls of this operation alone; None for nothing.
+        same: The same object for all requests that came byte for byte like this one; None where nobody knows.
     """
 
     request_id: str
@@ -84,6 +85,7 @@ class Ingress(msgspec.Struct):
     arrived: float | None = None
     allowance: Allowance | None = None
     faults: "Asked | None" = None
+    same: object | None = None
 
 
 class Answer(msgspec.Struct):

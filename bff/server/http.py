@@ -140,26 +140,28 @@ class GraphQLEndpoint:
             await send_problem(send, HTTPStatus.NOT_FOUND, f"There is nothing here; the endpoint is {self._path}.")
 
     def at_once(self, known: Known, client: tuple[str, int] | None, usual: bytes) -> bytes | ASGIApp | None:
-        """Answer a request that came before without waiting; see `Direct`."""
+        """Answer a request that came before without waiting, or return what answers it; see `Direct`."""
         judgement = known.judgement
-        if judgement is None or judgement.by is not self._mark or not judgement.at_hand:
+        if judgement is None or judgement.by is not self._mark:
             return None
         scope = {**known.scope, "client": client}
         exchange = self._exchange(scope, judgement.headers, judgement.negotiated, known, judgement)
         replying = self._reply(exchange)
+        if not judgement.at_hand:
+            return self._rest(exchange, replying, Stage.READING)
         try:
             waited = replying.send(None)
         except StopIteration as done:
             reply: Reply = done.value
-            return in_one(reply, usual) or self._rest(exchange, _ready(reply))
+            return in_one(reply, usual) or self._rest(exchange, _ready(reply), Stage.EXECUTING)
         judgement.at_hand = False
-        return self._rest(exchange, Begun(replying, waited))
+        return self._rest(exchange, Begun(replying, waited), Stage.EXECUTING)
 
-    def _rest(self, exchange: Exchange, replying: Awaitable[Reply]) -> ASGIApp:
-        """Return the app that ends what was begun for *exchange*."""
+    def _rest(self, exchange: Exchange, replying: Awaitable[Reply], stage: Stage) -> ASGIApp:
+        """Return the app that sends what *replying* brings for *exchange*, which is in *stage*."""
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the shape of ASGI
-            await self._serve(exchange, replying, receive, send, stage=Stage.EXECUTING)
+            await self._serve(exchange, replying, receive, send, stage)
 
         return app
 
@@ -191,7 +193,6 @@ class GraphQLEndpoint:
         replying: Awaitable[Reply],
         receive: Receive,
         send: Send,
-        *,
         stage: Stage = Stage.READING,
     ) -> None:
         """Send what *replying* brings, and watch over *exchange*, which is in *stage* now, until then."""
@@ -252,6 +253,8 @@ class GraphQLEndpoint:
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
         exchange.watch.enter(Stage.EXECUTING)
+        if judgement is not None:
+            ingress.same = exchange.known
         if entry is None:
             return await self._answer(request, ingress, exchange)
         ingress.allowance = entry

@@ -48,7 +48,6 @@ class Http1(HttpToolsProtocol):
             if known is not None and not self.transport.is_closing():
                 self._again(known)
                 return
-        self._unset_keepalive_if_required()
         self._begun = 0
         try:
             self.parser.feed_data(data)
@@ -78,13 +77,38 @@ class Http1(HttpToolsProtocol):
             self._within = False
             super().on_message_complete()
 
+    @property
+    def resting(self) -> bool:
+        """Whether a request was answered and the next one has not begun."""
+        return self.timeout_keep_alive_task is not None and not self._within
+
+    def on_response_complete(self) -> None:
+        """Begin the next request, or wait for it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._rest()
+
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection, unless a known request has come since the timer was set."""
-        left = self._used + self.timeout_keep_alive - self.loop.time()
+        """Close the connection if nothing has come for as long as it may be idle."""
+        busy = self._within or not (self.cycle is None or self.cycle.response_complete)
+        left = self.timeout_keep_alive - (0 if busy else self.loop.time() - self._used)
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
             super().timeout_keep_alive_handler()
+
+    def _rest(self) -> None:
+        """Wait for the next request; one timer for many, because most connections have the next one soon."""
+        self._used = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.send = WholeAnswers(cycle, self.usual)  # type: ignore[method-assign]  # uvicorn has no other place for it
@@ -112,31 +136,20 @@ class Http1(HttpToolsProtocol):
         if usual is not None and not self.flow.write_paused:
             answer = copy_context().run(app.at_once, known, self.client, usual)
             if isinstance(answer, bytes):
-                self._answered(answer)
+                self.transport.write(answer)
+                self.server_state.total_requests += 1
+                self._rest()
                 return
             app = answer or app
-        self._unset_keepalive_if_required()
         self._begin(known, app)
-
-    def _answered(self, data: bytes) -> None:
-        self.transport.write(data)
-        self.server_state.total_requests += 1
-        self._used = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
 
     def _begin(self, known: Known, app: ASGI3Application) -> None:
         """Begin to answer *known* as a request that has just been read."""
-        scope: Any = {
-            **known.scope,
-            "client": self.client,
-            "server": self.server,
-            "scheme": self.scheme,
-            "state": self.app_state.copy(),
-            "extensions": {KNOWN: known},
-        }
+        scope: Any = known.scope
+        if app is self.app:
+            connection = {"client": self.client, "server": self.server, "scheme": self.scheme}
+            state = {"state": self.app_state.copy(), "extensions": {KNOWN: known}}
+            scope = {**known.scope, **connection, **state}
         self.scope, self.headers = scope, scope["headers"]
         self.cycle = RequestResponseCycle(
             scope=self.scope,

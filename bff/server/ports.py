@@ -71,8 +71,8 @@ class Direct(Protocol):
     def at_once(self, known: "Known", client: tuple[str, int] | None, usual: bytes) -> "bytes | ASGIApp | None":
         """Return the whole response, with the *usual* header lines of the server, if nothing has to be waited for.
 
-        None if that cannot be expected: the app has to be called then, with `known.scope`. Another app is what has
-        to be called instead, because something has to be waited for after all.
+        Where something has, that is the app to be called for this request, with `known.scope`; None stands for
+        this app itself, as for any request, with the scope of the connection.
         """
 
 

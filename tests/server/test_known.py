@@ -301,6 +301,18 @@ async def test_a_connection_with_known_requests_only_is_closed_when_it_is_idle(e
             assert await asyncio.wait_for(reader.read(-1), 10) == b""
 
 
+async def test_a_connection_rests_between_requests_and_not_within_the_header_of_one(edge):
+    async with edge() as running, running.socket() as (reader, writer):
+        writer.write(request())
+        await whole(reader)
+        [connection] = [one for one in running.server.server_state.connections if one.cycle is not None]
+        assert connection.resting
+        writer.write(request()[:20])
+        async with asyncio.timeout(10):
+            while connection.resting:  # noqa: ASYNC110 - there is no event for what a server has read
+                await asyncio.sleep(0.005)
+
+
 async def test_another_endpoint_judges_for_itself(edge):
     """A new generation of policies has an endpoint of its own, behind the same server."""
     policies = [OperationsPolicy(), OperationsPolicy.model_validate({"limits": {"body": "10B"}})]
