@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from bff.clock import Clock
 from bff.upstream.pipeline.fanout import Fanout
 
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 OperationKind = Literal["query", "mutation", "subscription"]
 
 
-@dataclass(slots=True)  # made for each request: freezing would triple what that costs
-class Deadline:
+class Deadline(msgspec.Struct):
     """The moment on a monotonic clock at which an operation's time is up (DL-1, DL-2)."""
 
     at: float
@@ -61,8 +62,7 @@ class Principal:
 ANONYMOUS = Principal(issuer="", subject="")
 
 
-@dataclass(frozen=True, slots=True)
-class Degradation:
+class Degradation(msgspec.Struct, frozen=True):
     """One part of an answer that is not what the service would have said now (PD-12).
 
     `age_ms` is how old a stale value is, in milliseconds; None for a default value or another source's.
@@ -75,8 +75,7 @@ class Degradation:
     age_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(msgspec.Struct, frozen=True):
     """A value that is not what its service would have said now, and which of the keys asked for it answers.
 
     `place` is its position among the `of` keys of one call; 0 of 1 for a call without keys.
@@ -88,8 +87,7 @@ class Noted:
     of: int = 1
 
 
-@dataclass(slots=True)
-class Operation:
+class Operation(msgspec.Struct):
     """The state of one operation while it runs; made for it, gone with it.
 
     Attributes:
@@ -116,12 +114,12 @@ class Operation:
     deadline: Deadline
     upstreams: "Upstreams"
     principal: Principal = ANONYMOUS
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     name: str | None = None
     kind: OperationKind = "query"
-    loaders: dict[Any, Any] = field(default_factory=dict)
-    degraded: list[Degradation] = field(default_factory=list)
-    fanout: Fanout = field(default_factory=Fanout)
+    loaders: dict[Any, Any] = msgspec.field(default_factory=dict)
+    degraded: list[Degradation] = msgspec.field(default_factory=list)
+    fanout: Fanout = msgspec.field(default_factory=Fanout)
     dispatched: bool = False
     max_age: float | None = None
     private: bool = False
@@ -132,8 +130,11 @@ class Operation:
 
     def use(self, keeping: "Keeping") -> None:
         """Count a part of the answer: the shortest time and the smallest audience hold for the whole."""
-        self.max_age = keeping.max_age if self.max_age is None else min(self.max_age, keeping.max_age)
-        self.private = self.private or keeping.private
+        max_age = keeping.max_age
+        if self.max_age is None or max_age < self.max_age:
+            self.max_age = max_age
+        if keeping.private:
+            self.private = True
 
     def degrade(self, path: tuple[str | int, ...], note: "Note") -> None:
         """Note that the field at *path* got a value that is not what its service would have said now."""
@@ -143,26 +144,26 @@ class Operation:
             self.degraded.append(told)
 
 
-class Context:
+class Context(msgspec.Struct, eq=False):
     """What a resolver receives: the operation, and the endpoints that this resolver declared.
 
     An endpoint refuses to be called through a context that does not list it, so that what `calls=` says is what
     happens. Items and attributes that are not listed here are those of the application's own context, where it has
     one (`bff serve --context`).
+
+    Attributes:
+        operation: What it is made for.
+        calls: What may be called through it.
+        resolver: Whose it is.
+        noted: What endpoints called through it returned that is stale or a default; the resolver knows the fields.
+        own: What the application's own function made for this operation; None where it has none.
     """
 
-    __slots__ = ("calls", "noted", "operation", "own", "resolver")
-
-    def __init__(
-        self, operation: Operation, calls: frozenset["Endpoint[Any]"] = frozenset(), resolver: str = ""
-    ) -> None:
-        self.operation = operation
-        self.calls = calls
-        self.resolver = resolver
-        self.noted: list[Noted] = []
-        """What endpoints called through it returned that is stale or a default; the resolver knows the fields."""
-        self.own: Any = None
-        """What the application's own function made for this operation; None where it has none."""
+    operation: Operation
+    calls: frozenset["Endpoint[Any]"] = frozenset()
+    resolver: str = ""
+    noted: list[Noted] = msgspec.field(default_factory=list)
+    own: Any = None
 
     def __getitem__(self, name: Any) -> Any:
         if self.own is None:

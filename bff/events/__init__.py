@@ -3,7 +3,6 @@
 from bff.events.base import (
     Event,
     Notify,
-    event,
     ignore,
 )
 from bff.events.callers import (
@@ -142,6 +141,5 @@ __all__ = [
     "Suppression",
     "TokenFetched",
     "UntrustedDocument",
-    "event",
     "ignore",
 ]

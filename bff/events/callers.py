@@ -2,40 +2,35 @@
 
 from typing import Literal
 
-from bff.events.base import Event, event
+from bff.events.base import Event
 
 
-@event
-class SessionOpened(Event):
+class SessionOpened(Event, frozen=True):
     """Somebody logged in."""
 
 
-@event
-class SessionEnded(Event):
+class SessionEnded(Event, frozen=True):
     """Sessions ended before their time: by `logout`, by the issuer's `back-channel` logout, or `refused` by it."""
 
     reason: Literal["logout", "back-channel", "refused"]
     sessions: int
 
 
-@event
-class SessionRenewed(Event):
+class SessionRenewed(Event, frozen=True):
     """The access token of a session was renewed, or could not be now, for *reason* (SE-4)."""
 
     ok: bool
     reason: str
 
 
-@event
-class LoginRefused(Event):
+class LoginRefused(Event, frozen=True):
     """A login or a use of a session was refused; *detail* names no token."""
 
     step: Literal["login", "callback", "logout", "session"]
     detail: str
 
 
-@event
-class AuthenticationRefused(Event):
+class AuthenticationRefused(Event, frozen=True):
     """A caller was not let in.
 
     `reason` is of the closed set of `bff.auth.verdicts`, or `unavailable`, `missing`, `request`. `issuer` is one
@@ -49,15 +44,13 @@ class AuthenticationRefused(Event):
     detail: str
 
 
-@event
-class LimiterDegraded(Event):
+class LimiterDegraded(Event, frozen=True):
     """Limits are counted in each process instead of in the store (RL-18), or together again."""
 
     degraded: bool
 
 
-@event
-class LimitExceeded(Event):
+class LimitExceeded(Event, frozen=True):
     """A request did not fit a limit; it went through all the same where that is only measured.
 
     Attributes:
@@ -75,8 +68,7 @@ class LimitExceeded(Event):
     counted: str
 
 
-@event
-class ClientRefused(Event):
+class ClientRefused(Event, frozen=True):
     """A request was refused because of its address or its app's version."""
 
     request_id: str
@@ -84,8 +76,7 @@ class ClientRefused(Event):
     detail: str
 
 
-@event
-class KeysFetched(Event):
+class KeysFetched(Event, frozen=True):
     """An issuer's public keys were fetched: so many can be used, so many are new, so many are gone (JK-2)."""
 
     issuer: str
@@ -94,8 +85,7 @@ class KeysFetched(Event):
     removed: int
 
 
-@event
-class KeysFailed(Event):
+class KeysFailed(Event, frozen=True):
     """An issuer's public keys could not be fetched; the next try is after `pause` seconds.
 
     `age` is how old the keys are that stay in use, in seconds; None where there are none.
@@ -107,16 +97,14 @@ class KeysFailed(Event):
     age: float | None
 
 
-@event
-class KeyUnknown(Event):
+class KeyUnknown(Event, frozen=True):
     """A token names a key that nobody knows, so that the issuer's keys are fetched out of turn (JK-3)."""
 
     issuer: str
     kid: str
 
 
-@event
-class IntrospectionFailed(Event):
+class IntrospectionFailed(Event, frozen=True):
     """The issuer of opaque tokens could not be asked; `stale` when an older answer was used instead (IN-1)."""
 
     issuer: str
@@ -124,8 +112,7 @@ class IntrospectionFailed(Event):
     stale: bool
 
 
-@event
-class ApiKeysRead(Event):
+class ApiKeysRead(Event, frozen=True):
     """The file of API keys was read again; `detail` says why those read before stay in use, else it is empty."""
 
     keys: int

@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from bff.events.base import Event, event
+from bff.events.base import Event
 
 
-@event
-class ExperimentStarted(Event):
+class ExperimentStarted(Event, frozen=True):
     """A fault is done on purpose from now on, for at most `seconds`."""
 
     id: str
@@ -19,8 +18,7 @@ class ExperimentStarted(Event):
     note: str
 
 
-@event
-class ExperimentEnded(Event):
+class ExperimentEnded(Event, frozen=True):
     """A fault is done no more; it hit `hits` calls of this process."""
 
     id: str
@@ -29,8 +27,7 @@ class ExperimentEnded(Event):
     hits: int
 
 
-@event
-class FaultInjected(Event):
+class FaultInjected(Event, frozen=True):
     """A fault was done to a call on purpose; `experiment` is None where the request's own header asked for it."""
 
     upstream: str
@@ -42,8 +39,7 @@ class FaultInjected(Event):
     call: int = 0
 
 
-@event
-class CanaryStopped(Event):
+class CanaryStopped(Event, frozen=True):
     """The other hosts of an upstream failed so much more often than its own that they get no more calls."""
 
     upstream: str
@@ -52,8 +48,7 @@ class CanaryStopped(Event):
     calls: int
 
 
-@event
-class CanaryCalled(Event):
+class CanaryCalled(Event, frozen=True):
     """An attempt of an upstream with a canary ended; its own hosts took over what was not sent: `fell_back`."""
 
     upstream: str
@@ -66,8 +61,7 @@ ShadowResult = Literal["same", "different", "unread", "failed", "dropped"]
 """How the copy of a call went: `unread` is not compared, `dropped` is not sent."""
 
 
-@event
-class ShadowCompared(Event):
+class ShadowCompared(Event, frozen=True):
     """The copy of a call was answered, or not; `differences` are paths and kinds, never values."""
 
     upstream: str

@@ -3,11 +3,10 @@
 from typing import Literal
 
 from bff.codes import Code
-from bff.events.base import Event, event
+from bff.events.base import Event
 
 
-@event
-class ErrorTold(Event):
+class ErrorTold(Event, frozen=True):
     """A client was told of an error; `detail` is what the client was not told."""
 
     error_id: str
@@ -19,16 +18,14 @@ class ErrorTold(Event):
     exception: BaseException | None
 
 
-@event
-class ErrorsTold(Event):
+class ErrorsTold(Event, frozen=True):
     """All errors of one answer were told; each of them was an `ErrorTold` before."""
 
     request_id: str
     errors: tuple[ErrorTold, ...]
 
 
-@event
-class OperationStarted(Event):
+class OperationStarted(Event, frozen=True):
     """An operation begins to run, at `began` on the monotonic clock."""
 
     request_id: str
@@ -37,8 +34,7 @@ class OperationStarted(Event):
     began: float
 
 
-@event
-class OperationAbandoned(Event):
+class OperationAbandoned(Event, frozen=True):
     """An operation that had begun brought no answer: nobody waited any more, or it was refused after all."""
 
     request_id: str
@@ -48,8 +44,7 @@ class OperationAbandoned(Event):
     reason: Literal["cancelled", "refused"]
 
 
-@event
-class OperationFinished(Event):
+class OperationFinished(Event, frozen=True):
     """One operation was answered; `seconds` from the arrival of its request.
 
     `injected` where a fault was done to it alone, on purpose.
@@ -64,8 +59,7 @@ class OperationFinished(Event):
     injected: bool = False
 
 
-@event
-class OperationShared(Event):
+class OperationShared(Event, frozen=True):
     """A query got the answer of an equal one, which *executed* names by its request id.
 
     That one was under way, or began *age* seconds ago and all its parts are fresh still.
@@ -77,8 +71,7 @@ class OperationShared(Event):
     age: float | None = None
 
 
-@event
-class Shed(Event):
+class Shed(Event, frozen=True):
     """A request was refused before it cost anything, because this process has too much to do (LS-3)."""
 
     request_id: str
@@ -86,8 +79,7 @@ class Shed(Event):
     reason: Literal["in flight", "loop lag"]
 
 
-@event
-class DeprecatedFieldsUsed(Event):
+class DeprecatedFieldsUsed(Event, frozen=True):
     """An operation asked for what the schema calls deprecated; coordinates such as `Dish.price`."""
 
     request_id: str
@@ -96,8 +88,7 @@ class DeprecatedFieldsUsed(Event):
     fields: tuple[str, ...]
 
 
-@event
-class CostExceeded(Event):
+class CostExceeded(Event, frozen=True):
     """An operation costs more than any one may, by estimate; `requested` is None for a list that is too long.
 
     `enforced` tells whether it was refused (RL-11).
@@ -110,8 +101,7 @@ class CostExceeded(Event):
     enforced: bool
 
 
-@event
-class CostSettled(Event):
+class CostSettled(Event, frozen=True):
     """What an operation was charged is settled: it was estimated to cost *requested* and did cost *actual*."""
 
     request_id: str
@@ -120,8 +110,7 @@ class CostSettled(Event):
     actual: float
 
 
-@event
-class UntrustedDocument(Event):
+class UntrustedDocument(Event, frozen=True):
     """A text was sent that nobody has registered; `allowed` tells whether it ran."""
 
     request_id: str
@@ -129,8 +118,7 @@ class UntrustedDocument(Event):
     allowed: bool
 
 
-@event
-class DocumentsPrepared(Event):
+class DocumentsPrepared(Event, frozen=True):
     """So many of the registered documents are parsed, validated and compiled; `failed` of them cannot be."""
 
     done: int
@@ -139,8 +127,7 @@ class DocumentsPrepared(Event):
     seconds: float
 
 
-@event
-class DocumentUnusable(Event):
+class DocumentUnusable(Event, frozen=True):
     """A registered document does not fit the schema (any more), or is over a limit."""
 
     id: str

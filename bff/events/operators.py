@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from bff.events.base import Event, event
+from bff.events.base import Event
 
 
-@event
-class AdminAction(Event):
+class AdminAction(Event, frozen=True):
     """Somebody changed something through the admin port, or tried to.
 
     Attributes:

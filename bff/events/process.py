@@ -2,14 +2,13 @@
 
 from typing import Literal
 
-from bff.events.base import Event, event
+from bff.events.base import Event
 
 ReloadCause = Literal["start", "files", "signal", "request"]
 """Why policies were read."""
 
 
-@event
-class Reloaded(Event):
+class Reloaded(Event, frozen=True):
     """Policies were read and are in force; `unchanged` where they were already.
 
     `restart` names what is different in the files and waits for a restart; `at` is seconds since the epoch.
@@ -24,8 +23,7 @@ class Reloaded(Event):
     restart: tuple[str, ...] = ()
 
 
-@event
-class ReloadFailed(Event):
+class ReloadFailed(Event, frozen=True):
     """Policies were read and cannot be used; everything is as it was before."""
 
     generation: int

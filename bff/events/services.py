@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-from bff.events.base import Event, event
+from bff.events.base import Event
 from bff.upstream.message import Origin
 from bff.upstream.outcome import Outcome
 
 
-@event
-class CallStarted(Event):
+class CallStarted(Event, frozen=True):
     """An endpoint was asked for something, however it will be answered; `call` names it within its upstream."""
 
     upstream: str
@@ -17,8 +16,7 @@ class CallStarted(Event):
     call: int
 
 
-@event
-class CallFinished(Event):
+class CallFinished(Event, frozen=True):
     """What was asked of an endpoint is answered, by whomever, or has failed."""
 
     upstream: str
@@ -29,8 +27,7 @@ class CallFinished(Event):
     seconds: float
 
 
-@event
-class AttemptFinished(Event):
+class AttemptFinished(Event, frozen=True):
     """One request to a service ended; `seconds` from its start to its outcome."""
 
     upstream: str
@@ -45,8 +42,7 @@ class AttemptFinished(Event):
     call: int = 0
 
 
-@event
-class Retrying(Event):
+class Retrying(Event, frozen=True):
     """A call is sent again after `delay` seconds because of `reason`; the budget still allows `balance` more."""
 
     upstream: str
@@ -63,8 +59,7 @@ Suppression = Literal["budget", "deadline", "replay_buffer", "caller_repeats", "
 """Why a call that may be sent again was not."""
 
 
-@event
-class RetrySuppressed(Event):
+class RetrySuppressed(Event, frozen=True):
     """A call that might have been sent again was not (RT-4); `outcome` is what its client reads."""
 
     upstream: str
@@ -76,8 +71,7 @@ class RetrySuppressed(Event):
     call: int = 0
 
 
-@event
-class HedgeFinished(Event):
+class HedgeFinished(Event, frozen=True):
     """A second send was made `delay` seconds after the first; `won` when its answer was used."""
 
     upstream: str
@@ -88,8 +82,7 @@ class HedgeFinished(Event):
     call: int = 0
 
 
-@event
-class GateClosed(Event):
+class GateClosed(Event, frozen=True):
     """A host asked for silence and is left alone for `seconds` (RT-6, CB-8)."""
 
     upstream: str
@@ -99,8 +92,7 @@ class GateClosed(Event):
     cause: Literal["retry_after", "throttled_share"]
 
 
-@event
-class GateOpened(Event):
+class GateOpened(Event, frozen=True):
     """A host that asked for silence is called again."""
 
     upstream: str
@@ -127,8 +119,7 @@ BreakerCause = Literal[
 """Why a circuit breaker changed its state."""
 
 
-@event
-class BreakerChanged(Event):
+class BreakerChanged(Event, frozen=True):
     """A circuit breaker changed its state (CB-16).
 
     Attributes:
@@ -149,8 +140,7 @@ class BreakerChanged(Event):
     seconds: float
 
 
-@event
-class BreakerRefused(Event):
+class BreakerRefused(Event, frozen=True):
     """A call was not made because the circuit breaker does not permit it."""
 
     upstream: str
@@ -161,8 +151,7 @@ class BreakerRefused(Event):
     call: int = 0
 
 
-@event
-class BreakerProbed(Event):
+class BreakerProbed(Event, frozen=True):
     """A probe of a half-open circuit breaker started or ended; one that expires counts as nothing (CB-6)."""
 
     upstream: str
@@ -170,8 +159,7 @@ class BreakerProbed(Event):
     result: Literal["started", "succeeded", "failed", "returned", "expired"]
 
 
-@event
-class CacheUsed(Event):
+class CacheUsed(Event, frozen=True):
     """The cache was asked; `items` is how many keys of a batch it is about, 1 for anything else.
 
     `result` is one of hit, stale, miss, revalidated, early (a background refresh before its time); `tier` says
@@ -187,8 +175,7 @@ class CacheUsed(Event):
     call: int = 0
 
 
-@event
-class Coalesced(Event):
+class Coalesced(Event, frozen=True):
     """A call was not made, because an equal one was under way, which the request *joined* has begun."""
 
     upstream: str
@@ -199,8 +186,7 @@ class Coalesced(Event):
     joined_call: int = 0
 
 
-@event
-class FellBack(Event):
+class FellBack(Event, frozen=True):
     """A failure was answered with something else than an error; `reason` as in `extensions.degraded`."""
 
     upstream: str
@@ -211,8 +197,7 @@ class FellBack(Event):
     call: int = 0
 
 
-@event
-class TokenFetched(Event):
+class TokenFetched(Event, frozen=True):
     """A token endpoint was asked on behalf of an upstream; `detail` says why there is no token (UC-4)."""
 
     upstream: str
@@ -221,8 +206,7 @@ class TokenFetched(Event):
     detail: str
 
 
-@event
-class StoreFailed(Event):
+class StoreFailed(Event, frozen=True):
     """A command to the shared store did not succeed; `refused` when it was not even sent."""
 
     use: str
@@ -230,8 +214,7 @@ class StoreFailed(Event):
     refused: bool
 
 
-@event
-class HostEjected(Event):
+class HostEjected(Event, frozen=True):
     """A host gets no calls for *seconds*, for the *times*-th time in a row (OE-2)."""
 
     upstream: str
@@ -241,16 +224,14 @@ class HostEjected(Event):
     times: int
 
 
-@event
-class HostReturned(Event):
+class HostReturned(Event, frozen=True):
     """A host's ejection is over."""
 
     upstream: str
     origin: str
 
 
-@event
-class HealthChanged(Event):
+class HealthChanged(Event, frozen=True):
     """A host's own word about its health changed; `draining` is meant so and alarms nobody (LB-5)."""
 
     upstream: str
@@ -259,8 +240,7 @@ class HealthChanged(Event):
     detail: str
 
 
-@event
-class HostsCounted(Event):
+class HostsCounted(Event, frozen=True):
     """How many hosts an upstream has and how many of them can be used, told whenever that changes."""
 
     upstream: str
@@ -269,8 +249,7 @@ class HostsCounted(Event):
     ejected: int
 
 
-@event
-class PermitRefused(Event):
+class PermitRefused(Event, frozen=True):
     """A call was not let through to a service: too many were running or waiting (BH-4)."""
 
     upstream: str
@@ -281,8 +260,7 @@ class PermitRefused(Event):
     call: int = 0
 
 
-@event
-class PermitWaited(Event):
+class PermitWaited(Event, frozen=True):
     """A call had to wait for its turn at a service, and got it."""
 
     upstream: str
@@ -292,8 +270,7 @@ class PermitWaited(Event):
     call: int = 0
 
 
-@event
-class LimitChanged(Event):
+class LimitChanged(Event, frozen=True):
     """How many attempts of an endpoint group may run at once at a service changed to *limit* (AC-4)."""
 
     upstream: str

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 from graphql.execution import MiddlewareManager
+from msgspec.structs import replace
 from strawberry.schema.base import BaseSchema
 
 from bff.clock import Clock, SystemClock

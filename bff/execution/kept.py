@@ -6,8 +6,9 @@ Only what nobody was looked at for: an answer that depends on who asks is made a
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from bff.clock import Clock
 from bff.execution.messages import Answer

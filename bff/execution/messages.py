@@ -1,8 +1,9 @@
 """What the edge hands to the engine and gets back, the same for every transport."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
 
 from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
@@ -14,8 +15,7 @@ ErrorMode = Literal["NULL", "PROPAGATE", "HALT"]
 """What an error makes null: its own position whatever its type, the nearest nullable one, or all data."""
 
 
-@dataclass(slots=True)  # made for each request: freezing would triple what that costs
-class GraphQLRequest:
+class GraphQLRequest(msgspec.Struct):
     """One GraphQL request as the client sent it, already of the right JSON types."""
 
     query: str | None = None
@@ -61,8 +61,7 @@ class Denied(Exception):
         self.extensions = extensions
 
 
-@dataclass(slots=True)  # made for each request: freezing would triple what that costs
-class Ingress:
+class Ingress(msgspec.Struct):
     """What the transport knows about a request besides its GraphQL content.
 
     Attributes:
@@ -81,7 +80,7 @@ class Ingress:
     request_id: str
     deadline: Deadline
     principal: Principal = ANONYMOUS
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     safe_method: bool = False
     arrived: float | None = None
     allowance: Allowance | None = None
@@ -89,8 +88,7 @@ class Ingress:
     same: object | None = None
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """One GraphQL response.
 
     Attributes:

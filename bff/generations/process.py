@@ -21,6 +21,7 @@ from bff.admission.usage import Usage
 from bff.auth.replays import LocalReplays
 from bff.clock import SystemClock
 from bff.console.audit import Audit
+from bff.events import BreakerChanged
 from bff.execution.own_context import own_context_of
 from bff.execution.strawberry_schema import graphql_schema_of
 from bff.experiments.assemble import Laboratory
@@ -35,7 +36,7 @@ from bff.settings import Settings, load_function, load_schema
 from bff.store import Store
 from bff.store.memory import MemoryStore
 from bff.telemetry.compose import Telemetry
-from bff.telemetry.fanout import fan_out
+from bff.telemetry.fanout import Only
 from bff.telemetry.labels import names_in
 from bff.telemetry.spans import current_trace, spans_of
 from bff.upstream.assemble import Caching, World
@@ -91,7 +92,7 @@ class Process:
         self.store = self._store(policies)
         self.hints = Hints(self.store, clock=self.clock)
         if self.store.shared:
-            self.notify = fan_out(self.notify, self.hints.notify)
+            self.telemetry.add(Only({BreakerChanged}, self.hints.notify))
         seal = seal_of(policies.store, clock=self.clock)
         self.entries = EntryCache(self.store, policies.store, clock=self.clock, seal=seal)
         caching = Caching(self.entries, version_of(self.schema), policies.store.lease_max.total_seconds())

@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-from bff.events import Event, event
+from bff.events import Event
 
 Step = Literal["draining", "closed", "cancelled", "finished"]
 
 
-@event
-class HintIgnored(Event):
+class HintIgnored(Event, frozen=True):
     """A client's deadline header was not used (DL-1); too many had asked for no time at all (DL-11)."""
 
     request_id: str
@@ -16,24 +15,21 @@ class HintIgnored(Event):
     reason: Literal["malformed", "not positive", "too many"]
 
 
-@event
-class ExchangeStopped(Event):
+class ExchangeStopped(Event, frozen=True):
     """A request ended before its answer was delivered."""
 
     request_id: str
     reason: str
 
 
-@event
-class DrainAdvanced(Event):
+class DrainAdvanced(Event, frozen=True):
     """The process took one step of its way out (DR-1)."""
 
     step: Step
     in_flight: int
 
 
-@event
-class LoopTurned(Event):
+class LoopTurned(Event, frozen=True):
     """The event loop turned, as it does ten times a second; `lag` is how late it is, in seconds (PY-18)."""
 
     lag: float

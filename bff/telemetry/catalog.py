@@ -1,5 +1,7 @@
 """All metrics: the mapping from events. To add one, write it here; `make reference` prints METRICS.md from it."""
 
+from collections.abc import Mapping
+
 from bff.codes import Code
 from bff.events import (
     AdminAction,
@@ -12,6 +14,7 @@ from bff.events import (
     CallStarted,
     Coalesced,
     ErrorTold,
+    Event,
     FellBack,
     GateClosed,
     HealthChanged,
@@ -34,7 +37,7 @@ from bff.events import (
 )
 from bff.server.events import DrainAdvanced, ExchangeStopped, HintIgnored, LoopTurned
 from bff.telemetry.caller_catalog import ALLOWANCE, AUTHENTICATION, DOCUMENTS
-from bff.telemetry.metric import Metric
+from bff.telemetry.metric import Alike, Metric
 from bff.telemetry.trial_catalog import TRIALS
 
 BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2, "forced_open": 3, "disabled": 4, "metrics_only": 5}
@@ -430,3 +433,15 @@ SECTIONS = {
     "Policies": CONFIGURATION,
     "This process": [*PROCESS, OVERFLOW],
 }
+
+ALIKE: Mapping[type[Event], Alike] = {
+    OperationStarted: Alike(),
+    OperationFinished: Alike(("name", "kind", "errors", "degraded", "injected"), timed=True),
+    OperationShared: Alike(("name", "age.__class__")),
+    CallStarted: Alike(("upstream",)),
+    CallFinished: Alike(("upstream", "endpoint", "outcome"), timed=True),
+    AttemptFinished: Alike(("upstream", "group", "outcome"), timed=True),
+    CacheUsed: Alike(("upstream", "result", "tier", "items")),
+    Coalesced: Alike(("upstream",)),
+}
+"""Events that come with every request: what metrics read in them decides; a law in the tests holds it true."""

@@ -6,6 +6,7 @@ last event.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from operator import add, itemgetter
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -29,13 +30,50 @@ def all_labels(sample: Sample) -> Labels:
     return sample[1:]
 
 
+class Count:
+    """How many events of one sort there were (`tally.py`)."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
+class Times:
+    """How many times fell into each bucket, their sum, and the last trace of each bucket."""
+
+    __slots__ = ("counts", "exemplars", "total")
+
+    def __init__(self, buckets: int) -> None:
+        self.counts = [0] * buckets
+        self.exemplars: list[Told | None] = [None] * buckets
+        self.total = 0.0
+
+    @property
+    def number(self) -> int:
+        """How many there were."""
+        return sum(self.counts)
+
+    def add(self, more: "Times") -> None:
+        """Add what is in *more*."""
+        self.counts = list(map(add, self.counts, more.counts))
+        self.exemplars = [new or old for new, old in zip(more.exemplars, self.exemplars, strict=True)]
+        self.total += more.total
+
+
 class Numbers:
-    """A counter or gauge: one number for each set of label values."""
+    """A counter or gauge: one number for each set of label values.
+
+    Attributes:
+        adds: Whether events raise and lower the numbers, instead of setting them.
+    """
 
     def __init__(self, metric: Metric, labels: Shorten = all_labels) -> None:
+        self.adds = metric.kind in {"counter", "level"}
         self._metric = metric
         self._labels = labels
         self._cells: dict[Labels, list[float]] = {}
+        self._shares: list[tuple[float, Labels, Count | Times]] = []
         if not metric.labels:
             self._cells[()] = [0.0]
 
@@ -54,7 +92,7 @@ class Numbers:
 
     def handler(self, reading: Reading) -> Callable[[Any], None]:
         """Return what takes one event."""
-        cells, labels, replaces = self._cells, self._labels, self._metric.kind == "gauge"
+        cells, labels, adds = self._cells, self._labels, self.adds
 
         def handle(event: Any) -> None:
             sample = reading(event)
@@ -64,12 +102,16 @@ class Numbers:
             cell = cells.get(key)
             if cell is None:
                 cell = cells[key] = [0.0]
-            if replaces:
-                cell[0] = sample[0]
-            else:
+            if adds:
                 cell[0] += sample[0]
+            else:
+                cell[0] = sample[0]
 
         return handle
+
+    def share(self, sample: Sample, sort: Count | Times) -> None:
+        """Let *sort* count events that all read as *sample*, from now on."""
+        self._shares.append((sample[0], self._labels(sample), sort))
 
     def value(self, number: float) -> float:
         """Return what is shown for *number*."""
@@ -77,7 +119,14 @@ class Numbers:
 
     def values(self) -> dict[Labels, float]:
         """Return the numbers, by labels."""
-        return {labels: self.value(cell[0]) for labels, cell in list(self._cells.items())}
+        return {labels: self.value(number) for labels, number in self._sums().items()}
+
+    def _sums(self) -> dict[Labels, float]:
+        """Return all there is; what lowers a level is looked at first, so that none is ever below zero."""
+        sums = {labels: cell[0] for labels, cell in list(self._cells.items())}
+        for amount, labels, sort in sorted(self._shares, key=itemgetter(0)):
+            sums[labels] = sums.get(labels, 0.0) + amount * sort.number
+        return sums
 
     def family(self) -> Family:
         """Return the numbers as they are now."""
@@ -87,8 +136,8 @@ class Numbers:
             family: Any = CounterMetricFamily(name, metric.help, labels=metric.labels)
         else:
             family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-        for labels, cell in list(self._cells.items()):
-            family.add_metric([str(label) for label in labels], self.value(cell[0]))
+        for labels, number in self.values().items():
+            family.add_metric([str(label) for label in labels], number)
         made: Family = family
         return made
 
@@ -120,17 +169,6 @@ class Ages(Numbers):
         return self._now() - number
 
 
-class _Times:
-    """One histogram: how many fell into each bucket, their sum, and the last trace of each bucket."""
-
-    __slots__ = ("counts", "exemplars", "total")
-
-    def __init__(self, buckets: int) -> None:
-        self.counts = [0] * buckets
-        self.exemplars: list[Told | None] = [None] * buckets
-        self.total = 0.0
-
-
 class Histogram:
     """A histogram: one row of buckets for each set of label values.
 
@@ -153,7 +191,8 @@ class Histogram:
         self._bounds = bounds
         self._exemplar = exemplar
         self._labels = labels
-        self._cells: dict[Labels, _Times] = {}
+        self._cells: dict[Labels, Times] = {}
+        self._shares: list[tuple[Labels, Times]] = []
 
     def handler(self, reading: Reading) -> Callable[[Any], None]:
         """Return what takes one event."""
@@ -166,7 +205,7 @@ class Histogram:
             key, value = labels(sample), sample[0]
             cell = cells.get(key)
             if cell is None:
-                cell = cells[key] = _Times(len(bounds) + 1)
+                cell = cells[key] = Times(len(bounds) + 1)
             place = bisect_left(bounds, value)
             cell.counts[place] += 1
             cell.total += value
@@ -175,6 +214,11 @@ class Histogram:
 
         return handle
 
+    def share(self, sample: Sample, sort: Count | Times) -> None:
+        """Let *sort* take the times of events whose labels are those of *sample*, from now on."""
+        assert isinstance(sort, Times), "a mere number has no times"
+        self._shares.append((self._labels(sample), sort))
+
     @property
     def bounds(self) -> tuple[float, ...]:
         """Upper bounds of the buckets; a last one has none."""
@@ -182,19 +226,25 @@ class Histogram:
 
     def counts(self) -> dict[Labels, tuple[int, ...]]:
         """Return how many fell into each bucket, by labels."""
-        return {labels: tuple(cell.counts) for labels, cell in list(self._cells.items())}
+        return {labels: tuple(times.counts) for labels, times in self._sums().items()}
 
     def family(self) -> Family:
         """Return the buckets as they are now."""
         family = HistogramMetricFamily(self._metric.name, self._metric.help, labels=self._metric.labels)
-        for labels, cell in list(self._cells.items()):
-            buckets: Any = list(self._cumulated(cell))
-            family.add_metric([str(label) for label in labels], buckets, cell.total)
+        for labels, times in self._sums().items():
+            buckets: Any = list(self._cumulated(times))
+            family.add_metric([str(label) for label in labels], buckets, times.total)
         return family
 
-    def _cumulated(self, cell: _Times) -> Iterator[tuple[str, float, Told | None]]:
+    def _sums(self) -> dict[Labels, Times]:
+        sums: dict[Labels, Times] = {}
+        for labels, times in (*list(self._cells.items()), *list(self._shares)):
+            sums.setdefault(labels, Times(len(self._bounds) + 1)).add(times)
+        return sums
+
+    def _cumulated(self, times: Times) -> Iterator[tuple[str, float, Told | None]]:
         so_far = 0
         bounds = [*(repr(bound) for bound in self._bounds), "+Inf"]
-        for bound, number, exemplar in zip(bounds, tuple(cell.counts), cell.exemplars, strict=True):
+        for bound, number, exemplar in zip(bounds, times.counts, times.exemplars, strict=True):
             so_far += number
             yield bound, float(so_far), exemplar

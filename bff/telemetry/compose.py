@@ -14,7 +14,7 @@ from bff.server.colleagues import Colleagues
 from bff.telemetry.admin import errors_route, metrics_route
 from bff.telemetry.cells import Exemplar
 from bff.telemetry.error_ring import ErrorRing
-from bff.telemetry.fanout import fan_out
+from bff.telemetry.fanout import Choosy, Hearing, telling
 from bff.telemetry.journal import Journals
 from bff.telemetry.logs import JsonLogs, StandardLogs
 from bff.telemetry.metrics import Metrics
@@ -55,7 +55,7 @@ class Telemetry:
         verbose: bool = False,
         readable: bool = False,
         names: Iterable[str] = (),
-        listeners: Iterable[Notify] = (),
+        listeners: Iterable[Notify | Choosy] = (),
         exemplar: Exemplar | None = None,
     ) -> None:
         self._clock = clock
@@ -65,7 +65,12 @@ class Telemetry:
         level = logging.DEBUG if verbose else logging.INFO
         logs = self._logs(stream, level, readable=readable)
         logging.basicConfig(handlers=[StandardLogs(logs)], level=logging.WARNING, force=True)
-        self.notify = fan_out(self.journals, logs, self.errors, self.metrics, *listeners)
+        self._hearing = Hearing((self.journals, logs, self.errors, self.metrics, *listeners))
+        self.notify = telling(self._hearing)
+
+    def add(self, listener: Notify | Choosy) -> None:
+        """Let *listener* hear of events, too."""
+        self._hearing.add(listener)
 
     def witness(
         self, policies: PolicySet, operations: OperationsPolicy, *, development: bool

@@ -2,10 +2,12 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from bff.events import ErrorsTold, ErrorTold, Event
 from bff.telemetry.journal import Entry, Journals
@@ -93,7 +95,7 @@ class ErrorRing:
                 found = () if journal is None else tuple(journal.about(error.upstream))[-_MOST_ENTRIES:]
                 about[error.upstream] = found
             self._kept[error.error_id] = Kept(
-                replace(error, exception=None),
+                msgspec.structs.replace(error, exception=None),
                 text_of(error.exception) if error.exception else None,
                 self._wall(),
                 journal.name if journal else None,

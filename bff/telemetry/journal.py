@@ -1,7 +1,9 @@
 """What events said about each request while it ran, for `extensions.trace` and for whoever asks why it failed."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from bff.clock import Clock
 from bff.events import (
@@ -51,7 +53,7 @@ _ABOUT_CALLS = frozenset(
 )
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """One event, when it was told on the monotonic clock, and what its circuit breaker was in (attempts only)."""
 
     at: float
@@ -59,7 +61,7 @@ class Entry(NamedTuple):
     breaker: BreakerState = "closed"
 
 
-class Journal:
+class Journal(msgspec.Struct, eq=False):
     """One request: its operation, and what was told about it since.
 
     Attributes:
@@ -70,14 +72,11 @@ class Journal:
         running: Operations of the request that have not ended.
     """
 
-    __slots__ = ("began", "entries", "name", "request_id", "running")
-
-    def __init__(self, request_id: str, name: str | None, began: float) -> None:
-        self.request_id = request_id
-        self.name = name
-        self.began = began
-        self.entries: list[Entry] = []
-        self.running = 1
+    request_id: str
+    name: str | None
+    began: float
+    entries: list[Entry] = msgspec.field(default_factory=list)
+    running: int = 1
 
     def about(self, upstream: str | None) -> Iterator[Entry]:
         """Return what was told about calls to *upstream*; None for all."""
@@ -96,9 +95,9 @@ class Journals:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._now = clock.now
         self._open: dict[str, Journal] = {}
         self._breakers: dict[tuple[str, str], BreakerState] = {}
+        self._write, self._write_attempt = self._writers(clock.now)
 
     def __call__(self, event: Event) -> None:
         """Write *event* down where it belongs."""
@@ -120,13 +119,13 @@ class Journals:
         return self._open.get(request_id)
 
     def _begin(self, event: OperationStarted) -> None:
-        known = self._open.get(event.request_id)
-        if known is not None:
-            known.running += 1
+        request_id = event.request_id
+        if request_id in self._open:
+            self._open[request_id].running += 1
             return
         if len(self._open) >= _MOST_JOURNALS:
             del self._open[next(iter(self._open))]
-        self._open[event.request_id] = Journal(event.request_id, event.name, event.began)
+        self._open[request_id] = Journal(request_id, event.name, event.began)
 
     def _end(self, event: OperationFinished | OperationAbandoned) -> None:
         journal = self._open.get(event.request_id)
@@ -136,16 +135,28 @@ class Journals:
         if not journal.running:
             del self._open[event.request_id]
 
-    def _write(self, event: Any) -> None:
-        journal = self._open.get(event.request_id)
-        if journal is not None and len(journal.entries) < MOST_ENTRIES:
-            journal.entries.append(Entry(self._now(), event))
+    def _writers(self, now: Callable[[], float]) -> tuple[Callable[[Any], None], Callable[[Any], None]]:
+        """Return what writes down events about calls, and attempts; closures, for each call has several."""
+        journals, breakers = self._open, self._breakers
 
-    def _write_attempt(self, event: AttemptFinished) -> None:
-        journal = self._open.get(event.request_id)
-        if journal is not None and len(journal.entries) < MOST_ENTRIES:
-            breaker = self._breakers.get((event.upstream, event.group), "closed")
-            journal.entries.append(Entry(self._now(), event, breaker))
+        def write(event: Any) -> None:
+            try:
+                entries = journals[event.request_id].entries
+            except KeyError:
+                return
+            if len(entries) < MOST_ENTRIES:
+                entries.append(Entry(now(), event))
+
+        def write_attempt(event: AttemptFinished) -> None:
+            try:
+                entries = journals[event.request_id].entries
+            except KeyError:
+                return
+            if len(entries) < MOST_ENTRIES:
+                breaker = breakers.get((event.upstream, event.group), "closed") if breakers else "closed"
+                entries.append(Entry(now(), event, breaker))
+
+        return write, write_attempt
 
     def _note(self, event: BreakerChanged) -> None:
         place = (event.upstream, event.group)

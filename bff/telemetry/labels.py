@@ -30,6 +30,10 @@ class Capped:
         """Let *values* stand for themselves, too."""
         self._values.update(values)
 
+    def knows(self, value: str | None) -> bool:
+        """Return whether *value* stands for itself, now and always."""
+        return not value or value in self._values
+
     def of(self, value: str | None) -> str:
         """Return what stands for *value*."""
         if not value:

@@ -36,3 +36,17 @@ class Metric:
     of: Mapping[type[Event], Reading]
     labels: tuple[str, ...] = ()
     times: Times = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Which events of one kind are alike to all metrics, so that they need not be read one by one.
+
+    Attributes:
+        fields: Where these are equal, each metric reads the same labels and the same value; few combinations come
+            often. Names as for `operator.attrgetter`.
+        timed: Whether events have `seconds`, which the histogram of this kind takes in place of that value.
+    """
+
+    fields: tuple[str, ...] = ()
+    timed: bool = False

@@ -11,10 +11,11 @@ from bff.clock import Clock
 from bff.events import Event
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.telemetry.buckets import buckets
-from bff.telemetry.catalog import METRICS, OVERFLOW
+from bff.telemetry.catalog import ALIKE, METRICS, OVERFLOW
 from bff.telemetry.cells import Ages, Exemplar, Histogram, Labels, Numbers, all_labels
 from bff.telemetry.labels import Capped
-from bff.telemetry.metric import Sample
+from bff.telemetry.metric import Alike, Sample
+from bff.telemetry.tally import Part, Tally
 
 MOST_OPERATIONS: Final = 100
 """Names of operations that are told apart, beyond those that policies and the application's own files name."""
@@ -31,6 +32,7 @@ class Metrics(Collector):
         clock: Tells how old things are when somebody looks.
         names: Further operations that have a label of their own.
         exemplar: Names the current trace, for histograms; None where nothing is traced.
+        alike: Events that are counted by sorts instead of one by one.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Metrics(Collector):
         clock: Clock,
         names: Iterable[str] = (),
         exemplar: Exemplar | None = None,
+        alike: Mapping[type[Event], Alike] = ALIKE,
     ) -> None:
         overflow = Numbers(OVERFLOW)
         overflow.set(0.0, _OPERATION)
@@ -48,7 +51,7 @@ class Metrics(Collector):
         known = {*names, *operations.deadlines, *operations.priorities, *operations.sharing.operations}
         self._operations = Capped(known, MOST_OPERATIONS, lambda: count_overflow(None))
         self._made: dict[str, Numbers | Histogram] = {OVERFLOW.name: overflow}
-        self._handlers: dict[type[Event], list[Callable[[Any], None]]] = {}
+        parts: dict[type[Event], list[Part]] = {}
         for metric in METRICS:
             labels = self._capped if _OPERATION in metric.labels else all_labels
             made: Numbers | Histogram = Numbers(metric, labels)
@@ -59,7 +62,8 @@ class Metrics(Collector):
                 made = Ages(metric, clock.now)
             self._made[metric.name] = made
             for event, reading in metric.of.items():
-                self._handlers.setdefault(event, []).append(made.handler(reading))
+                parts.setdefault(event, []).append((made, reading))
+        self._handlers = {kind: self._counting(alike.get(kind), of, exemplar) for kind, of in parts.items()}
         self._upstreams = upstreams
         for name, policy in upstreams.items():
             self._set_what_is_known(name, policy)
@@ -116,6 +120,19 @@ class Metrics(Collector):
     def describe(self) -> Iterator[Family]:
         """Return nothing: names are unique, for a test holds them so."""
         yield from ()
+
+    def _counting(
+        self, alike: Alike | None, parts: Sequence[Part], exemplar: Exemplar | None
+    ) -> Sequence[Callable[[Any], None]]:
+        """Return what counts events of one kind for *parts*."""
+        if alike is None or (alike.timed and exemplar is not None):  # each time has a trace of its own
+            return [made.handler(reading) for made, reading in parts]
+        if "name" in alike.fields:
+            return [Tally(alike, parts, self._has_own_label).handle]
+        return [Tally(alike, parts).handle]
+
+    def _has_own_label(self, event: Any) -> bool:
+        return self._operations.knows(event.name)
 
     def _capped(self, sample: Sample) -> Labels:
         return (self._operations.of(sample[1]), *sample[2:])

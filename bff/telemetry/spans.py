@@ -8,9 +8,10 @@ from opentelemetry.trace import ProxyTracerProvider, SpanKind, Status, StatusCod
 
 from bff.codes import Code
 from bff.context import Operation
-from bff.events import ErrorTold, Event, Notify, OperationFinished, OperationShared
+from bff.events import CallFinished, Coalesced, ErrorTold, Event, OperationFinished, OperationShared
 from bff.server.ports import ASGIApp
 from bff.telemetry.attempt_spans import AttemptSpans, is_left_out
+from bff.telemetry.fanout import Choosy, Only
 from bff.telemetry.redaction import redact
 from bff.telemetry.server_spans import ServerSpans
 
@@ -28,7 +29,10 @@ class Spans:
         self._tracer = tracer
         self.operation = operation_spans(tracer)
         self.attempts = AttemptSpans(tracer)
-        self.listeners: tuple[Notify, ...] = (record_on_span, self.attempts.hear)
+        self.listeners: tuple[Choosy, ...] = (
+            Only({ErrorTold, OperationFinished, OperationShared}, record_on_span),
+            Only({CallFinished, Coalesced}, self.attempts.hear),
+        )
 
     def around(self, app: ASGIApp, route: str) -> ASGIApp:
         """Return *app* with a span for each request to *route*."""
