@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import strawberry
 from graphql import FragmentDefinitionNode, GraphQLError, GraphQLField, GraphQLSchema
@@ -34,15 +34,12 @@ from bff.upstream.message import NOT_KEPT
 from bff.upstream.outcome import Outcome as Happened
 
 
-class FlightWork(Work):
+class FlightWork(Work, kw_only=True):
     """Awaitables that belong to a `Flight`: stopping it ends fields, not the operation."""
 
-    direct = False
-    __slots__ = ("_flight",)
+    _flight: Flight
 
-    def __init__(self, flight: Flight) -> None:
-        super().__init__()
-        self._flight = flight
+    direct: ClassVar[bool] = False
 
     @property
     def aborted(self) -> bool:
@@ -135,7 +132,7 @@ def compiled(
         program = executor.program()
         if program is None:
             return interpret(job)
-        running = executor.run_of(program, FlightWork(job.flight))
+        running = executor.run_of(program, FlightWork(_flight=job.flight))
         begin(running)
         return _finished(running) if running.work.waiting else Outcome(running.data, running.errors)
 

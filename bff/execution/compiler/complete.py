@@ -4,6 +4,9 @@ Each step first tries the common case for all values at once; what is unusual is
 """
 
 from collections.abc import AsyncIterable, Callable, Sequence
+from itertools import repeat
+from operator import is_, setitem
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import GraphQLError
@@ -13,7 +16,7 @@ from graphql.pyutils import Path, Undefined, is_iterable
 from bff.execution.compiler.abstract import all_are, find_types, is_of_type
 from bff.execution.compiler.failures import put
 from bff.execution.compiler.plan import FieldPlan
-from bff.execution.compiler.runtime import Wave
+from bff.execution.compiler.runtime import Asked, Wave
 from bff.execution.compiler.values import BAD
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 NONE = type(None)
 LISTS = {list, tuple}
+COROUTINES = {CoroutineType}
 
 
 def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
@@ -34,16 +38,25 @@ def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None
             return
         numbers, values = _present(numbers, values)
     if field.leaf is not None:
+        if kinds <= field.as_is:
+            _store(wave, field, numbers, values)
+            return
         if _leaf_column(run, wave, field, numbers, values):
             return
     elif field.object is not None and NONE not in kinds:
         if field.depth == 0:
-            if run.plain.all(kinds) and _objects(run, wave, field, numbers, values, kinds):
+            if run.program.plain.all(kinds) and _objects(run, wave, field, numbers, values, kinds):
                 return
         elif field.depth == 1 and kinds <= LISTS and _list_of_objects(run, wave, field, numbers, values):
             return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
     cells(run, wave, field, places, values)
+
+
+def _store(wave: Wave, field: FieldPlan, numbers: list[int] | None, values: Sequence[Any]) -> None:
+    """Put *values*, which need nothing more, into the rows."""
+    rows = wave.rows if numbers is None else map(wave.rows.__getitem__, numbers)
+    any(map(setitem, rows, repeat(field.key), values))  # `setitem` returns None, so it goes to the end
 
 
 def _present(numbers: list[int] | None, values: list[Any]) -> tuple[list[int], list[Any]]:
@@ -56,53 +69,49 @@ def _present(numbers: list[int] | None, values: list[Any]) -> tuple[list[int], l
 
 
 def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> bool:
-    coerce = run.program.quick[field.number]
-    coerced = [coerce(value) for value in values]
-    if any(value is BAD for value in coerced):
+    coerced = list(map(run.program.quick[field.number], values))
+    if any(map(is_, coerced, repeat(BAD))):
         return False
-    rows, key = wave.rows, field.key
-    for number, value in zip(numbers if numbers is not None else range(len(values)), coerced, strict=True):
-        rows[number][key] = value
+    _store(wave, field, numbers, coerced)
     return True
 
 
 def _objects(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
 ) -> bool:
-    assert field.object is not None, "only called for objects"
-    if field.object.type.is_type_of is not None:
+    plan = field.object
+    assert plan is not None, "only called for objects"
+    if plan.type.is_type_of is not None:
         asked = numbers if numbers is not None else list(range(len(values)))
-        if not all_are(run, wave, field, field.object, asked, values):
+        if not all_are(run, wave, field, plan, asked, values):
             return False
-    child = Wave(field.object, values, wave, field, parents=numbers, kinds=kinds)
-    run.program.enter(run, child)
-    key, rows = field.key, wave.rows
-    if numbers is None:
-        for row, kid in zip(rows, child.rows, strict=True):
-            row[key] = kid
-    else:
-        for number, kid in zip(numbers, child.rows, strict=True):
-            rows[number][key] = kid
+    child = Wave(plan, values, wave, field, numbers, None, kinds)
+    run.program.objects[plan.number](run, child)
+    _store(wave, field, numbers, child.rows)
     return True
 
 
 def _list_of_objects(
     run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]
 ) -> bool:
-    assert field.object is not None, "only called for objects"
+    plan = field.object
+    assert plan is not None, "only called for objects"
     items = list(values[0]) if len(values) == 1 else [item for value in values for item in value]
     kinds = set(map(type, items))
-    if NONE in kinds or not run.plain.all(kinds):
+    if NONE in kinds or not run.program.plain.all(kinds):
         return False
-    lengths = [len(value) for value in values]
-    if field.object.type.is_type_of is not None:
+    lengths = list(map(len, values))
+    if plan.type.is_type_of is not None:
         parents = numbers if numbers is not None else range(len(values))
         asked = [number for number, length in zip(parents, lengths, strict=True) for _ in range(length)]
-        if not all_are(run, wave, field, field.object, asked, items):
+        if not all_are(run, wave, field, plan, asked, items):
             return False
-    child = Wave(field.object, items, wave, field, parents=numbers, lengths=lengths, kinds=kinds)
+    child = Wave(plan, items, wave, field, numbers, lengths, kinds)
     if items:
-        run.program.enter(run, child)
+        run.program.objects[plan.number](run, child)
+    if len(values) == 1:
+        _store(wave, field, numbers, (child.rows,))
+        return True
     key, rows, kids, start = field.key, wave.rows, child.rows, 0
     for number, length in zip(numbers if numbers is not None else range(len(values)), lengths, strict=True):
         rows[number][key] = kids[start : start + length]
@@ -113,12 +122,13 @@ def _list_of_objects(
 def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: Sequence[Any]) -> None:
     """Complete *values* of any kind at *places*, all on the same level of lists."""
     level = len(places[0][1]) if places else 0
+    plain, is_awaitable = run.program.plain, run.terms.is_awaitable
     found: list[Place] = []
     present: list[Any] = []
     for place, value in zip(places, values, strict=True):
         if isinstance(value, Exception):
             run.fail(wave, field, place, value)
-        elif not run.plain[type(value)] and run.is_awaitable(value):
+        elif not plain[type(value)] and is_awaitable(value):
             run.wait(value, wave, field, [place], resumed)
         elif value is not None and value is not Undefined:
             found.append(place)
@@ -132,12 +142,13 @@ def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", value
 
 def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
     """Go on with values that were waited for."""
-    alive = run.failures.alive
-    here = [one for one in group if alive(wave, one.place, field)] if run.failures.nulls else group
-    values = [one.value if one.error is None else one.error for one in here]
-    if not values:
-        return
-    places = [one.place for one in here]
+    if run.failures.nulls:
+        alive = run.failures.alive
+        group = [one for one in group if alive(wave, one.place, field)]
+        if not group:
+            return
+    values = [one.value if one.error is None else one.error for one in group]
+    places = [one.place for one in group]
     if places[0][1]:
         cells(run, wave, field, places, values)
     else:
@@ -158,7 +169,7 @@ def _lists(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", valu
     inner_places: list[Place] = []
     inner: list[Any] = []
     for place, value in zip(places, values, strict=True):
-        if not run.plain[type(value)] and run.is_async_iterable(value):
+        if not run.program.plain[type(value)] and run.terms.is_async_iterable(value):
             run.wait(_collect(value), wave, field, [place], _collected)
             continue
         items = _items(run, wave, field, place, value)
@@ -252,6 +263,24 @@ def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
         complete(run, wave, field, numbers, [error] * len(sources))
         return
     run.wait(awaitable, wave, field, numbers if numbers is not None else range(len(sources)), _batch_came)
+
+
+def ask_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
+    """Call the function behind the resolver of *field* once for all parents."""
+    direct, sources = field.direct, wave.sources
+    assert direct is not None, "only called for such fields"
+    numbers = wave.begun(field)
+    if numbers is not None:
+        if not numbers:
+            return
+        sources = [sources[number] for number in numbers]
+    asked = Asked(run, wave, field, 0 if numbers is None else numbers[0], numbers)
+    try:
+        awaitable = direct.call(list(sources), asked)
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        complete(run, wave, field, numbers, [error] * len(sources))
+        return
+    run.wait(awaitable, wave, field, range(len(sources)) if numbers is None else numbers, _batch_came)
 
 
 def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:

@@ -133,6 +133,8 @@ class Emitter:
             return f"batch(run, wave, {plan})"
         if field.source is Source.DENIED:
             return f"deny(run, wave, {plan})"
+        if field.direct is not None:
+            return f"{'ask_batch' if field.direct.batched else 'ask'}(run, wave, {plan})"
         if field.source is not Source.RESOLVER:
             return f"read_field(run, wave, {plan})"
         self.names[f"resolve_{field.number}"] = field.definition.resolve

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bff.execution.compiler.columns import Columns
 from bff.execution.compiler.complete import cells, complete
 from bff.execution.compiler.plan import FieldPlan, Source
+from bff.execution.compiler.runtime import Asked
 
 if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Run, Wave
@@ -80,7 +81,7 @@ def read(run: "Run", wave: "Wave", field: FieldPlan, number: int, source: Any) -
     if field.source is Source.ATTRIBUTE:
         return getattr(source, field.name)
     value = source.get(field.name) if isinstance(source, Mapping) else getattr(source, field.name, None)
-    if not run.plain[type(value)] and callable(value):
+    if not run.program.plain[type(value)] and callable(value):
         return value(run.info(field, wave, number))
     return value
 
@@ -123,7 +124,7 @@ def _read_all(run: "Run", wave: "Wave", field: FieldPlan) -> list[Any] | None:
             values = [getattr(source, name, None) for source in wave.sources]
     except Exception:  # noqa: BLE001 - it is raised again for the parent that it belongs to
         return None
-    return values if run.plain.all(set(map(type, values))) else None
+    return values if run.program.plain.all(set(map(type, values))) else None
 
 
 def resolve_each(
@@ -138,11 +139,31 @@ def resolve_each(
         for number in indexes:
             run.fail(wave, field, (number, ()), error)
         return
-    resolver, sources = run.resolver(resolve), wave.sources
+    resolver, sources = run.terms.resolver(resolve), wave.sources
     values: list[Any] = []
     for number, info in zip(indexes, run.infos(field, wave, indexes), strict=True):
         try:
             values.append(call(resolver, sources[number], info, arguments))
+        except Exception as error:  # noqa: BLE001 - it belongs to the field
+            values.append(error)
+        except CancelledError:
+            values.append(run.work.cancelled())
+    complete(run, wave, field, numbers, values)
+
+
+def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
+    """Call the function behind the resolver of *field* for each parent and complete what it returns."""
+    direct = field.direct
+    assert direct is not None, "only called for such fields"
+    numbers = wave.begun(field)
+    call, asks, sources = direct.call, direct.asks, wave.sources
+    values: list[Any] = []
+    for number in range(len(sources)) if numbers is None else numbers:
+        try:
+            if asks:
+                values.append(call(sources[number], Asked(run, wave, field, number)))
+            else:
+                values.append(call(sources[number]))
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             values.append(error)
         except CancelledError:
