@@ -11,7 +11,7 @@ from graphql.execution import AbortedGraphQLExecutionError, Executor, default_fi
 from graphql.execution.incremental import IncrementalExecutor
 from graphql.type import GraphQLResolveInfoHelpers
 
-from bff.execution.compiler.cache import Operations
+from bff.execution.compiler.cache import CompiledOperation, Operations
 from bff.execution.compiler.failures import Failures
 from bff.execution.compiler.load import Program
 from bff.execution.compiler.plan import BatchOf, DirectOf, Options, Unsupported, no_direct
@@ -83,6 +83,14 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
 
     def program(self, serially: bool | None = None) -> Program | None:  # noqa: FBT001 - as above
         """Return the compiled operation, None where it has to be left to graphql-core."""
+        compiled = self.compiled(serially)
+        try:
+            return compiled.program(self.variable_values) if compiled is not None else None
+        except (Unsupported, graphql.GraphQLError):
+            return None
+
+    def compiled(self, serially: bool | None = None) -> CompiledOperation | None:  # noqa: FBT001 - as above
+        """Return the operation, from which the program for each set of conditions comes; None as `program`."""
         operation = self.operation
         if not self.error_propagation or serially not in {None, operation.operation is OperationType.MUTATION}:
             return None
@@ -96,11 +104,7 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
             direct_of=self.direct_of,
         )
         operations = self.operations if self.operations is not None else operations_of(self.schema)
-        compiled = operations.get(self.schema, operation, self.fragment_definitions, options)
-        try:
-            return compiled.program(self.variable_values) if compiled is not None else None
-        except (Unsupported, graphql.GraphQLError):
-            return None
+        return operations.get(self.schema, operation, self.fragment_definitions, options)
 
     def run_of(self, program: Program, work: Work) -> Run:
         """Return a run of *program* with what this executor was built with."""

@@ -65,7 +65,7 @@ class Direct:
     Attributes:
         call: Takes the parent, or all parents of a wave where it is `batched`; returns what the resolver would, or
             an awaitable of one value or error for each parent.
-        asks: Whether it takes a second argument, the `Asked` of the parent or the wave; without it no `info` is made.
+        asks: Whether it takes a second argument, the `Asked` of the parent or the wave.
         batched: Whether it is called once for all parents.
     """
 
@@ -75,7 +75,7 @@ class Direct:
 
 
 DirectOf = Callable[[GraphQLField], Direct | None]
-"""Tells the function behind a field's resolver, None where the resolver itself has to be called."""
+"""Tells the function behind a field's resolver, None where the resolver is called itself."""
 
 
 def no_direct(_: GraphQLField) -> None:
