@@ -64,9 +64,13 @@ class Flight:
             return _NotBegun()
         future = asyncio.ensure_future(awaitable)
         if isinstance(future, asyncio.Task):
-            self._tasks.add(future)
-            future.add_done_callback(self._ended)
+            self._keep(future)
         return future
+
+    def end(self, task: "asyncio.Task[Any]") -> None:
+        """Cancel *task*, which somebody else has begun; `ended` waits for its end."""
+        self._keep(task)
+        _give_up(task)
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Return what *awaitable* brings; one that `start` returned is not begun again.
@@ -155,6 +159,10 @@ class Flight:
             alarm.cancel()
             await asyncio.wait({alarm})
         return left
+
+    def _keep(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)

@@ -1,7 +1,6 @@
 """The awaitables of one compiled run, as part of the operation's `Flight`."""
 
 import asyncio
-from collections.abc import Awaitable
 from typing import Any, ClassVar
 
 from bff.errors import OperationStopped, ResolverCancelled
@@ -33,14 +32,10 @@ class FlightWork(Work, kw_only=True):
         """Return the error of a field whose resolver was cancelled: it fails, the operation goes on (PD-14)."""
         return ResolverCancelled()
 
-    def begin(self, awaitable: Awaitable[Any]) -> Any:
-        """Begin *awaitable* as part of the flight."""
-        return self._flight.start(awaitable)
-
     def give_up(self, future: "asyncio.Future[Any]") -> None:
-        """Cancel a task once; a bare future belongs to others too (F6)."""
-        if isinstance(future, asyncio.Task) and not future.cancelling():
-            future.cancel()
+        """Cancel a task once, and let the flight wait for its end; a bare future belongs to others too (F6)."""
+        if isinstance(future, asyncio.Task):
+            self._flight.end(future)
 
     def watch(self, waker: "asyncio.Future[None]") -> None:
         """Let the flight's stop set *waker*."""

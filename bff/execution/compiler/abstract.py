@@ -95,7 +95,7 @@ def _infos(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]") ->
 def _wait(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", awaitable: Any, wave: "Wave", field: FieldPlan, place: "Place", extra: Any, then: Any
 ) -> None:
-    run.wait(awaitable, wave, field, [place], then, extra)
+    run.wait(awaitable, wave, field, [place], then, len(place[1]), extra)
 
 
 def _named(run: "Run", wave: "Wave", field: FieldPlan, group: "list[Waiting]") -> None:

@@ -18,10 +18,10 @@ from bff.execution.compiler.failures import put
 from bff.execution.compiler.plan import FieldPlan
 from bff.execution.compiler.runtime import Asked, Wave
 from bff.execution.compiler.values import BAD
+from bff.execution.compiler.waiting import Waiting
 
 if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Place, Run
-    from bff.execution.compiler.waiting import Waiting
 
 
 NONE = type(None)
@@ -32,6 +32,9 @@ COROUTINES = {CoroutineType}
 def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
     """Complete *values*, one for each of the parents *numbers* (all of them when None)."""
     kinds = set(map(type, values))
+    if kinds == COROUTINES and run.terms.is_awaitable(values[0]):
+        _wait_for_each(run, wave, field, numbers, values)
+        return
     if NONE in kinds and not field.nonnull[0]:
         kinds.discard(NONE)
         if not kinds:
@@ -51,6 +54,12 @@ def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None
             return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
     cells(run, wave, field, places, values)
+
+
+def _wait_for_each(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
+    add = run.work.add
+    for number, value in zip(range(len(values)) if numbers is None else numbers, values, strict=True):
+        add(Waiting(value, wave, field, ((number, ()),), resumed))
 
 
 def _store(wave: Wave, field: FieldPlan, numbers: list[int] | None, values: Sequence[Any]) -> None:
@@ -129,7 +138,7 @@ def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", value
         if isinstance(value, Exception):
             run.fail(wave, field, place, value)
         elif not plain[type(value)] and is_awaitable(value):
-            run.wait(value, wave, field, [place], resumed)
+            run.wait(value, wave, field, [place], resumed, level)
         elif value is not None and value is not Undefined:
             found.append(place)
             present.append(value)
@@ -140,7 +149,7 @@ def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", value
         step(run, wave, field, found, present)
 
 
-def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+def resumed(run: "Run", wave: Wave, field: FieldPlan, group: list[Waiting]) -> None:
     """Go on with values that were waited for."""
     if run.failures.nulls:
         alive = run.failures.alive
@@ -148,11 +157,12 @@ def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") ->
         if not group:
             return
     values = [one.value if one.error is None else one.error for one in group]
-    places = [one.place for one in group]
-    if places[0][1]:
-        cells(run, wave, field, places, values)
+    if group[0].level:
+        cells(run, wave, field, [one.place for one in group], values)
+    elif len(wave.rows) == 1:
+        complete(run, wave, field, None, values)
     else:
-        numbers = [number for number, _ in places]
+        numbers = [one.place[0] for one in group]
         complete(run, wave, field, None if numbers == list(range(len(wave.rows))) else numbers, values)
 
 
@@ -170,7 +180,7 @@ def _lists(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", valu
     inner: list[Any] = []
     for place, value in zip(places, values, strict=True):
         if not run.program.plain[type(value)] and run.terms.is_async_iterable(value):
-            run.wait(_collect(value), wave, field, [place], _collected)
+            run.wait(_collect(value), wave, field, [place], _collected, len(place[1]))
             continue
         items = _items(run, wave, field, place, value)
         if items is not None:
@@ -211,7 +221,7 @@ async def _collect(value: AsyncIterable[Any]) -> tuple[list[Any], Exception | No
     return items, None
 
 
-def _collected(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+def _collected(run: "Run", wave: Wave, field: FieldPlan, group: list[Waiting]) -> None:
     for one in group:
         if one.error is not None:
             run.fail(wave, field, one.place, one.error)
@@ -283,7 +293,7 @@ def ask_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
     run.wait(awaitable, wave, field, range(len(sources)) if numbers is None else numbers, _batch_came)
 
 
-def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: list[Waiting]) -> None:
     for one in group:
         values = _values_of(one, field)
         numbers = cast("Sequence[int]", one.places)
@@ -294,7 +304,7 @@ def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]"
             complete(run, wave, field, None if len(numbers) == len(wave.rows) else list(numbers), values)
 
 
-def _values_of(one: "Waiting", field: FieldPlan) -> list[Any]:
+def _values_of(one: Waiting, field: FieldPlan) -> list[Any]:
     if one.error is not None:
         return [one.error] * len(one.places)
     values = one.value

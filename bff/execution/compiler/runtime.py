@@ -194,10 +194,11 @@ class Run(Struct, eq=False):
         field: FieldPlan,
         places: Places,
         then: Then,
+        level: int = 0,
         extra: Any = None,
     ) -> None:
         """Wait for *awaitable*, then go on with *then*."""
-        self.work.add(Waiting(awaitable, wave, field, places, then, extra))
+        self.work.add(Waiting(awaitable, wave, field, places, then, level, extra))
 
     def start(self) -> None:
         """Run as far as it goes without waiting."""

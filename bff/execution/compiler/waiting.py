@@ -31,6 +31,7 @@ class Waiting(Struct, eq=False):
         field: Whose values they are.
         places: Where its value belongs; for a batch the numbers of the parents.
         then: What to do with the value.
+        level: In how many lists its values belong.
         extra: What else `then` needs.
         future: What brings the value, once it is begun.
         value: What came.
@@ -42,6 +43,7 @@ class Waiting(Struct, eq=False):
     field: FieldPlan
     places: "Places"
     then: Then
+    level: int = 0
     extra: Any = None
     future: "asyncio.Future[Any] | None" = None
     value: Any = None
@@ -52,12 +54,6 @@ class Waiting(Struct, eq=False):
         """Where its only value belongs; for a batch, its first one."""
         first = self.places[0]
         return (first, ()) if isinstance(first, int) else first
-
-    @property
-    def level(self) -> int:
-        """In how many lists its values belong."""
-        first = self.places[0]
-        return 0 if isinstance(first, int) else len(first[1])
 
     def is_wanted(self, alive: "Callable[[Wave, Place, FieldPlan], bool]") -> bool:
         """Tell whether any of its values is still wanted."""
@@ -167,8 +163,14 @@ class Work(Struct, eq=False):
             if one not in waiting:
                 continue
             del waiting[one]
-            if one.future is not None:
-                self._read(one, one.future)
+            future = one.future
+            if future is not None:
+                if future.cancelled():
+                    one.error = self.cancelled()
+                elif future.exception() is None:
+                    one.value = future.result()
+                else:
+                    self._fail(one, future.exception())
             if len(done) == 1:
                 return [done]
             groups.setdefault((one.then, one.wave, one.field, one.level), []).append(one)
@@ -208,25 +210,24 @@ class Work(Struct, eq=False):
 
     def _begin_fresh(self) -> None:
         fresh, self._fresh = self._fresh, []
-        aborted = self.aborted
+        waiting, begun, begin, came, aborted = self.waiting, self._begun, self.begin, self._came, self.aborted
         for one in fresh:
-            if one not in self.waiting:
+            if one not in waiting:
                 continue
             if aborted:
                 close(one.awaitable)
                 self._failed(one, self.stopped(started=False))
                 continue
             try:
-                future = one.future = self.begin(one.awaitable)
+                future = one.future = begin(one.awaitable)
             except Exception as error:  # noqa: BLE001 - what a predicate called awaitable is not
                 self._failed(one, error)
                 continue
-            users = self._begun.get(future)
-            if users is None:
-                self._begun[future] = [one]
-                future.add_done_callback(self._came)
+            if future in begun:
+                begun[future].append(one)
             else:
-                users.append(one)
+                begun[future] = [one]
+                future.add_done_callback(came)
 
     def _failed(self, one: Waiting, error: Exception) -> None:
         one.future, one.error = None, error
@@ -242,17 +243,11 @@ class Work(Struct, eq=False):
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)
 
-    def _read(self, one: Waiting, future: "asyncio.Future[Any]") -> None:
-        if future.cancelled():
-            one.error = self.cancelled()
-            return
-        error = future.exception()
-        if error is None:
-            one.value = future.result()
-        elif isinstance(error, Exception):
-            one.error = error
-        else:
+    def _fail(self, one: Waiting, error: BaseException | None) -> None:
+        if not isinstance(error, Exception):
+            assert error is not None, "only called with one"
             raise error
+        one.error = error
 
     def _stop(self) -> None:
         for future, users in list(self._begun.items()):
