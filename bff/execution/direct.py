@@ -8,7 +8,7 @@ remains is a call.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from inspect import isasyncgenfunction
-from types import FunctionType, MethodType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any, Final
 
 import strawberry
@@ -29,6 +29,8 @@ from bff.upstream.message import NOT_KEPT
 _WRAPPERS: Final = frozenset(
     f"GraphQLCoreConverter.from_resolver.<locals>.{name}" for name in ("_resolver", "_async_resolver")
 )
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 _Arguments = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Turns coerced arguments into those of the function."""
@@ -54,7 +56,7 @@ def directs(schema: strawberry.Schema) -> DirectOf:
             if arguments is None:
                 return None
             if isinstance(resolver, FieldResolver):
-                return Direct(_OfEach(resolver, arguments), asks=True)
+                return Direct(_OfEach(resolver, arguments if definition.arguments else None), asks=True)
             return _plain(definition, arguments)
 
         def converted(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,14 +121,16 @@ def _as_they_are(
 
 
 class _OfEach:
-    """Calls the function of a `@resolver` for one parent."""
+    """Calls the function of a `@resolver` for one parent; *arguments* is None for a field without any."""
 
-    def __init__(self, resolver: FieldResolver, arguments: _Arguments) -> None:
+    def __init__(self, resolver: FieldResolver, arguments: _Arguments | None) -> None:
         self._resolver = resolver
         self._arguments = arguments
 
     def __call__(self, parent: Any, asked: Asked) -> Awaitable[Any]:
-        return self._resolver.resolve_one(parent, asked.context, self._arguments(asked.arguments), asked.path)
+        arguments = self._arguments
+        given = _NOTHING if arguments is None else arguments(asked.arguments)
+        return self._resolver.resolve_one(parent, asked.context, given, asked.path)
 
 
 class _OfAll:

@@ -6,10 +6,11 @@ whether all its values go into the result as they are; where they do not, the ob
 
 from collections.abc import Callable, Sequence
 from inspect import getattr_static
+from itertools import chain
 from math import isfinite
-from operator import attrgetter, itemgetter
+from operator import attrgetter, itemgetter, methodcaller
 from types import MemberDescriptorType, NoneType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphql import GraphQLBoolean, GraphQLFloat, GraphQLID, GraphQLInt, GraphQLLeafType, GraphQLString
 
@@ -19,46 +20,59 @@ FEWEST: Final = 8
 _MOST_KINDS: Final = 1000
 _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
 
-Column = list[Any]
-_Check = Callable[[Column, bool], bool]
-"""Tells whether a column can be used as it is, with None in it or without."""
+Values = Sequence[tuple[Any, ...]]
+"""For each object the values of its leaves."""
 
 
-def _all_of(kind: type) -> _Check:
-    without, with_none = frozenset({kind}), frozenset({kind, NoneType})
+class _Check(NamedTuple):
+    """What a built-in scalar takes as it is."""
 
-    def check(column: Column, nullable: bool) -> bool:  # noqa: FBT001 - by position, it is called for each column
-        return (with_none if nullable else without).issuperset(map(type, column))
-
-    return check
+    kind: type
+    within: Callable[[list[Any]], bool] | None = None
 
 
-def _bounded(check: _Check, within: Callable[[Column], bool]) -> _Check:
-    def bounded(column: Column, nullable: bool) -> bool:  # noqa: FBT001 - as above
-        if not check(column, nullable):
-            return False
-        return within([value for value in column if value is not None] if nullable else column)
-
-    return bounded
+def _fits(values: list[Any]) -> bool:
+    return bool(min(values) >= _SMALLEST and max(values) <= _LARGEST)
 
 
-def _fits(column: Column) -> bool:
-    return not column or (min(column) >= _SMALLEST and max(column) <= _LARGEST)
+def _finite(values: list[Any]) -> bool:
+    return all(map(isfinite, values))
 
 
-def _finite(column: Column) -> bool:
-    return all(map(isfinite, column))
-
-
-_texts = _all_of(str)
 CHECKS: Final[dict[GraphQLLeafType, _Check]] = {
-    GraphQLString: _texts,
-    GraphQLID: _texts,
-    GraphQLBoolean: _all_of(bool),
-    GraphQLInt: _bounded(_all_of(int), _fits),
-    GraphQLFloat: _bounded(_all_of(float), _finite),
+    GraphQLString: _Check(str),
+    GraphQLID: _Check(str),
+    GraphQLBoolean: _Check(bool),
+    GraphQLInt: _Check(int, _fits),
+    GraphQLFloat: _Check(float, _finite),
 }
 """What each built-in scalar takes as it is."""
+
+
+class _Alike(NamedTuple):
+    """Columns that are checked together.
+
+    Attributes:
+        pick: Takes them out of all columns.
+        kinds: What their values may be of.
+        within: Tells whether values of that kind, of which there is one at least, can be used.
+    """
+
+    pick: Callable[[Any], Sequence[Sequence[Any]]]
+    kinds: frozenset[type]
+    within: Callable[[list[Any]], bool] | None
+
+    def fit(self, columns: tuple[Any, ...]) -> bool:
+        """Tell whether the values of these columns can be used as they are."""
+        values = list(chain.from_iterable(self.pick(columns)))
+        kinds = set(map(type, values))
+        if not kinds <= self.kinds:
+            return False
+        if self.within is None:
+            return True
+        if NoneType in kinds:
+            values = [value for value in values if value is not None]
+        return not values or self.within(values)
 
 
 class Columns:
@@ -70,36 +84,34 @@ class Columns:
     """
 
     def __init__(self, leaves: Sequence[tuple[str, GraphQLLeafType, bool]], *, members: bool) -> None:
-        self._members = members
         self._names = [name for name, _, _ in leaves]
-        self._checks = [(CHECKS[leaf], not nonnull) for _, leaf, nonnull in leaves]
-        self._of_objects = [attrgetter(name) for name in self._names]
-        self._of_dicts = [itemgetter(name) for name in self._names]
+        self._of_objects = attrgetter(*self._names)
+        self._of_dicts = itemgetter(*self._names) if members else None
+        self._alike = _grouped(leaves)
         self._plain: set[type] = set()
 
-    def of(self, sources: Sequence[Any]) -> list[Column] | None:
-        """Return the columns of *sources*; None where they have to be looked at one by one.
+    def of(self, sources: Sequence[Any], kinds: set[type]) -> Values | None:
+        """Return the values of *sources*, objects of *kinds*; None where they have to be looked at one by one.
 
         Nothing is read that could tell how often it is read.
         """
-        kinds = set(map(type, sources))
-        if len(sources) < FEWEST or len(kinds) != 1:
+        if len(kinds) != 1:
             return None
         [kind] = kinds
         if kind is dict:
-            getters: Sequence[Callable[[Any], Any]] = self._of_dicts if self._members else []
+            get: Callable[[Any], Any] | None = self._of_dicts
         else:
-            getters = self._of_objects if kind in self._plain or self._learn(kind) else []
-        if not getters:
+            get = self._of_objects if kind in self._plain or self._learn(kind) else None
+        if get is None:
             return None
         try:
-            columns = [list(map(get, sources)) for get in getters]
+            rows = list(map(get, sources))
         except Exception:  # noqa: BLE001 - it is raised again for the field that it belongs to
             return None
-        for column, (check, nullable) in zip(columns, self._checks, strict=True):
-            if not check(column, nullable):
-                return None
-        return columns
+        if len(self._names) == 1:
+            rows = list(zip(rows, strict=True))
+        columns = tuple(zip(*rows, strict=True))
+        return rows if all(map(methodcaller("fit", columns), self._alike)) else None
 
     def _learn(self, kind: type) -> bool:
         if (
@@ -114,6 +126,17 @@ class Columns:
             self._plain.clear()
         self._plain.add(kind)
         return True
+
+
+def _grouped(leaves: Sequence[tuple[str, GraphQLLeafType, bool]]) -> list[_Alike]:
+    places: dict[tuple[_Check, bool], list[int]] = {}
+    for place, (_, leaf, nonnull) in enumerate(leaves):
+        places.setdefault((CHECKS[leaf], nonnull), []).append(place)
+    groups = []
+    for (check, nonnull), found in places.items():
+        pick: Any = itemgetter(*found) if len(found) > 1 else itemgetter(slice(found[0], found[0] + 1))
+        groups.append(_Alike(pick, frozenset({check.kind} if nonnull else {check.kind, NoneType}), check.within))
+    return groups
 
 
 def _is_stored(attribute: Any) -> bool:

@@ -3,11 +3,11 @@
 Each step first tries the common case for all values at once; what is unusual is looked at value by value.
 """
 
-from collections.abc import AsyncIterable, Callable, Sequence
-from itertools import repeat
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from itertools import accumulate, chain, repeat
 from operator import is_, setitem
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from graphql import GraphQLError
 from graphql.execution import Executor
@@ -15,7 +15,7 @@ from graphql.pyutils import Path, Undefined, is_iterable
 
 from bff.execution.compiler.abstract import all_are, find_types, is_of_type
 from bff.execution.compiler.failures import put
-from bff.execution.compiler.plan import FieldPlan
+from bff.execution.compiler.plan import FieldPlan, Shape
 from bff.execution.compiler.runtime import Asked, Wave
 from bff.execution.compiler.values import BAD
 from bff.execution.compiler.waiting import Waiting
@@ -40,18 +40,8 @@ def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None
         if not kinds:
             return
         numbers, values = _present(numbers, values)
-    if field.leaf is not None:
-        if kinds <= field.as_is:
-            _store(wave, field, numbers, values)
-            return
-        if _leaf_column(run, wave, field, numbers, values):
-            return
-    elif field.object is not None and NONE not in kinds:
-        if field.depth == 0:
-            if run.program.plain.all(kinds) and _objects(run, wave, field, numbers, values, kinds):
-                return
-        elif field.depth == 1 and kinds <= LISTS and _list_of_objects(run, wave, field, numbers, values):
-            return
+    if _AT_ONCE[field.shape](run, wave, field, numbers, values, kinds):
+        return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
     cells(run, wave, field, places, values)
 
@@ -59,10 +49,11 @@ def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None
 def _wait_for_each(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
     add = run.work.add
     for number, value in zip(range(len(values)) if numbers is None else numbers, values, strict=True):
-        add(Waiting(value, wave, field, ((number, ()),), resumed))
+        place: Place = (number, ())
+        add(Waiting(value, wave, field, (place,), resumed))
 
 
-def _store(wave: Wave, field: FieldPlan, numbers: list[int] | None, values: Sequence[Any]) -> None:
+def _store(wave: Wave, field: FieldPlan, numbers: list[int] | None, values: Iterable[Any]) -> None:
     """Put *values*, which need nothing more, into the rows."""
     rows = wave.rows if numbers is None else map(wave.rows.__getitem__, numbers)
     any(map(setitem, rows, repeat(field.key), values))  # `setitem` returns None, so it goes to the end
@@ -77,37 +68,44 @@ def _present(numbers: list[int] | None, values: list[Any]) -> tuple[list[int], l
     return [number for number, _ in there], [value for _, value in there]
 
 
-def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> bool:
-    coerced = list(map(run.program.quick[field.number], values))
-    if any(map(is_, coerced, repeat(BAD))):
-        return False
-    _store(wave, field, numbers, coerced)
+def _leaf_column(  # noqa: PLR0917 - by position, as it is called for every wave
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
+) -> bool:
+    if not kinds <= field.as_is:
+        values = list(map(run.program.quick[field.number], values))
+        if any(map(is_, values, repeat(BAD))):
+            return False
+    _store(wave, field, numbers, values)
     return True
 
 
-def _objects(  # noqa: PLR0917 - by position, as it is called for every wave
+def _objects(  # noqa: PLR0917 - ditto
     run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
 ) -> bool:
-    plan = field.object
+    plan, program = field.object, run.program
     assert plan is not None, "only called for objects"
+    if NONE in kinds or not program.plain.all(kinds):
+        return False
     if plan.type.is_type_of is not None:
         asked = numbers if numbers is not None else list(range(len(values)))
         if not all_are(run, wave, field, plan, asked, values):
             return False
     child = Wave(plan, values, wave, field, numbers, None, kinds)
-    run.program.objects[plan.number](run, child)
+    program.objects[plan.number](run, child)
     _store(wave, field, numbers, child.rows)
     return True
 
 
-def _list_of_objects(
-    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]
+def _list_of_objects(  # noqa: PLR0917 - ditto
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
 ) -> bool:
-    plan = field.object
+    plan, program = field.object, run.program
     assert plan is not None, "only called for objects"
-    items = list(values[0]) if len(values) == 1 else [item for value in values for item in value]
-    kinds = set(map(type, items))
-    if NONE in kinds or not run.program.plain.all(kinds):
+    if not kinds <= LISTS:
+        return False
+    items = list(values[0]) if len(values) == 1 else list(chain.from_iterable(values))
+    of_items = set(map(type, items))
+    if NONE in of_items or not program.plain.all(of_items):
         return False
     lengths = list(map(len, values))
     if plan.type.is_type_of is not None:
@@ -115,17 +113,29 @@ def _list_of_objects(
         asked = [number for number, length in zip(parents, lengths, strict=True) for _ in range(length)]
         if not all_are(run, wave, field, plan, asked, items):
             return False
-    child = Wave(plan, items, wave, field, numbers, lengths, kinds)
+    child = Wave(plan, items, wave, field, numbers, lengths, of_items)
     if items:
-        run.program.objects[plan.number](run, child)
+        program.objects[plan.number](run, child)
     if len(values) == 1:
-        _store(wave, field, numbers, (child.rows,))
+        wave.rows[numbers[0] if numbers is not None else 0][field.key] = child.rows
         return True
-    key, rows, kids, start = field.key, wave.rows, child.rows, 0
-    for number, length in zip(numbers if numbers is not None else range(len(values)), lengths, strict=True):
-        rows[number][key] = kids[start : start + length]
-        start += length
+    ends = list(accumulate(lengths))
+    kids = map(child.rows.__getitem__, map(slice, [0, *ends], ends))
+    _store(wave, field, numbers, kids)
     return True
+
+
+def _not_at_once(*_: Any) -> bool:
+    return False
+
+
+_AT_ONCE: Final[dict[Shape, Callable[..., bool]]] = {
+    "leaf": _leaf_column,
+    "object": _objects,
+    "objects": _list_of_objects,
+    "other": _not_at_once,
+}
+"""Completes all values of a field, or tells that they have to be looked at one by one."""
 
 
 def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: Sequence[Any]) -> None:
@@ -279,7 +289,7 @@ def ask_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
     """Call the function behind the resolver of *field* once for all parents."""
     direct, sources = field.direct, wave.sources
     assert direct is not None, "only called for such fields"
-    numbers = wave.begun(field)
+    numbers = wave.begun(field) if wave.cut is not None else None
     if numbers is not None:
         if not numbers:
             return
@@ -308,7 +318,8 @@ def _values_of(one: Waiting, field: FieldPlan) -> list[Any]:
     if one.error is not None:
         return [one.error] * len(one.places)
     values = one.value
-    if isinstance(values, Sequence) and not isinstance(values, (str, bytes)) and len(values) == len(one.places):
+    listed = type(values) is list or (isinstance(values, Sequence) and not isinstance(values, (str, bytes)))
+    if listed and len(values) == len(one.places):
         return list(values)
     name = f"{field.parent_type}.{field.nodes[0].name.value}"
     wrong = TypeError(f"The batch resolver of {name} must return one value for each of {len(one.places)} parents.")

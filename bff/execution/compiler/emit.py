@@ -104,8 +104,8 @@ class Emitter:
         )
         values = ", ".join(f"a{field.number}" for field in leaves)
         self._lines += [
-            f"def made_{plan.number}(columns):",
-            f"    return [{row} for {values}, in zip(*columns)]",
+            f"def made_{plan.number}(values):",
+            f"    return [{row} for {values}, in values]",
         ]
 
     def _loop(self, name: str, leaves: list[FieldPlan], row: str, *, mapping: bool) -> None:

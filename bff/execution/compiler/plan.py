@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -94,6 +94,10 @@ class Source(Enum):
     DENIED = "nowhere: the caller may not have it"
 
 
+Shape = Literal["leaf", "object", "objects", "other"]
+"""How the values of a field are completed: scalars and enums, objects, lists of objects, all else."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldPlan:
     """One field of one object type, all its nodes merged.
@@ -113,6 +117,7 @@ class FieldPlan:
         arguments: The coerced arguments, None where they are coerced for each operation.
         nonnull: For each level, from the field itself to the innermost item, whether it may not be null.
         depth: How many lists lie around the innermost value.
+        shape: How they are completed.
         as_is: The type of Python whose values go into the result as they are, where that depends on nothing else.
         leaf: The innermost type, if it is a scalar or enum.
         abstract: The innermost type, if it is an interface or union.
@@ -134,6 +139,7 @@ class FieldPlan:
     arguments: dict[str, Any] | None
     nonnull: tuple[bool, ...]
     depth: int
+    shape: Shape
     as_is: frozenset[type]
     leaf: GraphQLLeafType | None
     abstract: GraphQLInterfaceType | GraphQLUnionType | None
@@ -275,6 +281,7 @@ class Planner:
             self._arguments(definition, nodes[0]),
             nonnull,
             len(nonnull) - 1,
+            _shape(inner, len(nonnull) - 1),
             _AS_IS.get(leaf, frozenset()) if leaf is not None and len(nonnull) == 1 else frozenset(),
             leaf,
             abstract,
@@ -318,6 +325,14 @@ _AS_IS: Final[dict[GraphQLLeafType, frozenset[type]]] = {
     GraphQLID: frozenset({str}),
     GraphQLBoolean: frozenset({bool}),
 }
+
+
+def _shape(inner: Any, depth: int) -> Shape:
+    if is_leaf_type(inner):
+        return "leaf"
+    if is_object_type(inner) and depth <= 1:
+        return "objects" if depth else "object"
+    return "other"
 
 
 def _levels(wanted: Any) -> tuple[tuple[bool, ...], Any]:

@@ -4,7 +4,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from bff.execution.compiler.columns import Columns
+from bff.execution.compiler.columns import FEWEST, Columns, Values
 from bff.execution.compiler.complete import cells, complete
 from bff.execution.compiler.plan import FieldPlan, Source
 from bff.execution.compiler.runtime import Asked
@@ -27,8 +27,8 @@ def mappings(run: "Run", wave: "Wave") -> bool | None:
     return cast("bool | None", wave.mapping)
 
 
-Made = Callable[[list[list[Any]]], list[dict[str, Any]]]
-"""Makes rows of columns."""
+Made = Callable[[Values], list[dict[str, Any]]]
+"""Makes rows of values."""
 
 
 def fill(
@@ -39,9 +39,12 @@ def fill(
     made: Made | None,
 ) -> None:
     """Make the rows of *wave*: of *columns* where that goes, else with *loop*, by `row_of` where that stumbles."""
-    if columns is not None and made is not None and (found := columns.of(wave.sources)) is not None:
-        wave.rows += made(found)
-        return
+    if columns is not None and made is not None and len(wave.sources) >= FEWEST:
+        kinds = wave.kinds if wave.kinds is not None else set(map(type, wave.sources))
+        found = columns.of(wave.sources, kinds)
+        if found is not None:
+            wave.rows = made(found)
+            return
     sources, rows = iter(wave.sources), wave.rows
     add = rows.append
     while True:
@@ -155,7 +158,7 @@ def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
     """Call the function behind the resolver of *field* for each parent and complete what it returns."""
     direct = field.direct
     assert direct is not None, "only called for such fields"
-    numbers = wave.begun(field)
+    numbers = wave.begun(field) if wave.cut is not None else None
     call, asks, sources = direct.call, direct.asks, wave.sources
     values: list[Any] = []
     for number in range(len(sources)) if numbers is None else numbers:

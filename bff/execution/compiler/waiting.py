@@ -19,7 +19,7 @@ Then = Callable[["Run", "Wave", FieldPlan, list["Waiting"]], None]
 """Goes on with what came at the same time for the same field."""
 
 
-Places: TypeAlias = "list[Place] | Sequence[int]"
+Places: TypeAlias = "Sequence[Place] | Sequence[int]"
 
 
 class Waiting(Struct, eq=False):
