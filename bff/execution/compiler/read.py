@@ -4,9 +4,9 @@ from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from bff.execution.compiler.columns import FEWEST, Columns, Values
 from bff.execution.compiler.complete import cells, complete
 from bff.execution.compiler.plan import FieldPlan, Source
+from bff.execution.compiler.projection import FEWEST, Projection
 from bff.execution.compiler.runtime import Asked
 
 if TYPE_CHECKING:
@@ -27,23 +27,13 @@ def mappings(run: "Run", wave: "Wave") -> bool | None:
     return cast("bool | None", wave.mapping)
 
 
-Made = Callable[[Values], list[dict[str, Any]]]
-"""Makes rows of values."""
-
-
-def fill(
-    run: "Run",
-    wave: "Wave",
-    loop: Callable[..., None],
-    columns: Columns | None,
-    made: Made | None,
-) -> None:
-    """Make the rows of *wave*: of *columns* where that goes, else with *loop*, by `row_of` where that stumbles."""
-    if columns is not None and made is not None and len(wave.sources) >= FEWEST:
+def fill(run: "Run", wave: "Wave", loop: Callable[..., None], projection: Projection | None) -> None:
+    """Make the rows of *wave*: by *projection*, else with *loop*, by `row_of` where that stumbles."""
+    if projection is not None and len(wave.sources) >= FEWEST:
         kinds = wave.kinds if wave.kinds is not None else set(map(type, wave.sources))
-        found = columns.of(wave.sources, kinds)
+        found = projection.rows(wave.sources, kinds)
         if found is not None:
-            wave.rows = made(found)
+            wave.rows = found
             return
     sources, rows = iter(wave.sources), wave.rows
     add = rows.append
@@ -56,13 +46,12 @@ def fill(
             return
 
 
-def fill_either(  # noqa: PLR0917 - generated code calls it
+def fill_either(
     run: "Run",
     wave: "Wave",
     of_objects: Callable[..., None],
     of_dicts: Callable[..., None],
-    columns: Columns | None,
-    made: Made | None,
+    projection: Projection | None,
 ) -> None:
     """Make the rows of *wave* with the loop that fits its objects."""
     mapping = mappings(run, wave)
@@ -70,7 +59,7 @@ def fill_either(  # noqa: PLR0917 - generated code calls it
         for source in wave.sources:
             wave.rows.append(row_of(run, wave, source))
     else:
-        fill(run, wave, of_dicts if mapping else of_objects, columns, made)
+        fill(run, wave, of_dicts if mapping else of_objects, projection)
 
 
 def read(run: "Run", wave: "Wave", field: FieldPlan, number: int, source: Any) -> Any:

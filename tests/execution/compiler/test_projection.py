@@ -7,7 +7,7 @@ import pytest
 from graphql import build_schema, execute, parse
 
 from bff.execution.compiler import execute as execute_compiled
-from bff.execution.compiler.columns import FEWEST
+from bff.execution.compiler.projection import FEWEST
 
 MANY = FEWEST + 2
 SCHEMA = build_schema(
