@@ -133,7 +133,8 @@ class Emitter:
         if field.source is Source.DENIED:
             return f"deny(run, wave, {plan})"
         if field.direct is not None:
-            return f"{'ask_batch' if field.direct.batched else 'ask'}(run, wave, {plan})"
+            call = "ask_batch" if field.direct.batched else "ask" if field.direct.asks else "call"
+            return f"{call}(run, wave, {plan})"
         if field.source is not Source.RESOLVER:
             return f"read_field(run, wave, {plan})"
         self.names[f"resolve_{field.number}"] = field.definition.resolve

@@ -15,6 +15,7 @@ from bff.execution.compiler.emit import Emitter
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, Request
 from bff.execution.compiler.read import (
     ask_each,
+    call_each,
     deny,
     fill,
     fill_either,
@@ -30,6 +31,7 @@ _HELPERS = {
     "ask": ask_each,
     "ask_batch": ask_batch,
     "batch": resolve_batch,
+    "call": call_each,
     "deny": deny,
     "each": resolve_each,
     "fill": fill,

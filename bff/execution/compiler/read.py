@@ -1,13 +1,15 @@
 """Reads fields from their parents one by one, as the default resolver does."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
-from bff.execution.compiler.complete import cells, complete
+from bff.execution.compiler.complete import cells, complete, resumed
 from bff.execution.compiler.plan import FieldPlan, Source
 from bff.execution.compiler.projection import FEWEST, Projection
-from bff.execution.compiler.runtime import Asked
+from bff.execution.compiler.runtime import Asked, Place
+from bff.execution.compiler.waiting import Waiting
 
 if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Run, Wave
@@ -143,24 +145,44 @@ def resolve_each(
     complete(run, wave, field, numbers, values)
 
 
-def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
-    """Call the function behind the resolver of *field* for each parent and complete what it returns."""
-    direct = field.direct
-    assert direct is not None, "only called for such fields"
+def call_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
+    """Call the function behind the resolver of *field* with each parent, and complete what it returns."""
+    assert field.direct is not None, "only called for such fields"
+    call, sources = field.direct.call, wave.sources
     numbers = wave.begun(field) if wave.cut is not None else None
-    call, asks, sources = direct.call, direct.asks, wave.sources
     values: list[Any] = []
     for number in range(len(sources)) if numbers is None else numbers:
         try:
-            if asks:
-                values.append(call(sources[number], Asked(run, wave, field, number)))
-            else:
-                values.append(call(sources[number]))
+            values.append(call(sources[number]))
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             values.append(error)
         except CancelledError:
             values.append(run.work.cancelled())
     complete(run, wave, field, numbers, values)
+
+
+def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
+    """As `call_each`, for a function that takes `Asked`; coroutines, which most return, are waited for at once."""
+    assert field.direct is not None, "only called for such fields"
+    call, sources, add = field.direct.call, wave.sources, run.work.add
+    numbers: Sequence[int] = range(len(sources)) if wave.cut is None else wave.begun(field) or ()
+    there: list[int] = []
+    values: list[Any] = []
+    for number in numbers:
+        try:
+            value = call(sources[number], Asked(run, wave, field, number))
+        except Exception as error:  # noqa: BLE001 - it belongs to the field
+            value = error
+        except CancelledError:
+            value = run.work.cancelled()
+        if type(value) is CoroutineType:
+            place: Place = (number, ())
+            add(Waiting(value, wave, field, (place,), resumed))
+        else:
+            there.append(number)
+            values.append(value)
+    if values:
+        complete(run, wave, field, there, values)
 
 
 def row_of(run: "Run", wave: "Wave", source: Any) -> dict[str, Any]:
