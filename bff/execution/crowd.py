@@ -8,14 +8,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from bff.context import ANONYMOUS, Operation, Principal
 from bff.events import Notify, OperationShared
-from bff.execution.kept import KeptAnswers, may_be_kept
-from bff.execution.messages import Answer, GraphQLRequest
+from bff.execution.kept import Kept, KeptAnswers, may_be_kept
+from bff.execution.messages import Answer, GraphQLRequest, Ingress
 from bff.policy.sharing import Sharing, SharingScope
 from bff.upstream.cache.keys import NOISE
 
@@ -28,6 +28,9 @@ _TRIES: Final = 2
 
 ALL: Final = "*"
 """Stands for all headers, where something went through them."""
+
+Asker = Operation | Ingress
+"""Who wants an answer: an operation, or a request of which is known already which operation it means."""
 
 Work = Callable[[], Awaitable[Answer]]
 """Executes one operation."""
@@ -91,6 +94,17 @@ class _Flight:
     waiters: set["asyncio.Future[None]"]
 
 
+class _Same(NamedTuple):
+    """Where requests that are equal byte for byte find one another, while their *habit* looks at *headers*."""
+
+    key: object
+    habit: _Habit
+    headers: tuple[str, ...]
+    personal: bool
+    principal: Principal
+    name: str | None
+
+
 class Crowd:
     """The queries under way in one engine, and which of them may be joined.
 
@@ -106,13 +120,43 @@ class Crowd:
         self._kept = kept
         self._habits: OrderedDict[str, _Habit] = OrderedDict()
         self._flights: dict[object, _Flight] = {}
+        self._same: dict[object, _Same] = {}
 
     def takes(self, operation: Operation) -> bool:
         """Return whether *operation* may share at all; a mutation never may."""
         return operation.kind == "query" and self._scope(operation) != "off"
 
+    def before(self, ingress: Ingress) -> Answer | Awaitable[Answer | None] | None:
+        """Return the answer to a request that came before byte for byte, without looking at what it asks.
+
+        That is a kept one or, as soon as it is there, that of an execution under way; None where neither is.
+        """
+        same = self._same.get(ingress.same)
+        if same is None:
+            return None
+        habit, principal = same.habit, ingress.principal
+        if habit.headers is not same.headers or habit.personal is not same.personal:
+            return None
+        if principal is not same.principal and not _is_same_caller(principal, same.principal):
+            return None
+        if habit.keeps and (kept := self._kept.get(same.key)) is not None:
+            return self._again(kept, ingress, same.name)
+        flight = self._flights.get(same.key) if habit.waits else None
+        return None if flight is None or not _suits(flight, ingress) else self._joined(flight, ingress)
+
+    def _again(self, kept: Kept, asker: Asker, name: str | None) -> Answer:
+        self._notify(OperationShared(asker.request_id, name, kept.request_id, self._kept.now() - kept.since))
+        return kept.answer
+
     async def answer(
-        self, request: GraphQLRequest, document: str, operation: Operation, work: Work, *, watched: bool = False
+        self,
+        request: GraphQLRequest,
+        document: str,
+        operation: Operation,
+        work: Work,
+        *,
+        watched: bool = False,
+        same: object | None = None,
     ) -> Answer:
         """Return the answer to *request*: of its own execution, of an equal one under way, or of one before.
 
@@ -126,6 +170,7 @@ class Crowd:
             operation: Its state; the headers in it are replaced by ones that remember what was read.
             work: Executes it.
             watched: Whether the caller wants to see it executed.
+            same: As `Ingress.same`, where nothing need be done for this caller alone; see `before`.
         """
         habit = self._habits.get(document)
         if habit is None or not (habit.waits or habit.keeps):
@@ -135,10 +180,13 @@ class Crowd:
             key = self._key(request, document, operation, habit)
             if key is None:
                 break
+            if same is not None:
+                self._remember(
+                    same,
+                    _Same(key, habit, habit.headers, habit.personal, operation.principal, operation.name),
+                )
             if habit.keeps and not watched and (kept := self._kept.get(key)) is not None:
-                age = self._kept.now() - kept.since
-                self._notify(OperationShared(operation.request_id, operation.name, kept.request_id, age))
-                return kept.answer
+                return self._again(kept, operation, operation.name)
             if not habit.waits:
                 return await self._alone(document, habit, operation, work, key)
             flight = self._flights.get(key)
@@ -148,6 +196,11 @@ class Crowd:
             if answer is not None:
                 return answer
         return await work()
+
+    def _remember(self, same: object, found: _Same) -> None:
+        self._same[same] = found
+        if len(self._same) > _HABITS:
+            del self._same[next(iter(self._same))]
 
     def _scope(self, operation: Operation) -> SharingScope:
         return self._policy.operations.get(operation.name or "", self._policy.scope)
@@ -228,19 +281,20 @@ class Crowd:
         task.add_done_callback(ended)
         return await self._result(flight)
 
-    async def _joined(self, flight: _Flight, operation: Operation) -> Answer | None:
-        """Return the answer of *flight*, None where it turns out not to be *operation*'s."""
+    async def _joined(self, flight: _Flight, asker: Asker) -> Answer | None:
+        """Return the answer of *flight*, None where it turns out not to be *asker*'s."""
         try:
             answer = await self._result(flight)
         except asyncio.CancelledError:
             if _is_being_cancelled():
                 raise
             return None
-        if flight.leader.expired and operation.deadline.remaining() > 0:
+        leader = flight.leader
+        if leader.expired and asker.deadline.remaining() > 0:
             return None
-        if not _is_same(flight, operation):
+        if not _is_same(flight, asker):
             return None
-        self._notify(OperationShared(operation.request_id, operation.name, flight.leader.request_id))
+        self._notify(OperationShared(asker.request_id, leader.name, leader.request_id))
         return answer
 
     def _land(self, flight: _Flight) -> None:
@@ -262,21 +316,21 @@ class Crowd:
         return flight.task.result()
 
 
-def _suits(flight: _Flight, operation: Operation) -> bool:
-    """Return whether *operation* has the time to wait for *flight* to its end."""
-    return not flight.task.done() and flight.leader.deadline.at <= operation.deadline.at
+def _suits(flight: _Flight, asker: Asker) -> bool:
+    """Return whether *asker* has the time to wait for *flight* to its end."""
+    return not flight.task.done() and flight.leader.deadline.at <= asker.deadline.at
 
 
-def _is_same(flight: _Flight, operation: Operation) -> bool:
-    """Return whether *operation* is equal to the one that was executed, in all that was looked at."""
+def _is_same(flight: _Flight, asker: Asker) -> bool:
+    """Return whether *asker* is equal to the one whose operation was executed, in all that was looked at."""
     leader, read = flight.leader, flight.seen.read - flight.equal
-    if leader.personal and not _is_same_caller(leader.principal, operation.principal):
+    if leader.personal and not _is_same_caller(leader.principal, asker.principal):
         return False
     if not read:
         return True
     if ALL in read:
         return False
-    asked, given = operation.headers, leader.headers
+    asked, given = asker.headers, leader.headers
     return all(asked.get(name) == given.get(name) for name in read)
 
 

@@ -121,6 +121,15 @@ class Documents:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def ready(self, text: str, key: str | None) -> Document | None:
+        """Return what `get` would, if it is there and good; None otherwise."""
+        key = key or self._by_text.get(text)
+        found = self._kept.get(key) if key is not None else None
+        if found is None or isinstance(found, Refused):
+            return None
+        self._kept.move_to_end(key)  # type: ignore[arg-type]  # nothing is kept under None
+        return found
+
     async def get(self, text: str, key: str | None = None) -> Document:
         """Return the document with this *text*; *key* is its SHA-256 in hexadecimal, where that is known.
 

@@ -1,13 +1,13 @@
 """From a request to an answer: the document, the deadline, the running, what was not there in time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
+from graphql.execution import MiddlewareManager
 from strawberry.schema.base import BaseSchema
 
 from bff.clock import Clock, SystemClock
@@ -17,6 +17,7 @@ from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationAbandoned, OperationFinished, OperationStarted
 from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
 from bff.execution.access.demands import Survey
+from bff.execution.begun import in_a_task
 from bff.execution.cache_control import CacheHints
 from bff.execution.client_cache import keeping
 from bff.execution.compiled import compiled_run_of
@@ -31,7 +32,7 @@ from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witn
 from bff.execution.nulls import one_error_for_each_null
 from bff.execution.own_context import OwnContext
 from bff.execution.source import DocumentSource, Sourced, TextSource
-from bff.execution.strawberry_schema import around_of, graphql_schema_of, nothing_around, rules_of
+from bff.execution.strawberry_schema import around_of, graphql_schema_of, rules_of
 from bff.policy.model import OperationsPolicy
 from bff.upstream.message import NOT_KEPT
 
@@ -57,17 +58,32 @@ def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG0
     return nullcontext()
 
 
+class _Prepared:
+    """What is the same for every request for one operation of a document."""
+
+    __slots__ = ("allowed", "cost", "document", "kind", "name", "seconds", "survey")
+
+    def __init__(self, document: Document, node: OperationDefinitionNode, engine: "Engine") -> None:
+        self.document = document
+        self.name = node.name.value if node.name else None
+        self.kind: OperationKind = node.operation.value
+        self.seconds = engine.policy.deadlines.get(self.name or "", engine.policy.deadline).total_seconds()
+        self.cost = document.costs.get(self.name)
+        self.survey = engine.access.survey(document, self.name)
+        self.allowed = engine.cache_hints.of(document.node, node)
+
+
 @dataclass(slots=True)  # made for each request: freezing would triple what that costs
 class _Accepted:
     """A request whose document was found good."""
 
     request: GraphQLRequest
-    document: Document
-    node: OperationDefinitionNode
+    prepared: _Prepared
     operation: Operation
     keepable: bool
     bill: Bill | None
     watched: bool
+    same: object | None
 
 
 class Engine:
@@ -120,17 +136,19 @@ class Engine:
         self._experiments = experiments
         self._experimenting = experiments.running if experiments is not None else {}
         self._upstreams = upstreams
-        self._policy = policy
+        self.policy = policy
         self._desk = desk
         self._clock = clock
         self._notify = notify
         self._span = span
+        self._traces = span is not no_span
+        self._prepared: dict[tuple[str, str | None], _Prepared] = {}
         self._witness = witness
         self._hints = policy.introspection == "allow"
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
-        self._around = around_of(schema) or nothing_around
+        self._around = around_of(schema)
         executable = graphql_schema_of(schema)
-        self._access = Access(executable, wall=clock.wall, kept=policy.document_cache)
+        self.access = Access(executable, wall=clock.wall, kept=policy.document_cache)
         self._source = source or TextSource()
         self._owns_documents = documents is None
         if documents is None:
@@ -140,7 +158,7 @@ class Engine:
         self.documents = documents
         assert self.documents.costs is not None, "`documents_of` makes them with costs"
         self._costs = self.documents.costs
-        self._cache_hints = CacheHints(executable, policy.default_max_age.total_seconds())
+        self.cache_hints = CacheHints(executable, policy.default_max_age.total_seconds())
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
         self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()
@@ -153,6 +171,8 @@ class Engine:
         that one runs on to its own deadline (DL-9), and `close` waits for it.
         """
         kind: OperationKind | None = None
+        if ingress.same is not None and (answer := await self._before(ingress)) is not None:
+            return answer
         try:
             accepted = await self._accept(request, ingress)
             kind = accepted.operation.kind
@@ -166,6 +186,13 @@ class Engine:
         if self._witness is not None and answer.story is not None and accepted.watched:
             return _with_trace(answer, self._witness.tell(answer.story, ingress.request_id))
         return answer
+
+    async def _before(self, ingress: Ingress) -> Answer | None:
+        """Return the answer to a request that came before, where nothing need be done for this caller alone."""
+        if ingress.allowance is not None or ingress.faults is not None or self._experimenting:
+            return None
+        found = self._crowd.before(ingress)
+        return found if found is None or isinstance(found, Answer) else await found
 
     def refuse(self, code: Code, message: str, ingress: Ingress, *, detail: str = "", **extensions: Any) -> Answer:
         """Return the answer that refuses a request with *message*; *detail* goes to the log only."""
@@ -187,17 +214,21 @@ class Engine:
             self.documents.close()
 
     async def _accept(self, request: GraphQLRequest, ingress: Ingress) -> _Accepted:
-        _in_time(ingress.deadline)
-        document, keepable = await self._document(request, ingress)
-        node = document.operation(request.operation_name)
-        kind: OperationKind = node.operation.value
-        if ingress.safe_method and kind != "query":
-            raise refused(Code.METHOD_NOT_ALLOWED, f"A {kind} cannot be sent with this method: use POST.")
-        if kind == "subscription":
-            raise refused(Code.BAD_REQUEST, "A subscription needs a transport that can carry many answers.")
-        name = node.name.value if node.name else None
-        deadline = self._deadline(name, ingress)
-        _in_time(deadline)
+        deadline = ingress.deadline
+        if deadline.remaining() <= 0:
+            raise _late()
+        document, sourced = await self._document(request, ingress)
+        prepared = self._prepared.get((document.hash, request.operation_name))
+        if prepared is None or prepared.document is not document:
+            prepared = self._prepare(document, request.operation_name)
+        name, kind = prepared.name, prepared.kind
+        if kind != "query":
+            _check_kind(kind, ingress)
+        at = (deadline.clock.now() if ingress.arrived is None else ingress.arrived) + prepared.seconds
+        if at < deadline.at:
+            deadline = Deadline(at, deadline.clock)
+        if deadline.remaining() <= 0:
+            raise _late()
         if self._observe is not None:
             self._observe(document, name, ingress)
         operation = Operation(
@@ -212,31 +243,38 @@ class Engine:
         if self._experimenting or ingress.faults is not None:
             assert self._experiments is not None
             operation.plan = self._experiments.plan(ingress.faults, ingress.principal, name)
-        bill = self._costs.charge(document.costs.get(name), request.variables, operation, ingress)
-        if bill is not None and not isinstance(bill, Bill):
-            bill = await bill
+        bill: Bill | None = None
+        if prepared.cost is not None or ingress.allowance is not None:
+            charged = self._costs.charge(prepared.cost, request.variables, operation, ingress)
+            bill = charged if charged is None or isinstance(charged, Bill) else await charged
         watched = self._witness is not None and self._witness.asked(ingress)
-        return _Accepted(request, document, node, operation, keepable, bill, watched)
+        alone = (
+            bill is not None or watched or sourced.told or self._observe is not None or operation.plan is not None
+        )
+        same = None if alone else ingress.same
+        return _Accepted(request, prepared, operation, sourced.keepable, bill, watched, same)
 
-    async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, bool]:
-        """Return the document that *request* means, and whether answers to it may be kept downstream."""
+    def _prepare(self, document: Document, name: str | None) -> _Prepared:
+        """Find out what every request for operation *name* of *document* has in common."""
+        if len(self._prepared) >= self.policy.document_cache:
+            self._prepared.clear()
+        made = self._prepared[document.hash, name] = _Prepared(document, document.operation(name), self)
+        return made
+
+    async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, Sourced]:
+        """Return the document that *request* means, and what is known of its text."""
         try:
             sourced = self._source.find(request, ingress)
             if not isinstance(sourced, Sourced):
                 sourced = await sourced
-            document = await self.documents.get(sourced.text, sourced.hash)
+            text, key = sourced.text, sourced.hash
+            document = self.documents.ready(text, key) or await self.documents.get(text, key)
         except Refused:
             await self._costs.charge_refused(ingress)
             raise
         if sourced.learnable:
             await self._source.learn(sourced)
-        return document, sourced.keepable
-
-    def _deadline(self, name: str | None, ingress: Ingress) -> Deadline:
-        given = ingress.deadline
-        seconds = self._policy.deadlines.get(name or "", self._policy.deadline).total_seconds()
-        at = (given.clock.now() if ingress.arrived is None else ingress.arrived) + seconds
-        return given if given.at <= at else Deadline(at, given.clock)
+        return document, sourced
 
     def _run_it(self, accepted: _Accepted) -> Awaitable[Answer]:
         if accepted.operation.kind == "mutation":
@@ -244,7 +282,7 @@ class Engine:
         plan = accepted.operation.plan
         if (plan is None or not plan.alone) and self._crowd.takes(accepted.operation):
             return self._shared(accepted)
-        return self._answer(accepted)
+        return self._executed(accepted)
 
     async def _settled(self, accepted: _Accepted, bill: Bill) -> Answer:
         """Return the answer with what it cost this caller, who may share all else of it with others."""
@@ -262,7 +300,7 @@ class Engine:
 
     async def _attended(self, accepted: _Accepted) -> Answer:
         """Run a mutation so that it survives a leaving client once it has reached a service."""
-        task = asyncio.create_task(self._answer(accepted), name=f"mutation {accepted.operation.request_id}")
+        task = asyncio.create_task(self._executed(accepted), name=f"mutation {accepted.operation.request_id}")
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -274,38 +312,48 @@ class Engine:
             raise
 
     async def _shared(self, accepted: _Accepted) -> Answer:
-        document, operation = accepted.document.hash, accepted.operation
         return await self._crowd.answer(
-            accepted.request, document, operation, lambda: self._answer(accepted), watched=accepted.watched
+            accepted.request,
+            accepted.prepared.document.hash,
+            accepted.operation,
+            lambda: self._executed(accepted),
+            watched=accepted.watched,
+            same=accepted.same,
         )
 
+    def _executed(self, accepted: _Accepted) -> Coroutine[Any, Any, Answer]:
+        return self._traced(accepted) if self._traces else self._answer(accepted)
+
+    async def _traced(self, accepted: _Accepted) -> Answer:
+        with self._span(accepted.operation):
+            return await self._answer(accepted)
+
     async def _answer(self, accepted: _Accepted) -> Answer:
-        operation = accepted.operation
+        operation, now = accepted.operation, self._clock.now
         names = (operation.request_id, operation.name, operation.kind)
-        started = self._clock.now()
-        with self._span(operation):
-            self._notify(OperationStarted(*names, started))
-            story = self._witness.story(operation.request_id) if self._witness is not None else None
-            try:
-                body, errors = await self._body(accepted)
-            except BaseException as error:
-                reason: Literal["cancelled", "refused"] = (
-                    "refused" if isinstance(error, Refused | Denied) else "cancelled"
-                )
-                self._notify(OperationAbandoned(*names, self._clock.now() - started, reason))
-                raise
-            finally:
-                operation.loaders.clear()  # they know the operation: together a cycle, and all services with it
-            seconds = self._clock.now() - started
-            injected = operation.plan is not None and operation.plan.hit
-            self._notify(OperationFinished(*names, seconds, len(errors), len(operation.degraded), injected))
+        started = now()
+        self._notify(OperationStarted(*names, started))
+        story = self._witness.story(operation.request_id) if self._witness is not None else None
+        try:
+            body, errors = await self._body(accepted)
+        except BaseException as error:
+            reason: Literal["cancelled", "refused"] = (
+                "refused" if isinstance(error, Refused | Denied) else "cancelled"
+            )
+            self._notify(OperationAbandoned(*names, now() - started, reason))
+            raise
+        finally:
+            operation.loaders.clear()  # they know the operation: together a cycle, and all services with it
+        injected = operation.plan is not None and operation.plan.hit
+        degraded = operation.degraded
+        self._notify(OperationFinished(*names, now() - started, len(errors), len(degraded), injected))
         max_age, private = 0, True
-        if accepted.keepable and operation.kind == "query" and operation.max_age != 0:
-            max_age, private = keeping(operation, self._cache_hints.of(accepted.document.node, accepted.node))
+        if accepted.keepable and operation.max_age != 0 and operation.kind == "query":
+            max_age, private = keeping(operation, accepted.prepared.allowed)
         return Answer(
             body,
             kind=operation.kind,
-            degraded=bool(operation.degraded),
+            degraded=bool(degraded),
             max_age=max_age,
             private=private,
             barred=barred_by(body["data"], errors) if errors else None,
@@ -315,12 +363,23 @@ class Engine:
     async def _body(self, accepted: _Accepted) -> tuple[dict[str, Any], list[GraphQLError]]:
         """Return the body of the answer and the errors in it."""
         operation = accepted.operation
-        outcome = await self._whatever_happens(accepted)
+        try:
+            outcome = await self._outcome(accepted)
+        except Refused:
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            outcome = _only(ResolverCancelled())
+        except Exception as error:  # noqa: BLE001 - whatever it is, such as a schema extension, the client gets an answer
+            outcome = _only(error)
         body: dict[str, Any] = {"data": outcome.data}
-        errors = one_error_for_each_null(outcome.data, outcome.errors)
-        if errors and accepted.request.on_error == "HALT":
-            body["data"], errors = None, errors[:1]
+        errors = outcome.errors
         if errors:
+            errors = one_error_for_each_null(outcome.data, errors)
+            if accepted.request.on_error == "HALT":
+                body["data"], errors = None, errors[:1]
             body["errors"] = self._desk.execution(errors, operation)
         if operation.degraded:
             body["extensions"] = {"degraded": degradations(operation.degraded)}
@@ -328,59 +387,47 @@ class Engine:
             _tell_faults(body, operation, operation.plan, failed=bool(errors))
         return body, errors
 
-    async def _whatever_happens(self, accepted: _Accepted) -> Outcome:
-        """Return the outcome, also where something other than a field failed, such as a schema extension."""
-        try:
-            return await self._outcome(accepted)
-        except Refused:
-            raise
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            error: Exception = ResolverCancelled()
-        except Exception as caught:  # noqa: BLE001 - whatever it is, the client gets an answer
-            error = caught
-        return Outcome(None, [GraphQLError(str(error), original_error=error)])
-
     async def _outcome(self, accepted: _Accepted) -> Outcome:
         context = Context(accepted.operation)
-        flight = Flight()
-        request = accepted.request
-        async with self._around(request, accepted.document, context) as middleware:
-            try:
-                if self._own_context is not None:
-                    made = flight.wait(self._own_context(context))
-                    context.own = await _until(accepted.operation, made, flight)
-                denied = self._denied(accepted)
-                job = Job(
-                    accepted.document,
-                    request.operation_name,
-                    request.variables,
-                    request.extensions,
-                    context,
-                    flight,
-                    middleware,
-                    denied if isinstance(denied, dict) else await denied,
-                    propagates=request.on_error != "NULL",
-                )
-                result = self._run(job)
-                if isawaitable(result):
-                    accepted.operation.waited = True
-                    return await _until(accepted.operation, result, flight)
-                return result
-            finally:
-                for task in await flight.ended(self._clock, PATIENCE):
-                    self._look_after(task)
+        if self._around is None:
+            return await self._ran(accepted, context, None)
+        await in_a_task()
+        async with self._around(accepted.request, accepted.prepared.document, context) as middleware:
+            return await self._ran(accepted, context, middleware)
 
-    def _denied(self, accepted: _Accepted) -> Denials | Awaitable[Denials]:
+    async def _ran(self, accepted: _Accepted, context: Context, middleware: MiddlewareManager | None) -> Outcome:
+        request, operation, flight = accepted.request, accepted.operation, Flight()
+        try:
+            if self._own_context is not None:
+                made = flight.wait(self._own_context(context))
+                context.own = await _until(operation, made, flight)
+            job = Job(
+                accepted.prepared.document,
+                request.operation_name,
+                request.variables,
+                request.extensions,
+                context,
+                flight,
+                middleware,
+                await self._denied(accepted) if accepted.prepared.survey.found else NOTHING_DENIED,
+                propagates=request.on_error != "NULL",
+            )
+            result = self._run(job)
+            if isinstance(result, Outcome):
+                return result
+            operation.waited = True
+            return await _until(operation, result, flight)
+        finally:
+            for task in await flight.ended(self._clock, PATIENCE):
+                self._look_after(task)
+
+    async def _denied(self, accepted: _Accepted) -> Denials:
         """Return what the caller may not see or do; known before any resolver runs."""
-        operation = accepted.operation
-        survey = self._access.survey(accepted.document, accepted.request.operation_name)
-        if not survey.found:
-            return NOTHING_DENIED
+        operation, survey = accepted.operation, accepted.prepared.survey
         operation.private = operation.personal = True
-        return self._asked(survey, operation) if survey.policies else self._access.denials(survey, operation)
+        if survey.policies:
+            return await self._asked(survey, operation)
+        return self.access.denials(survey, operation)
 
     async def _asked(self, survey: Survey, operation: Operation) -> Denials:
         """Return what the caller may not see or do by access policies, too.
@@ -389,9 +436,9 @@ class Engine:
         """
         operation.waited = True
         flight = Flight()
-        reserve = self._policy.deadline_reserve.total_seconds()
+        reserve = self.policy.deadline_reserve.total_seconds()
         try:
-            return await _until(operation, self._access.asked(survey, operation, flight.wait), flight, reserve)
+            return await _until(operation, self.access.asked(survey, operation, flight.wait), flight, reserve)
         finally:
             for task in await flight.ended(self._clock, PATIENCE):
                 self._look_after(task)
@@ -469,7 +516,19 @@ def _set_alarm(operation: Operation, flight: Flight, reserve: float) -> asyncio.
     return asyncio.create_task(sleep_and_stop())
 
 
-def _in_time(deadline: Deadline) -> None:
-    """Refuse what nobody waits for any more, before any work is done (DL-11)."""
-    if deadline.remaining() <= 0:
-        raise refused(Code.DEADLINE_EXCEEDED, "The operation's time was up before it began.")
+def _only(error: Exception) -> Outcome:
+    """Return the outcome where something other than a field failed."""
+    return Outcome(None, [GraphQLError(str(error), original_error=error)])
+
+
+def _check_kind(kind: OperationKind, ingress: Ingress) -> None:
+    """Refuse operations other than queries that did not come by a way for them."""
+    if ingress.safe_method:
+        raise refused(Code.METHOD_NOT_ALLOWED, f"A {kind} cannot be sent with this method: use POST.")
+    if kind == "subscription":
+        raise refused(Code.BAD_REQUEST, "A subscription needs a transport that can carry many answers.")
+
+
+def _late() -> Refused:
+    """Return the refusal of what nobody waits for any more, before any work is done (DL-11)."""
+    return refused(Code.DEADLINE_EXCEEDED, "The operation's time was up before it began.")

@@ -75,6 +75,7 @@ class Ingress:
         principal: Who asks.
         allowance: What the caller may still spend; None where nothing is counted.
         faults: What the caller wants done to calls of this operation alone; None for nothing.
+        same: The same object for all requests that came byte for byte like this one; None where nobody knows.
     """
 
     request_id: str
@@ -85,6 +86,7 @@ class Ingress:
     arrived: float | None = None
     allowance: Allowance | None = None
     faults: "Asked | None" = None
+    same: object | None = None
 
 
 @dataclass(slots=True)

@@ -21,12 +21,14 @@ class Sourced:
         keepable: Whether answers to it may be kept downstream (CA-23).
         learnable: The hash under which it is remembered once it has turned out to be good; None for not at all.
         hash: SHA-256 of the text in hexadecimal, where it is known already.
+        told: Whether anybody was told that it came.
     """
 
     text: str
     keepable: bool = True
     learnable: str | None = None
     hash: str | None = None
+    told: bool = False
 
 
 class DocumentSource(Protocol):

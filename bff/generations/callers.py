@@ -3,9 +3,8 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from bff.auth.assemble import Authentication, open_auth
-from bff.auth.session.assemble import LoginParts, open_login
 from bff.context import Principal
 from bff.generations.files import contents_of
 from bff.generations.parts import Parts
@@ -17,6 +16,10 @@ from bff.server.ports import Arrival, ASGIApp
 from bff.store import Store
 from bff.store.memory import MemoryStore
 
+if TYPE_CHECKING:
+    from bff.auth.assemble import Authentication
+    from bff.auth.session.assemble import LoginParts
+
 _SESSIONS = 400_000
 """Entries in the store of sessions: four for each session, where it lies in the process."""
 
@@ -25,7 +28,7 @@ _SESSIONS = 400_000
 class Login:
     """The login of people, and the app of its routes `/auth/*`."""
 
-    parts: LoginParts
+    parts: "LoginParts"
     app: ASGIApp
 
     async def close(self) -> None:
@@ -42,7 +45,7 @@ class Callers:
         login: The login of people; None where policy describes none.
     """
 
-    auth: Authentication | None = None
+    auth: "Authentication | None" = None
     login: Login | None = None
 
     def judge(self, token: str, arrival: Arrival) -> Principal | Awaitable[Principal]:
@@ -80,6 +83,8 @@ def callers_of(process: Process, policies: PolicySet, parts: Parts) -> Callers:
 
 
 def _callers(process: Process, policy: AuthPolicy, policies: PolicySet, login: Login | None) -> Callers:
+    from bff.auth.assemble import open_auth  # noqa: PLC0415 - without callers to know, a start is a tenth shorter
+
     callers = Callers(login=login)
     sessions = login.parts.sessions if login is not None else None
     callers.auth = open_auth(
@@ -97,6 +102,8 @@ def _callers(process: Process, policy: AuthPolicy, policies: PolicySet, login: L
 
 
 def _login(process: Process, policy: AuthPolicy, store: Store) -> Login:
+    from bff.auth.session.assemble import open_login  # noqa: PLC0415 - as for `open_auth`
+
     settings = process.settings
     opened = open_login(
         policy.login,

@@ -30,7 +30,7 @@ from bff.server.explain import Explaining
 from bff.server.graphiql import GraphiQL
 from bff.server.health import Check
 from bff.server.http import GraphQLEndpoint
-from bff.server.ports import ASGIApp
+from bff.server.ports import ASGIApp, Direct
 from bff.server.shedding import Door, Shedding
 from bff.upstream.client import Client, Upstreams, open_client
 
@@ -61,6 +61,7 @@ class Generation:
         configuration: What the files said.
         operations: The policy of operations in force.
         endpoint: Answers what does not begin with `/auth/`.
+        direct: The same for requests that came before; None where something lies around it that has to see all.
         auth: Answers what does.
         checks: What has to be well.
         since: When it came into force, in seconds since the epoch.
@@ -77,6 +78,7 @@ class Generation:
         *,
         operations: OperationsPolicy,
         endpoint: ASGIApp,
+        direct: Direct | None,
         auth: ASGIApp,
         checks: Mapping[str, Check],
     ) -> None:
@@ -88,6 +90,7 @@ class Generation:
         self.configuration = configuration
         self.operations = operations
         self.endpoint = endpoint
+        self.direct = direct
         self.auth = auth
         self.checks = checks
         self.running = 0
@@ -251,6 +254,7 @@ def open_generation(
         _Insides(upstreams, clients, callers, engine, preparation, kept, names),
         operations=operations,
         endpoint=gate.around(front, path=GRAPHQL),
+        direct=gate.direct(endpoint) if process.spans is None else None,
         auth=gate.around(login.app if login is not None else process.nobody, path=GRAPHQL),
         checks=checks,
     )

@@ -1,6 +1,5 @@
 """What clients and CDNs may keep of an answer (CA-22 to CA-25): pure decisions over header fields."""
 
-from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -23,11 +22,6 @@ def cache_control(answer: Answer, status: int) -> bytes:
     if answer.max_age < 1:
         return REVALIDATE
     return b"max-age=%d, %s" % (answer.max_age, b"private" if answer.private else b"public")
-
-
-def is_public(fields: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether others may get an answer with these header fields: it must not tell one caller's limits."""
-    return any(name == b"cache-control" and value.endswith(b"public") for name, value in fields)
 
 
 def etag(label: str, pieces: list[bytes]) -> bytes:

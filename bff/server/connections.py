@@ -7,6 +7,8 @@ from typing import Final
 import orjson
 
 from bff.server.http1 import Http1
+from bff.server.known import Memory
+from bff.server.whole import Usual
 
 _OWN: Final = 24
 """Files of the process itself: code, log, event loop, listeners."""
@@ -51,6 +53,9 @@ def bounded(most: int) -> type[Http1]:
     """
 
     class BoundedHttp1(Http1):
+        memory = Memory()
+        usual = Usual()
+
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
             super().connection_made(transport)
             if len(self.connections) > most:

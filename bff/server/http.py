@@ -1,27 +1,28 @@
 """GraphQL over HTTP, by the draft of August 2026, as a plain ASGI app."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from inspect import isawaitable
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from bff.clock import Clock
 from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
 from bff.events import Notify, ignore
+from bff.execution.begun import Begun, in_a_task
 from bff.execution.messages import Answer, GraphQLRequest, Ingress
 from bff.policy.model import OperationsPolicy
 from bff.server.body import Disconnected
-from bff.server.caching import is_public
 from bff.server.deadlines import Allotment, Deadlines
 from bff.server.decoding import has_parameters
 from bff.server.encoding import encode
 from bff.server.events import ExchangeStopped
 from bff.server.headers import Headers
-from bff.server.intake import Exchange, Intake, Request
+from bff.server.intake import Exchange, Intake, Request, again
+from bff.server.known import KNOWN, Judgement, Known
 from bff.server.lifecycle import Lifecycle
 from bff.server.negotiation import JSON, Negotiated, negotiate
 from bff.server.ports import (
@@ -41,9 +42,11 @@ from bff.server.refusal import Refusal
 from bff.server.replies import Replies, Reply, deliver
 from bff.server.shedding import Door
 from bff.server.statuses import is_automatic
-from bff.server.watch import Patience, Stage, Stop, Watch
+from bff.server.watch import UNWATCHED, Patience, Stage, Stop, Unwatched, Watch
+from bff.server.whole import in_one
 
 _LONGEST_ACCEPT: Final = 1024
+_NO_EXTENSIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 _FAULT: Final = "Internal server error"
 
 
@@ -103,12 +106,25 @@ class GraphQLEndpoint:
         self._intake = Intake(policy)
         self._deadlines = Deadlines(policy, clock, notify)
         self._replies = Replies(policy)
+        self._mark = object()
+        self._lets_all_in = authenticator is None and admission is None
         self._negotiate = lru_cache(maxsize=256)(negotiate)
+
+    @property
+    def path(self) -> str:
+        """Where the endpoint lives."""
+        return self._path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await _decline(scope, receive, send)
+            return
+        known: Known | None = scope.get("extensions", _NO_EXTENSIONS).get(KNOWN)
+        judgement = known.judgement if known is not None else None
+        if judgement is not None and judgement.by is self._mark:
+            exchange = self._exchange(scope, judgement.headers, judgement.negotiated, known, judgement)
+            await self._serve(exchange, self._reply(exchange), receive, send)
             return
         path = scope["path"]
         if path != self._path:
@@ -117,31 +133,84 @@ class GraphQLEndpoint:
         if self._hosts is not None and (headers.text(b"host") or "").lower() not in self._hosts:
             await send_problem(send, HTTPStatus.MISDIRECTED_REQUEST, "This host is not served here.")
         elif path == self._path:
-            await self._endpoint(scope, headers, receive, send)
+            await self._endpoint(scope, headers, known, receive, send)
         elif self._graphiql is not None and path.startswith(self._path + "/"):
             await self._graphiql(scope, receive, send)
         else:
             await send_problem(send, HTTPStatus.NOT_FOUND, f"There is nothing here; the endpoint is {self._path}.")
 
-    async def _endpoint(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+    def at_once(self, known: Known, client: tuple[str, int] | None, usual: bytes) -> bytes | ASGIApp | None:
+        """Answer a request that came before without waiting, or return what answers it; see `Direct`."""
+        judgement = known.judgement
+        if judgement is None or judgement.by is not self._mark:
+            return None
+        scope = {**known.scope, "client": client}
+        exchange = self._exchange(scope, judgement.headers, judgement.negotiated, known, judgement)
+        replying = self._reply(exchange)
+        if not judgement.at_hand:
+            return self._rest(exchange, replying, Stage.READING)
+        try:
+            waited = replying.send(None)
+        except StopIteration as done:
+            reply: Reply = done.value
+            return in_one(reply, usual) or self._rest(exchange, _ready(reply), Stage.EXECUTING)
+        judgement.at_hand = False
+        return self._rest(exchange, Begun(replying, waited), Stage.EXECUTING)
+
+    def _rest(self, exchange: Exchange, replying: Awaitable[Reply], stage: Stage) -> ASGIApp:
+        """Return the app that sends what *replying* brings for *exchange*, which is in *stage*."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the shape of ASGI
+            await self._serve(exchange, replying, receive, send, stage)
+
+        return app
+
+    async def _endpoint(
+        self, scope: Scope, headers: Headers, known: Known | None, receive: Receive, send: Send
+    ) -> None:
         negotiated = self._negotiated(headers)
         if negotiated.page and self._graphiql is not None and _asks_for_page(scope, self._ids):
             await self._graphiql(scope, receive, send)
             return
+        exchange = self._exchange(scope, headers, negotiated, known)
+        await self._serve(exchange, self._reply(exchange), receive, send)
+
+    def _exchange(
+        self,
+        scope: Scope,
+        headers: Headers,
+        negotiated: Negotiated,
+        known: Known | None,
+        judgement: Judgement | None = None,
+    ) -> Exchange:
         request_id = self._new_request_id()
         allotment = self._deadlines.allot(headers, request_id)
-        watch = Watch(receive, allotment.servers or allotment.deadline, self._patience)
-        exchange = Exchange(scope, headers, negotiated, request_id, allotment, receive, watch)
+        return Exchange(scope, headers, negotiated, request_id, allotment, known, judgement)
+
+    async def _serve(
+        self,
+        exchange: Exchange,
+        replying: Awaitable[Reply],
+        receive: Receive,
+        send: Send,
+        stage: Stage = Stage.READING,
+    ) -> None:
+        """Send what *replying* brings, and watch over *exchange*, which is in *stage* now, until then."""
+        allotment = exchange.allotment
+        watch = exchange.watch = Watch(receive, allotment.servers or allotment.deadline, self._patience)
+        watch.stage = stage
+        exchange.receive = receive
         self._lifecycle.in_flight.add(watch)
         try:
-            await deliver(await self._reply(exchange), send, receive, watch)
+            reply = await (replying if exchange.known is None else _noted(exchange.known, replying))
+            await deliver(reply, send, receive, watch)
         except Disconnected:
-            self._notify(ExchangeStopped(request_id, Stop.CLIENT_LEFT))
+            self._notify(ExchangeStopped(exchange.request_id, Stop.CLIENT_LEFT))
         except asyncio.CancelledError:
             reason = watch.settle()
             if reason is None:
                 raise
-            self._notify(ExchangeStopped(request_id, reason))
+            self._notify(ExchangeStopped(exchange.request_id, reason))
         finally:
             self._lifecycle.in_flight.discard(watch)
             if watch.close():
@@ -154,37 +223,44 @@ class GraphQLEndpoint:
         return self._negotiate(accept)
 
     async def _reply(self, exchange: Exchange) -> Reply:
-        allotment, request_id = exchange.allotment, exchange.request_id
-        safe = exchange.scope["method"] == "GET"
+        allotment, headers = exchange.allotment, exchange.headers
         ingress = Ingress(
-            request_id,
+            exchange.request_id,
             allotment.deadline,
-            headers=exchange.headers,
-            safe_method=safe,
+            headers=headers,
+            safe_method=exchange.scope["method"] == "GET",
             arrived=allotment.arrived,
         )
+        arrival = None
         try:
-            arrival = self._arrival(exchange)
-            await self._knock(arrival)
-            request, settled = await self._take(exchange)
-            deadline = self._in_time(allotment, request_id)
-            principal = await self._identify(arrival, exchange, deadline)
-            if self._fault_header in exchange.headers.raw:
+            if not self._lets_all_in:
+                arrival = self._arrival(exchange)
+                await self._knock(arrival)
+            judgement = exchange.judgement
+            if judgement is None:
+                request, settled = await self._take(exchange)
+                ingress.deadline = self._in_time(allotment, exchange.request_id)
+            else:
+                request, settled = self._take_again(exchange, judgement)
+            if arrival is not None:
+                ingress.principal = await self._identify(arrival, exchange, ingress.deadline)
+            if self._fault_header in headers.raw:
                 assert self._faults is not None
-                ingress.faults = self._faults.asked(exchange.headers, principal)
+                ingress.faults = self._faults.asked(headers, ingress.principal)
             if not settled:
-                self._judge(exchange, request, principal)
-            entry = await self._enter(arrival, principal, request)
+                self._judge(exchange, request, ingress.principal)
+            entry = await self._enter(arrival, ingress.principal, request) if arrival is not None else None
         except Refusal as refusal:
             return await self._refuse(refusal, ingress, exchange.negotiated)
-        if deadline is not allotment.deadline or principal is not ANONYMOUS or entry is not None:
-            ingress = replace(ingress, deadline=deadline, principal=principal, allowance=entry)
         exchange.watch.enter(Stage.EXECUTING)
+        if judgement is not None:
+            ingress.same = exchange.known
         if entry is None:
             return await self._answer(request, ingress, exchange)
+        ingress.allowance = entry
         try:
             reply = await self._answer(request, ingress, exchange)
-            if not (ingress.safe_method and is_public(reply.headers)):
+            if not (ingress.safe_method and reply.kind.public):
                 reply.headers += entry.headers()
             return reply
         finally:
@@ -195,9 +271,7 @@ class GraphQLEndpoint:
             return await self._run_batch(request, ingress, exchange.watch)
         return await self._run(request, ingress, exchange)
 
-    def _arrival(self, exchange: Exchange) -> Arrival | None:
-        if self._authenticator is None and self._admission is None:
-            return None
+    def _arrival(self, exchange: Exchange) -> Arrival:
         scope = exchange.scope
         client = scope.get("client")
         peer = client[0] if client else None
@@ -210,19 +284,20 @@ class GraphQLEndpoint:
             scope["query_string"],
         )
 
-    async def _knock(self, arrival: Arrival | None) -> None:
-        if self._admission is None or arrival is None:
+    async def _knock(self, arrival: Arrival) -> None:
+        if self._admission is None:
             return
         waiting = self._admission.knock(arrival)
         if waiting is not None:
             await waiting
 
-    async def _identify(self, arrival: Arrival | None, exchange: Exchange, deadline: Deadline) -> Principal:
-        if self._authenticator is None or arrival is None:
+    async def _identify(self, arrival: Arrival, exchange: Exchange, deadline: Deadline) -> Principal:
+        if self._authenticator is None:
             return ANONYMOUS
         found = self._authenticator.identify(arrival)
         if not isawaitable(found):
             return found
+        await in_a_task()
         exchange.watch.enter(Stage.EXECUTING)
         try:
             async with asyncio.timeout(deadline.remaining()):
@@ -231,8 +306,8 @@ class GraphQLEndpoint:
             message = "The time for this request was up before it was known who is calling."
             raise Refusal(Code.DEADLINE_EXCEEDED, message) from None
 
-    async def _enter(self, arrival: Arrival | None, principal: Principal, request: Request) -> Entry | None:
-        if self._admission is None or arrival is None:
+    async def _enter(self, arrival: Arrival, principal: Principal, request: Request) -> Entry | None:
+        if self._admission is None:
             return None
         entry = self._admission.enter(arrival, principal, request)
         return await entry if isawaitable(entry) else entry
@@ -250,16 +325,38 @@ class GraphQLEndpoint:
         door.after_body(request, len(in_flight), request_id)
         return request, True
 
+    def _take_again(self, exchange: Exchange, judgement: Judgement) -> tuple[Request, bool]:
+        """Do what `_take` does for a request of which all that its bytes say is known."""
+        request = again(judgement.request)
+        if self._door is None:
+            return request, True
+        if judgement.priority is None:
+            return request, False
+        self._door.admit(judgement.priority, self._under_way(exchange), exchange.request_id)
+        return request, True
+
     def _judge(self, exchange: Exchange, request: Request, principal: Principal) -> None:
         """Refuse the request if there is too much to do for its client."""
         assert self._door is not None
         self._door.after_body(
             request,
-            len(self._lifecycle.in_flight),
+            self._under_way(exchange),
             exchange.request_id,
             principal=principal,
             headers=exchange.headers,
         )
+
+    def _under_way(self, exchange: Exchange) -> int:
+        """Return how many requests are in flight, that of *exchange* included."""
+        return len(self._lifecycle.in_flight) + (exchange.watch is UNWATCHED)
+
+    def _remember(self, exchange: Exchange) -> None:
+        """Note what the bytes of *exchange* say, for when they come again."""
+        known = exchange.known
+        request = self._intake.remembered(known.body) if known is not None else None
+        if known is not None and request is not None:
+            priority = self._door.priority_of(request, exchange.headers) if self._door is not None else None
+            known.judgement = Judgement(self._mark, exchange.headers, exchange.negotiated, request, priority)
 
     def _in_time(self, allotment: Allotment, request_id: str) -> Deadline:
         deadline = self._deadlines.enforce(allotment, request_id)
@@ -274,6 +371,8 @@ class GraphQLEndpoint:
             answer = self._ended(ingress, exchange.watch)
         else:
             _check_left(exchange.watch)
+            if exchange.judgement is None and exchange.known is not None and answer.kind == "query":
+                self._remember(exchange)
         pieces, answer = await self._encode(answer, ingress)
         negotiated, status = exchange.negotiated, None
         if answer.refused is not None and negotiated.takes_json and is_automatic(answer.refused, request):
@@ -288,7 +387,9 @@ class GraphQLEndpoint:
             safe=ingress.safe_method,
         )
 
-    async def _run_batch(self, requests: list[GraphQLRequest], ingress: Ingress, watch: Watch) -> Reply:
+    async def _run_batch(
+        self, requests: list[GraphQLRequest], ingress: Ingress, watch: Watch | Unwatched
+    ) -> Reply:
         try:
             answers = await asyncio.gather(*(self._execute(request, ingress) for request in requests))
         except asyncio.CancelledError:
@@ -303,7 +404,7 @@ class GraphQLEndpoint:
         except Exception as error:  # noqa: BLE001 - the last place where a fault of ours can become an answer
             return self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=repr(error))
 
-    def _ended(self, ingress: Ingress, watch: Watch) -> Answer:
+    def _ended(self, ingress: Ingress, watch: Watch | Unwatched) -> Answer:
         """Return the answer to an operation that was cancelled; raise where there is nobody to answer."""
         if watch.stopped is None and not _is_being_cancelled():
             detail = "a cancellation escaped from the operation (PD-14)"
@@ -343,6 +444,26 @@ class GraphQLEndpoint:
         return reply
 
 
+async def _noted(known: Known, replying: Awaitable[Reply]) -> Reply:
+    """Return what *replying* brings, and note at *known* whether that had to be waited for."""
+    if not isinstance(replying, Coroutine):
+        return await replying
+    try:
+        waited = replying.send(None)
+    except StopIteration as done:
+        reply: Reply = done.value
+        if known.judgement is not None:
+            known.judgement.at_hand = True
+        return reply
+    if known.judgement is not None:
+        known.judgement.at_hand = False
+    return await Begun(replying, waited)
+
+
+async def _ready(reply: Reply) -> Reply:
+    return reply
+
+
 def _asks_for_page(scope: Scope, ids: Sequence[str]) -> bool:
     return scope["method"] == "GET" and not has_parameters(scope["query_string"], ids)
 
@@ -352,7 +473,7 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _check_left(watch: Watch) -> None:
+def _check_left(watch: Watch | Unwatched) -> None:
     """Drop an answer that was finished in spite of its cancellation, where nobody waits for it (DL-9)."""
     if watch.stopped is None:
         return

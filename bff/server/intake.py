@@ -1,7 +1,6 @@
 """From an HTTP request to a GraphQL request, or to a refusal that cost the engine nothing."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 from bff.codes import Code
@@ -12,11 +11,12 @@ from bff.server.deadlines import Allotment
 from bff.server.decoding import decode_body, decode_parameters
 from bff.server.headers import Headers, check_size
 from bff.server.inputs import Inputs
+from bff.server.known import Judgement, Known
 from bff.server.negotiation import JSON, Negotiated, forces_preflight, is_json_utf8
 from bff.server.ports import Receive, Scope
 from bff.server.refusal import Refusal
 from bff.server.statuses import REQUEST_TIMEOUT, URI_TOO_LONG
-from bff.server.watch import Stop, Watch
+from bff.server.watch import UNWATCHED, Stop, Unwatched, Watch
 
 Request = GraphQLRequest | list[GraphQLRequest]
 """One operation, or a batch."""
@@ -31,17 +31,34 @@ _SHORT: Final = 4096
 """Bytes of a body that is remembered with what it asks: apps send the same ones over and over."""
 
 
-@dataclass(slots=True)
 class Exchange:
     """One HTTP request on its way to its answer."""
 
-    scope: Scope
-    headers: Headers
-    negotiated: Negotiated
-    request_id: str
-    allotment: Allotment
+    __slots__ = (
+        "allotment", "headers", "judgement", "known", "negotiated", "receive", "request_id", "scope", "watch",
+    )  # fmt: skip
+
     receive: Receive
-    watch: Watch
+    """Set once somebody serves it."""
+
+    def __init__(  # noqa: PLR0917 - made for each request
+        self,
+        scope: Scope,
+        headers: Headers,
+        negotiated: Negotiated,
+        request_id: str,
+        allotment: Allotment,
+        known: Known | None,
+        judgement: Judgement | None,
+    ) -> None:
+        self.scope = scope
+        self.headers = headers
+        self.negotiated = negotiated
+        self.request_id = request_id
+        self.allotment = allotment
+        self.known = known
+        self.judgement = judgement
+        self.watch: Watch | Unwatched = UNWATCHED
 
 
 class Intake:
@@ -78,7 +95,11 @@ class Intake:
         _check_content(headers)
         body = await self._read(exchange)
         known = self._known.get(body)
-        return self._decoded(body) if known is None else _again(known)
+        return self._decoded(body) if known is None else again(known)
+
+    def remembered(self, body: bytes) -> GraphQLRequest | None:
+        """Return what *body* asks, to be executed through `again`; None where it is not remembered."""
+        return self._known.get(body)
 
     def _prevent_csrf(self, headers: Headers) -> None:
         """Refuse what a page of another origin can make a browser send without asking first.
@@ -118,7 +139,7 @@ class Intake:
     def _decoded(self, body: bytes) -> Request:
         request = self._checked(self._inputs.check(body, decode_body(body, self._ids, modes=self._modes)))
         if len(body) <= _SHORT and not isinstance(request, list) and _is_flat(request):
-            self._known[body] = _again(request)
+            self._known[body] = again(request)
             if len(self._known) > _REMEMBERED:
                 del self._known[next(iter(self._known))]
         return request
@@ -140,7 +161,7 @@ def _is_flat(request: GraphQLRequest) -> bool:
     return request.extensions is None and not any(isinstance(value, dict | list) for value in values)
 
 
-def _again(request: GraphQLRequest) -> GraphQLRequest:
+def again(request: GraphQLRequest) -> GraphQLRequest:
     """Return *request* for another execution."""
     variables = dict(request.variables) if request.variables else None
     return GraphQLRequest(

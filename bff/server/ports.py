@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +12,9 @@ from bff.execution.messages import Allowance, Answer, GraphQLRequest, Ingress
 from bff.experiments.header import Asked
 from bff.server.headers import Headers
 from bff.server.refusal import HeaderList
+
+if TYPE_CHECKING:
+    from bff.server.known import Known
 
 __all__ = ["ASGIApp", "Engine", "Message", "Receive", "Scope", "Send"]
 
@@ -51,6 +54,26 @@ class Arrival:
     peer: str | None
     request_id: str
     query: bytes = b""
+
+
+@runtime_checkable
+class Direct(Protocol):
+    """An ASGI app that a server may ask past ASGI, for requests whose bytes came before.
+
+    Attributes:
+        path: Where; requests elsewhere are not remembered.
+    """
+
+    @property
+    def path(self) -> str:
+        """Of the URL."""
+
+    def at_once(self, known: "Known", client: tuple[str, int] | None, usual: bytes) -> "bytes | ASGIApp | None":
+        """Return the whole response, with the *usual* header lines of the server, if nothing has to be waited for.
+
+        Where something has, that is the app to be called for this request, with `known.scope`; None stands for
+        this app itself, as for any request, with the scope of the connection.
+        """
 
 
 class Authenticator(Protocol):

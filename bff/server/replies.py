@@ -2,7 +2,9 @@
 
 import asyncio
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from bff.codes import Code
@@ -19,22 +21,63 @@ from bff.server.watch import Stage, Watch
 CHUNK: Final = 64 * 1024
 """Bytes handed to the server at once; it takes the next ones when the client has read (fault 34)."""
 
+Whole = Callable[["Reply"], bool]
+"""Sends a reply past ASGI: an attribute of a server's `send`, unless anything lies around that."""
+
 _LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 1024 * 1024
+
+
+class Kind:
+    """What all answers of one media type and one `Cache-Control` have in common.
+
+    Attributes:
+        fields: Their header fields.
+        lines: The same as they go over the wire.
+        public: Whether others may get such an answer: it must not tell one caller's limits.
+    """
+
+    __slots__ = ("fields", "lines", "public")
+
+    def __init__(self, label: str, cache: bytes) -> None:
+        self.fields: HeaderList = (
+            (b"content-type", f"{label}; charset=utf-8".encode()),
+            (b"cache-control", cache),
+            (b"vary", VARY),
+            *SECURITY,
+        )
+        self.lines = b"".join([b"%b: %b\r\n" % field for field in self.fields])
+        self.public = cache.endswith(b"public")
 
 
 @dataclass(slots=True)
 class Reply:
     """A response that is ready to be sent.
 
-    `linger` says that the client is still sending: the rest of its body is taken for a moment, so that the answer
-    is not lost in a connection reset.
+    Attributes:
+        status: Of HTTP.
+        kind: Whose header fields it has.
+        request_id: It is told to the client.
+        pieces: Its body.
+        headers: Further header fields.
+        linger: Whether the client is still sending: the rest of its body is taken for a moment, so that the answer
+            is not lost in a connection reset.
     """
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    kind: Kind
+    request_id: str
     pieces: list[bytes]
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     linger: bool = False
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Return all header fields; those of a 304 say nothing about a body (RFC 9110, section 15.4.5)."""
+        told = (b"x-request-id", self.request_id.encode("latin-1"))
+        if self.status == 304:  # noqa: PLR2004 - Not Modified
+            return [*self.kind.fields[1:], told, *self.headers]
+        length = (b"content-length", b"%d" % sum(map(len, self.pieces)))
+        return [*self.kind.fields, length, told, *self.headers]
 
 
 class Replies:
@@ -44,9 +87,7 @@ class Replies:
         self._mode = policy.request_error_status
         self._partial = policy.partial_status
         self._lenient = policy.always_200_for_json
-        self._fields = {
-            (label, cache): _fields(label, cache) for label in (GRAPHQL, JSON) for cache in (NEVER, REVALIDATE)
-        }
+        self._kind = lru_cache(maxsize=256)(Kind)
 
     def single(
         self,
@@ -67,15 +108,14 @@ class Replies:
         where the client has told it, as *known*, there is no body (CA-25). *fields* are added; a challenge among
         them takes the place of the usual one.
         """
-        extra: HeaderList = ()
+        known_status = status
         if status is None:
             status = self._status(answer, negotiated)
-            if status == 405:  # noqa: PLR2004 - only a GET can have carried an operation that needs a POST
-                extra = ((b"allow", b"POST"),)
         cache = cache_control(answer, status)
         label = negotiated.label if status < 300 and negotiated.label else GRAPHQL  # noqa: PLR2004
-        reply = self._reply(status, label, request_id, pieces, cache)
-        reply.headers += extra
+        reply = Reply(status, self._kind(label, cache), request_id, pieces)
+        if status == 405 and known_status is None:  # noqa: PLR2004 - only a GET can have carried what needs a POST
+            reply.headers.append((b"allow", b"POST"))
         if safe and cache is not NEVER:
             _validate(reply, etag(label, pieces), known)
         if answer.degraded:
@@ -90,7 +130,7 @@ class Replies:
     def batch(self, answers: list[Answer], request_id: str, pieces: list[bytes]) -> Reply:
         """Return the response that carries several answers: 200, because each of them says how it went."""
         whole = all(is_whole(answer, 200) for answer in answers)
-        return self._reply(200, JSON, request_id, pieces, REVALIDATE if whole else NEVER)
+        return Reply(200, self._kind(JSON, REVALIDATE if whole else NEVER), request_id, pieces)
 
     def _status(self, answer: Answer, negotiated: Negotiated) -> int:
         body = answer.body
@@ -104,31 +144,12 @@ class Replies:
             return 503
         return self._partial if "errors" in body else 200
 
-    def _reply(self, status: int, label: str, request_id: str, pieces: list[bytes], cache: bytes) -> Reply:
-        length = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
-        headers = [
-            *(self._fields.get((label, cache)) or _fields(label, cache)),
-            (b"content-length", b"%d" % length),
-            (b"x-request-id", request_id.encode("latin-1")),
-        ]
-        return Reply(status, headers, pieces)
-
-
-def _fields(label: str, cache: bytes) -> HeaderList:
-    return (
-        (b"content-type", f"{label}; charset=utf-8".encode()),
-        (b"cache-control", cache),
-        (b"vary", VARY),
-        *SECURITY,
-    )
-
 
 def _validate(reply: Reply, tag: bytes, known: str | None) -> None:
     """Add the validator, and leave the body out where the client has it."""
     reply.headers.append((b"etag", tag))
     if matches(known, tag):
         reply.status, reply.pieces = 304, [b""]
-        reply.headers = [field for field in reply.headers if field[0] not in (b"content-length", b"content-type")]
 
 
 def _explain_refusal(answer: Answer, status: int, reply: Reply, fields: HeaderList) -> None:
@@ -165,7 +186,10 @@ def _degraded(body: dict[str, Any]) -> bytes:
 async def deliver(reply: Reply, send: Send, receive: Receive, watch: Watch) -> None:
     """Send *reply*, in chunks that bound what waits in memory for a slow reader."""
     watch.enter(Stage.WRITING)
-    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    whole: Whole | None = getattr(send, "whole", None)
+    if whole is not None and whole(reply):
+        return
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.fields()})
     if len(reply.pieces) == 1 and len(reply.pieces[0]) <= CHUNK and not reply.linger:
         await send({"type": "http.response.body", "body": reply.pieces[0]})
         return

@@ -162,7 +162,21 @@ class Door:
         if self._client_class is not None and headers is not None:
             word = self._client_class(principal, headers)
             client = None if word is None else Priority[word.upper()]
-        priority = self._shedding.of([one.operation_name for one in requests], client)
+        self.admit(self._shedding.of([one.operation_name for one in requests], client), in_flight, request_id)
+
+    def priority_of(self, request: GraphQLRequest, headers: Headers) -> Priority | None:
+        """Return the class of *request*, None where that depends on who is calling."""
+        known = self._shedding.from_headers(headers)
+        if known is not None or self.asks_who:
+            return known
+        return self._shedding.of((request.operation_name,))
+
+    def admit(self, priority: Priority, in_flight: int, request_id: str) -> None:
+        """Let in a request of class *priority*.
+
+        Raises:
+            Refusal: There is no room for it.
+        """
         self._admit(priority, in_flight, request_id, unread=False)
 
     def _admit(self, priority: Priority, in_flight: int, request_id: str, *, unread: bool) -> None:

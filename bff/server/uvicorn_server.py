@@ -107,4 +107,4 @@ def _goes_nowhere(connection: Any) -> bool:
     if not hasattr(connection, "cycle"):  # a WebSocket has timeouts of its own
         return False
     between = connection.cycle is None or connection.cycle.response_complete
-    return between and connection.timeout_keep_alive_task is None
+    return between and not connection.resting

@@ -45,6 +45,23 @@ class Patience:
     """For the engine to come back after the deadline, which it keeps itself (DL-8)."""
 
 
+class Unwatched:
+    """Stands for the watch of a request that has not waited for anything yet."""
+
+    __slots__ = ()
+
+    stopped: Stop | None = None
+
+    def enter(self, stage: Stage) -> None:
+        """Note nothing."""
+
+    def settle(self) -> None:
+        """Say that nobody has ended the request."""
+
+
+UNWATCHED: Final = Unwatched()
+
+
 class Watch:
     """Ends one request, by cancelling its task, when it is time; made and closed by that task."""
 

@@ -101,6 +101,52 @@ async def test_a_hundred_equal_queries_are_executed_once_and_encoded_once(shop):
     assert sum(isinstance(event, OperationShared) for event in it.events) == 99
 
 
+async def test_requests_that_came_before_byte_for_byte_share_without_being_looked_at(shop):
+    it, same = shop(), object()
+    await it.timed("{ offers }")
+
+    async def ask():
+        first = it.engine.execute(GraphQLRequest("{ offers }"), it.ingress(same=same))
+        others = [it.engine.execute(GraphQLRequest("{ offers }"), it.ingress(same=same)) for _ in range(5)]
+        return await asyncio.gather(first, *others)
+
+    answers = await it.clock.run(ask())
+
+    assert len({id(answer) for answer in answers}) == 1
+    assert sum(isinstance(event, OperationShared) for event in it.events) == 5
+
+
+async def test_what_is_told_of_each_request_is_told_where_its_bytes_came_before_too(shop):
+    it, same, seen = shop(), object(), []
+    it.engine._observe = lambda document, name, ingress: seen.append(ingress.request_id)
+
+    async def ask():
+        return await asyncio.gather(
+            *(it.engine.execute(GraphQLRequest("{ offers }"), it.ingress(same=same)) for _ in range(4))
+        )
+
+    await it.clock.run(ask())
+    await it.clock.run(ask())
+
+    assert len(seen) == 8
+
+
+async def test_an_equal_request_of_somebody_else_is_another_one(shop):
+    """The session of a cookie may change hands while the cookie stays the same."""
+    it, same = shop(), object()
+    await it.timed("{ me }", principal=ADA)
+
+    async def ask():
+        callers = [ADA, BOB, Principal(ADA.issuer, ADA.subject, claims={"acr": "high"})]
+        return await asyncio.gather(
+            *(it.engine.execute(GraphQLRequest("{ me }"), it.ingress(same=same, principal=one)) for one in callers)
+        )
+
+    answers = await it.clock.run(ask())
+
+    assert [answer.body["data"]["me"] for answer in answers] == ["ada", "bob", "ada"]
+
+
 async def test_policy_can_switch_it_off_as_a_whole_and_for_one_operation(shop):
     off, one = shop(sharing={"scope": "off"}), shop(sharing={"operations": {"Mine": "off"}})
 
@@ -296,16 +342,20 @@ CALLERS = st.lists(
 )
 
 
-@given(CALLERS, st.sampled_from(["principal", "public"]))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_everybody_gets_exactly_the_answer_of_an_execution_of_their_own(shop, callers, scope):
-    """The law: sharing is invisible in the answers."""
+@given(CALLERS, st.sampled_from(["principal", "public"]), st.booleans())
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_everybody_gets_exactly_the_answer_of_an_execution_of_their_own(shop, callers, scope, known):
+    """The law: sharing is invisible in the answers, also of requests that are known by their bytes."""
     shared, alone = shop(sharing={"scope": scope}), shop(sharing={"scope": "off"})
 
     async def play(it):
+        bytes_of = {}
+
         async def one(query, principal, headers, after):
             await it.clock.sleep(after)
             ingress = Ingress("r", Deadline.after(9, it.clock), principal=principal, headers=headers)
+            if known:
+                ingress.same = bytes_of.setdefault((query, *sorted(headers.items())), object())
             return (await it.engine.execute(GraphQLRequest(query), ingress)).body
 
         async def everybody():

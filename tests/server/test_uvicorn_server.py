@@ -24,7 +24,7 @@ class Transport:
 class Connection:
     transport: Transport = field(default_factory=Transport)
     cycle: object = None
-    timeout_keep_alive_task: object = None
+    resting: bool = False
 
 
 DONE = SimpleNamespace(response_complete=True)
@@ -38,9 +38,7 @@ RUNNING = SimpleNamespace(response_complete=False)
         pytest.param(Connection(cycle=DONE), True, id="stuck in its next header"),
         pytest.param(Connection(Transport(closing=True), RUNNING), True, id="closed but not read to the end"),
         pytest.param(Connection(cycle=RUNNING), False, id="waits for its answer"),
-        pytest.param(
-            Connection(cycle=DONE, timeout_keep_alive_task=object()), False, id="idle, uvicorn's timer runs"
-        ),
+        pytest.param(Connection(cycle=DONE, resting=True), False, id="idle, its timer runs"),
     ],
 )
 def test_a_connection_that_goes_nowhere_is_aborted(connection, aborted):

@@ -129,7 +129,7 @@ class TrustedSource:
         if not allowed:
             message = "Only registered documents run here: send the id of one, or register this one."
             raise refused(Code.DOCUMENT_NOT_ALLOWED, message)
-        return Sourced(text, keepable=mode == "log", learnable=learnable, hash=digest)
+        return Sourced(text, keepable=mode == "log", learnable=learnable, hash=digest, told=True)
 
     def _require_match(self, identifier: str, digest: str) -> None:
         known = self._registry.find(identifier) if self._policy.mode != "off" else None
