@@ -32,7 +32,7 @@ class Flight:
     __slots__ = ("_controller", "_made", "_tasks", "_waiters", "stopped")
 
     def __init__(self) -> None:
-        self._controller = AbortController()
+        self._controller: AbortController | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._made: list[CoroutineType[Any, Any, Any]] = []
         self._waiters: dict[asyncio.Future[None], None] = {}
@@ -41,6 +41,10 @@ class Flight:
     @property
     def signal(self) -> AbortSignal:
         """Tells resolvers, as `info.abort_signal`, that the operation has been stopped."""
+        if self._controller is None:
+            self._controller = AbortController()
+            if self.stopped:
+                self._controller.abort(OperationStopped(started=True))
         return self._controller.signal
 
     def is_awaitable(self, value: Any) -> TypeGuard[Awaitable[Any]]:
@@ -60,9 +64,13 @@ class Flight:
             return _NotBegun()
         future = asyncio.ensure_future(awaitable)
         if isinstance(future, asyncio.Task):
-            self._tasks.add(future)
-            future.add_done_callback(self._ended)
+            self._keep(future)
         return future
+
+    def end(self, task: "asyncio.Task[Any]") -> None:
+        """Cancel *task*, which somebody else has begun; `ended` waits for its end."""
+        self._keep(task)
+        _give_up(task)
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Return what *awaitable* brings; one that `start` returned is not begun again.
@@ -123,7 +131,8 @@ class Flight:
         if self.stopped:
             return
         self.stopped = True
-        self._controller.abort(OperationStopped(started=True))
+        if self._controller is not None:
+            self._controller.abort(OperationStopped(started=True))
         for waiter in list(self._waiters):
             if not waiter.done():
                 waiter.set_result(None)
@@ -150,6 +159,10 @@ class Flight:
             alarm.cancel()
             await asyncio.wait({alarm})
         return left
+
+    def _keep(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)

@@ -8,7 +8,7 @@ import asyncio
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
 import strawberry
 from graphql.pyutils import Path
@@ -18,7 +18,7 @@ from bff.execution.degraded import Degraded, with_notes
 from bff.upstream.endpoint import Endpoint
 from bff.upstream.errors import UpstreamError
 from bff.upstream.loader import Loader
-from bff.upstream.message import NOT_KEPT
+from bff.upstream.message import NOT_KEPT, Note
 from bff.upstream.outcome import Outcome
 
 METADATA_KEY = "resolver"
@@ -90,23 +90,57 @@ class FieldResolver:
         Raises:
             Exception: What went wrong for this parent.
         """
+        if not self.batched:
+            return await self.resolve_one(parent, context, arguments, lambda: path)
         operation = context.operation
-        if self.batched:
+        try:
             value = await self._loader(operation, arguments).load(_Parent(parent))
-            if type(value) is not Degraded:
-                return value
-            notes, value = value.notes, value.value
-        else:
-            leading = (parent,) if self.has_parent else ()
-            own = self.context_for(context)
-            value = await self.function(*leading, own, **arguments)
-            notes = [noted.note for noted in own.noted]
+        except asyncio.CancelledError:
+            self.fail_unless_we_are_cancelled()
+        if type(value) is not Degraded:
+            return value
         if not self.calls:
             operation.use(NOT_KEPT)
-        if path is not None:
-            for note in notes:
-                operation.degrade(tuple(path.as_list()), note)
+        _tell(operation, path, value.notes)
+        return value.value
+
+    async def resolve_one(
+        self,
+        parent: Any,
+        context: Context,
+        arguments: Mapping[str, Any],
+        path_of: Callable[[], Path | None],
+    ) -> Any:
+        """Return what the function, which is not batched, returns for *parent*; notes are at what *path_of* says.
+
+        Raises:
+            Exception: What went wrong.
+        """
+        own = Context(context.operation, self.calls, self.name)
+        try:
+            if self.has_parent:
+                value = await self.function(parent, own, **arguments)
+            else:
+                value = await self.function(own, **arguments)
+        except asyncio.CancelledError:
+            self.fail_unless_we_are_cancelled()
+        if not self.calls:
+            own.operation.use(NOT_KEPT)
+        if own.noted:
+            _tell(own.operation, path_of(), [noted.note for noted in own.noted])
         return value
+
+    def fail_unless_we_are_cancelled(self) -> NoReturn:
+        """Re-raise the cancellation that is being handled when it is meant for this task (PD-14).
+
+        Raises:
+            CancelledError: It is.
+            UpstreamError: Something that the function awaited was cancelled.
+        """
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # noqa: PLE0704 - called while handling the cancellation
+        raise UpstreamError(Outcome.LOCAL_BUG, f"{self.name}: something it awaited was cancelled") from None
 
     def _loader(self, operation: Operation, arguments: Mapping[str, Any]) -> "Loader[_Parent, Any]":
         identity = (self, _frozen(arguments))
@@ -207,11 +241,7 @@ def _for_strawberry(resolve: FieldResolver, overrides: Mapping[str, Any]) -> Cal
     hints = {**resolve.hints(), **overrides}
 
     async def call(root: Any, info: strawberry.Info, **arguments: Any) -> Any:
-        try:
-            return await resolve.resolve(root, info.context, arguments, info.path)
-        except asyncio.CancelledError:
-            _raise_if_we_are_cancelled()
-            raise UpstreamError(Outcome.LOCAL_BUG, f"{resolve.name}: something it awaited was cancelled") from None
+        return await resolve.resolve(root, info.context, arguments, info.path)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
@@ -226,11 +256,10 @@ def _for_strawberry(resolve: FieldResolver, overrides: Mapping[str, Any]) -> Cal
     return call
 
 
-def _raise_if_we_are_cancelled() -> None:
-    """Re-raise the cancellation in flight when it is meant for this task (PD-14)."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise  # noqa: PLE0704 - called while handling the cancellation
+def _tell(operation: Operation, path: Path | None, notes: Iterable[Note]) -> None:
+    if path is not None:
+        for note in notes:
+            operation.degrade(tuple(path.as_list()), note)
 
 
 def serves(*wire_types: type) -> Any:

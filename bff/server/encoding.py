@@ -13,8 +13,11 @@ AT_ONCE: Final = 1024 * 1024
 
 _TURN: Final = 0.01
 _GUESS: Final = 8
+_NAME: Final = 8
+_SHORT: Final = 256
 _DEEPEST: Final = 64
 _WIDE: Final = 6
+_CONTAINERS: Final = frozenset({dict, list})
 
 
 async def encode(body: Any, at_once: int = AT_ONCE) -> list[bytes]:
@@ -31,14 +34,14 @@ async def encode(body: Any, at_once: int = AT_ONCE) -> list[bytes]:
         ValueError: It holds itself, or beside something odd a number that is not finite.
     """
     try:
+        if estimate(body) <= at_once:
+            return [orjson.dumps(body)]
         return await _in_turns(body, at_once)
     except TypeError:
         return [json.dumps(body, separators=(",", ":"), allow_nan=False).encode()]
 
 
 async def _in_turns(body: Any, at_once: int) -> list[bytes]:
-    if estimate(body) <= at_once:
-        return [orjson.dumps(body)]
     pieces: list[bytes] = []
     turn = time.perf_counter()
     for piece in _pieces(body, at_once // 4):
@@ -50,31 +53,31 @@ async def _in_turns(body: Any, at_once: int) -> list[bytes]:
 
 
 def estimate(value: Any, depth: int = 0) -> int:
-    """Return about how many bytes *value* takes as JSON; of a list at most three items are looked at."""
+    """Return about how many bytes *value* takes as JSON; of a list at most three items are looked at.
+
+    This is done for each answer, so a short list stands by one of its items: rows of one field are alike.
+    """
     kind = type(value)
-    if kind is str:
-        return len(value) + 2
-    if depth > _DEEPEST or not value:
-        return _GUESS
     if kind is dict:
-        size = 0
-        for name, item in value.items():
-            size += len(name) + 4
+        if depth > _DEEPEST:
+            return _GUESS
+        size = len(value) * (_NAME + _GUESS)
+        for item in value.values():
             inner = type(item)
             if inner is str:
-                size += len(item) + 2
-            elif inner is dict or inner is list:
+                size += len(item)
+            elif inner in _CONTAINERS:
                 size += estimate(item, depth + 1)
-            else:
-                size += _GUESS
         return size
     if kind is list:
+        if depth > _DEEPEST or not value:
+            return _GUESS
         count = len(value)
-        if count == 1 or depth >= _WIDE:
-            return count * (1 + estimate(value[count // 2], depth + 1))
-        sample = (value[0], value[count // 2], value[-1])
-        return count * (1 + max([estimate(item, depth + 1) for item in sample]))
-    return _GUESS
+        middle = estimate(value[count // 2], depth + 1)
+        if count < _SHORT or depth >= _WIDE:
+            return count * (1 + middle)
+        return count * (1 + max(middle, estimate(value[0], depth + 1), estimate(value[-1], depth + 1)))
+    return len(value) + 2 if kind is str else _GUESS
 
 
 def _pieces(value: Any, size: int, depth: int = 0) -> Iterator[bytes]:

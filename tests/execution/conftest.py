@@ -107,6 +107,12 @@ async def world(request):
         await closing
 
 
+@pytest.fixture(scope="session")
+def make_world():
+    """Return the class `World`, for laws whose examples each need their own; they close its engine themselves."""
+    return World
+
+
 @pytest.fixture
 def contract():
     """Return the validator of the error contract."""

@@ -69,3 +69,22 @@ async def test_an_odd_value_does_not_cost_the_whole_answer(odd, padding):
     pieces = await encode(body, at_once=2000)
 
     assert json.loads(b"".join(pieces)) == json.loads(json.dumps(body))
+
+
+@pytest.mark.parametrize("count", [3, 200, 3000])
+async def test_few_long_rows_are_sliced_as_many_short_ones_are(count):
+    body = {
+        "data": {"shop": {"rows": [{"id": number, "text": "x" * (6_000_000 // count)} for number in range(count)]}}
+    }
+
+    pieces = await encode(body)
+
+    assert len(pieces) > 1
+    assert b"".join(pieces) == orjson.dumps(body)
+
+
+@pytest.mark.parametrize("place", [0, 500, 999])
+def test_one_long_row_at_the_ends_or_in_the_middle_of_a_long_list_is_seen(place):
+    rows = [{"text": "x" * (1000 if number == place else 10)} for number in range(1000)]
+
+    assert estimate({"data": rows}) > 900_000

@@ -2,21 +2,26 @@
 
 from bff.execution.compiler.cache import CompiledOperation, Operations
 from bff.execution.compiler.execute import CompiledExecutor, compiled_executor, execute
-from bff.execution.compiler.plan import BatchOf, BatchResolve, PathOf
+from bff.execution.compiler.plan import BatchOf, BatchResolve, Direct, DirectOf, PathOf, no_direct
+from bff.execution.compiler.runtime import Asked
 from bff.execution.compiler.shadow import Difference, shadow
 from bff.execution.compiler.subscribe import experimental_execute_incrementally, subscribe
 
 __all__ = [
+    "Asked",
     "BatchOf",
     "BatchResolve",
     "CompiledExecutor",
     "CompiledOperation",
     "Difference",
+    "Direct",
+    "DirectOf",
     "Operations",
     "PathOf",
     "compiled_executor",
     "execute",
     "experimental_execute_incrementally",
+    "no_direct",
     "shadow",
     "subscribe",
 ]

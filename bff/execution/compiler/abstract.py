@@ -19,7 +19,7 @@ def find_types(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]"
     """Find the object type of each value, then go on by type."""
     abstract = field.abstract
     assert abstract is not None, "only called for abstract types"
-    resolve = abstract.resolve_type or run.type_resolver
+    resolve = abstract.resolve_type or run.terms.type_resolver
     named: list[tuple[Place, Any, Any]] = []
     for place, value, info in zip(places, values, _infos(run, wave, field, places), strict=True):
         try:
@@ -27,7 +27,7 @@ def find_types(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]"
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             run.fail(wave, field, place, error)
             continue
-        if run.is_awaitable(name):
+        if run.terms.is_awaitable(name):
             _wait(run, name, wave, field, place, value, _named)
         else:
             named.append((place, value, name))
@@ -49,7 +49,7 @@ def is_of_type(  # noqa: PLR0917 - by position, as it is called for every wave
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             run.fail(wave, field, place, error)
             continue
-        if run.is_awaitable(answer):
+        if run.terms.is_awaitable(answer):
             _wait(run, answer, wave, field, place, (value, plan), _checked)
         elif answer:
             good.append((place, value))
@@ -76,7 +76,7 @@ def all_are(  # noqa: PLR0917 - by position, as it is called for every wave
         for number, value in zip(numbers, values, strict=True):
             answer: Any = ask(value, infos[number])
             if answer is not True:
-                if run.is_awaitable(answer):
+                if run.terms.is_awaitable(answer):
                     run.program.awaiting.add(plan.number)
                     close(answer)
                 return False
@@ -95,7 +95,7 @@ def _infos(run: "Run", wave: "Wave", field: FieldPlan, places: "list[Place]") ->
 def _wait(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", awaitable: Any, wave: "Wave", field: FieldPlan, place: "Place", extra: Any, then: Any
 ) -> None:
-    run.wait(awaitable, wave, field, [place], then, extra)
+    run.wait(awaitable, wave, field, [place], then, len(place[1]), extra)
 
 
 def _named(run: "Run", wave: "Wave", field: FieldPlan, group: "list[Waiting]") -> None:
@@ -162,7 +162,7 @@ def _wave(  # noqa: PLR0917 - by position, as it is called for every wave
         for place in places:
             run.fail(wave, field, place, denied)
         return
-    child = type(wave)(plan, values, wave, field, places=places)
+    child = type(wave)(plan, values, wave, field, _places=places)
     run.program.enter(run, child)
     for (number, indexes), row in zip(places, child.rows, strict=True):
         put(wave.rows[number], field, indexes, row)

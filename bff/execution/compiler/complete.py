@@ -3,8 +3,11 @@
 Each step first tries the common case for all values at once; what is unusual is looked at value by value.
 """
 
-from collections.abc import AsyncIterable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from itertools import accumulate, chain, repeat
+from operator import is_, setitem
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from graphql import GraphQLError
 from graphql.execution import Executor
@@ -12,38 +15,48 @@ from graphql.pyutils import Path, Undefined, is_iterable
 
 from bff.execution.compiler.abstract import all_are, find_types, is_of_type
 from bff.execution.compiler.failures import put
-from bff.execution.compiler.plan import FieldPlan
-from bff.execution.compiler.runtime import Wave
+from bff.execution.compiler.plan import FieldPlan, Shape
+from bff.execution.compiler.runtime import Asked, Wave
 from bff.execution.compiler.values import BAD
+from bff.execution.compiler.waiting import Waiting
 
 if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Place, Run
-    from bff.execution.compiler.waiting import Waiting
 
 
 NONE = type(None)
 LISTS = {list, tuple}
+COROUTINES = {CoroutineType}
 
 
 def complete(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
     """Complete *values*, one for each of the parents *numbers* (all of them when None)."""
     kinds = set(map(type, values))
+    if kinds == COROUTINES and run.terms.is_awaitable(values[0]):
+        _wait_for_each(run, wave, field, numbers, values)
+        return
     if NONE in kinds and not field.nonnull[0]:
         kinds.discard(NONE)
         if not kinds:
             return
         numbers, values = _present(numbers, values)
-    if field.leaf is not None:
-        if _leaf_column(run, wave, field, numbers, values):
-            return
-    elif field.object is not None and NONE not in kinds:
-        if field.depth == 0:
-            if run.plain.all(kinds) and _objects(run, wave, field, numbers, values, kinds):
-                return
-        elif field.depth == 1 and kinds <= LISTS and _list_of_objects(run, wave, field, numbers, values):
-            return
+    if _AT_ONCE[field.shape](run, wave, field, numbers, values, kinds):
+        return
     places: list[Place] = [(number, ()) for number in (numbers if numbers is not None else range(len(values)))]
     cells(run, wave, field, places, values)
+
+
+def _wait_for_each(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> None:
+    add = run.work.add
+    for number, value in zip(range(len(values)) if numbers is None else numbers, values, strict=True):
+        place: Place = (number, ())
+        add(Waiting(value, wave, field, (place,), resumed))
+
+
+def _store(wave: Wave, field: FieldPlan, numbers: list[int] | None, values: Iterable[Any]) -> None:
+    """Put *values*, which need nothing more, into the rows."""
+    rows = wave.rows if numbers is None else map(wave.rows.__getitem__, numbers)
+    any(map(setitem, rows, repeat(field.key), values))  # `setitem` returns None, so it goes to the end
 
 
 def _present(numbers: list[int] | None, values: list[Any]) -> tuple[list[int], list[Any]]:
@@ -55,71 +68,87 @@ def _present(numbers: list[int] | None, values: list[Any]) -> tuple[list[int], l
     return [number for number, _ in there], [value for _, value in there]
 
 
-def _leaf_column(run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]) -> bool:
-    coerce = run.program.quick[field.number]
-    coerced = [coerce(value) for value in values]
-    if any(value is BAD for value in coerced):
-        return False
-    rows, key = wave.rows, field.key
-    for number, value in zip(numbers if numbers is not None else range(len(values)), coerced, strict=True):
-        rows[number][key] = value
-    return True
-
-
-def _objects(  # noqa: PLR0917 - by position, as it is called for every wave
+def _leaf_column(  # noqa: PLR0917 - by position, as it is called for every wave
     run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
 ) -> bool:
-    assert field.object is not None, "only called for objects"
-    if field.object.type.is_type_of is not None:
-        asked = numbers if numbers is not None else list(range(len(values)))
-        if not all_are(run, wave, field, field.object, asked, values):
+    if not kinds <= field.as_is:
+        values = list(map(run.program.quick[field.number], values))
+        if any(map(is_, values, repeat(BAD))):
             return False
-    child = Wave(field.object, values, wave, field, parents=numbers, kinds=kinds)
-    run.program.enter(run, child)
-    key, rows = field.key, wave.rows
-    if numbers is None:
-        for row, kid in zip(rows, child.rows, strict=True):
-            row[key] = kid
-    else:
-        for number, kid in zip(numbers, child.rows, strict=True):
-            rows[number][key] = kid
+    _store(wave, field, numbers, values)
     return True
 
 
-def _list_of_objects(
-    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any]
+def _objects(  # noqa: PLR0917 - ditto
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
 ) -> bool:
-    assert field.object is not None, "only called for objects"
-    items = list(values[0]) if len(values) == 1 else [item for value in values for item in value]
-    kinds = set(map(type, items))
-    if NONE in kinds or not run.plain.all(kinds):
+    plan, program = field.object, run.program
+    assert plan is not None, "only called for objects"
+    if NONE in kinds or not program.plain.all(kinds):
         return False
-    lengths = [len(value) for value in values]
-    if field.object.type.is_type_of is not None:
+    if plan.type.is_type_of is not None:
+        asked = numbers if numbers is not None else list(range(len(values)))
+        if not all_are(run, wave, field, plan, asked, values):
+            return False
+    child = Wave(plan, values, wave, field, numbers, None, kinds)
+    program.objects[plan.number](run, child)
+    _store(wave, field, numbers, child.rows)
+    return True
+
+
+def _list_of_objects(  # noqa: PLR0917 - ditto
+    run: "Run", wave: Wave, field: FieldPlan, numbers: list[int] | None, values: list[Any], kinds: set[type]
+) -> bool:
+    plan, program = field.object, run.program
+    assert plan is not None, "only called for objects"
+    if not kinds <= LISTS:
+        return False
+    items = list(values[0]) if len(values) == 1 else list(chain.from_iterable(values))
+    of_items = set(map(type, items))
+    if NONE in of_items or not program.plain.all(of_items):
+        return False
+    lengths = list(map(len, values))
+    if plan.type.is_type_of is not None:
         parents = numbers if numbers is not None else range(len(values))
         asked = [number for number, length in zip(parents, lengths, strict=True) for _ in range(length)]
-        if not all_are(run, wave, field, field.object, asked, items):
+        if not all_are(run, wave, field, plan, asked, items):
             return False
-    child = Wave(field.object, items, wave, field, parents=numbers, lengths=lengths, kinds=kinds)
+    child = Wave(plan, items, wave, field, numbers, lengths, of_items)
     if items:
-        run.program.enter(run, child)
-    key, rows, kids, start = field.key, wave.rows, child.rows, 0
-    for number, length in zip(numbers if numbers is not None else range(len(values)), lengths, strict=True):
-        rows[number][key] = kids[start : start + length]
-        start += length
+        program.objects[plan.number](run, child)
+    if len(values) == 1:
+        wave.rows[numbers[0] if numbers is not None else 0][field.key] = child.rows
+        return True
+    ends = list(accumulate(lengths))
+    kids = map(child.rows.__getitem__, map(slice, [0, *ends], ends))
+    _store(wave, field, numbers, kids)
     return True
+
+
+def _not_at_once(*_: Any) -> bool:
+    return False
+
+
+_AT_ONCE: Final[dict[Shape, Callable[..., bool]]] = {
+    "leaf": _leaf_column,
+    "object": _objects,
+    "objects": _list_of_objects,
+    "other": _not_at_once,
+}
+"""Completes all values of a field, or tells that they have to be looked at one by one."""
 
 
 def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", values: Sequence[Any]) -> None:
     """Complete *values* of any kind at *places*, all on the same level of lists."""
     level = len(places[0][1]) if places else 0
+    plain, is_awaitable = run.program.plain, run.terms.is_awaitable
     found: list[Place] = []
     present: list[Any] = []
     for place, value in zip(places, values, strict=True):
         if isinstance(value, Exception):
             run.fail(wave, field, place, value)
-        elif not run.plain[type(value)] and run.is_awaitable(value):
-            run.wait(value, wave, field, [place], resumed)
+        elif not plain[type(value)] and is_awaitable(value):
+            run.wait(value, wave, field, [place], resumed, level)
         elif value is not None and value is not Undefined:
             found.append(place)
             present.append(value)
@@ -130,18 +159,20 @@ def cells(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", value
         step(run, wave, field, found, present)
 
 
-def resumed(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+def resumed(run: "Run", wave: Wave, field: FieldPlan, group: list[Waiting]) -> None:
     """Go on with values that were waited for."""
-    alive = run.failures.alive
-    here = [one for one in group if alive(wave, one.place, field)] if run.failures.nulls else group
-    values = [one.value if one.error is None else one.error for one in here]
-    if not values:
-        return
-    places = [one.place for one in here]
-    if places[0][1]:
-        cells(run, wave, field, places, values)
+    if run.failures.nulls:
+        alive = run.failures.alive
+        group = [one for one in group if alive(wave, one.place, field)]
+        if not group:
+            return
+    values = [one.value if one.error is None else one.error for one in group]
+    if group[0].level:
+        cells(run, wave, field, [one.place for one in group], values)
+    elif len(wave.rows) == 1:
+        complete(run, wave, field, None, values)
     else:
-        numbers = [number for number, _ in places]
+        numbers = [one.place[0] for one in group]
         complete(run, wave, field, None if numbers == list(range(len(wave.rows))) else numbers, values)
 
 
@@ -158,8 +189,8 @@ def _lists(run: "Run", wave: Wave, field: FieldPlan, places: "list[Place]", valu
     inner_places: list[Place] = []
     inner: list[Any] = []
     for place, value in zip(places, values, strict=True):
-        if not run.plain[type(value)] and run.is_async_iterable(value):
-            run.wait(_collect(value), wave, field, [place], _collected)
+        if not run.program.plain[type(value)] and run.terms.is_async_iterable(value):
+            run.wait(_collect(value), wave, field, [place], _collected, len(place[1]))
             continue
         items = _items(run, wave, field, place, value)
         if items is not None:
@@ -200,7 +231,7 @@ async def _collect(value: AsyncIterable[Any]) -> tuple[list[Any], Exception | No
     return items, None
 
 
-def _collected(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+def _collected(run: "Run", wave: Wave, field: FieldPlan, group: list[Waiting]) -> None:
     for one in group:
         if one.error is not None:
             run.fail(wave, field, one.place, one.error)
@@ -254,7 +285,25 @@ def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
     run.wait(awaitable, wave, field, numbers if numbers is not None else range(len(sources)), _batch_came)
 
 
-def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]") -> None:
+def ask_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
+    """Call the function behind the resolver of *field* once for all parents."""
+    direct, sources = field.direct, wave.sources
+    assert direct is not None, "only called for such fields"
+    numbers = wave.begun(field) if wave.cut is not None else None
+    if numbers is not None:
+        if not numbers:
+            return
+        sources = [sources[number] for number in numbers]
+    asked = Asked(run, wave, field, 0 if numbers is None else numbers[0], numbers)
+    try:
+        awaitable = direct.call(list(sources), asked)
+    except Exception as error:  # noqa: BLE001 - it belongs to the field
+        complete(run, wave, field, numbers, [error] * len(sources))
+        return
+    run.wait(awaitable, wave, field, range(len(sources)) if numbers is None else numbers, _batch_came)
+
+
+def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: list[Waiting]) -> None:
     for one in group:
         values = _values_of(one, field)
         numbers = cast("Sequence[int]", one.places)
@@ -265,11 +314,12 @@ def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: "list[Waiting]"
             complete(run, wave, field, None if len(numbers) == len(wave.rows) else list(numbers), values)
 
 
-def _values_of(one: "Waiting", field: FieldPlan) -> list[Any]:
+def _values_of(one: Waiting, field: FieldPlan) -> list[Any]:
     if one.error is not None:
         return [one.error] * len(one.places)
     values = one.value
-    if isinstance(values, Sequence) and not isinstance(values, (str, bytes)) and len(values) == len(one.places):
+    listed = type(values) is list or (isinstance(values, Sequence) and not isinstance(values, (str, bytes)))
+    if listed and len(values) == len(one.places):
         return list(values)
     name = f"{field.parent_type}.{field.nodes[0].name.value}"
     wrong = TypeError(f"The batch resolver of {name} must return one value for each of {len(one.places)} parents.")

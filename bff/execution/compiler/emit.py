@@ -6,8 +6,8 @@ from typing import Any
 
 from graphql import GraphQLEnumType
 
-from bff.execution.compiler.columns import CHECKS, Columns
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Source
+from bff.execution.compiler.projection import Leaf, Projection
 from bff.execution.compiler.values import INLINE, PlainTypes, enum_names, quick_leaf, quick_list
 
 HEAD = "INF = float('inf')"
@@ -85,28 +85,27 @@ class Emitter:
         if not leaves:
             yield f"wave.rows += [{row} for _ in wave.sources]"
             return
-        if all(is_plain(field) for field in leaves):
-            self._columns(plan, leaves, row)
-            columns = f"columns_{plan.number}, made_{plan.number}"
-        else:
-            columns = "None, None"
+        projection = self._projection(plan, leaves)
         self._loop(f"rows_{plan.number}", leaves, row, mapping=False)
         if all(field.source is Source.ATTRIBUTE for field in leaves):
-            yield f"fill(run, wave, rows_{plan.number}, {columns})"
+            yield f"fill(run, wave, rows_{plan.number}, {projection})"
         else:
             self._loop(f"dicts_{plan.number}", leaves, row, mapping=True)
-            yield f"fill_either(run, wave, rows_{plan.number}, dicts_{plan.number}, {columns})"
+            yield f"fill_either(run, wave, rows_{plan.number}, dicts_{plan.number}, {projection})"
 
-    def _columns(self, plan: ObjectPlan, leaves: list[FieldPlan], row: str) -> None:
-        read = [(field.name, field.leaf, field.nonnull[0]) for field in leaves if field.leaf is not None]
-        self.names[f"columns_{plan.number}"] = Columns(
-            read, members=all(field.source is Source.MEMBER for field in leaves)
-        )
-        values = ", ".join(f"a{field.number}" for field in leaves)
-        self._lines += [
-            f"def made_{plan.number}(columns):",
-            f"    return [{row} for {values}, in zip(*columns)]",
-        ]
+    def _projection(self, plan: ObjectPlan, read: list[FieldPlan]) -> str:
+        """Register what makes many rows in one go, and return its name; it can where leaves come first."""
+        rest = plan.fields[len(read) :]
+        leaves = [Leaf(field.key, field.name, field.leaf, field.nonnull[0]) for field in read if field.leaf]
+        if (
+            [*read, *rest] != list(plan.fields)
+            or any(field.depth for field in read)
+            or not Projection.takes(leaves)
+        ):
+            return "None"
+        constants = [(one.key, plan.type.name if one.source is Source.TYPENAME else None) for one in rest]
+        self.names[f"projection_{plan.number}"] = Projection(leaves, constants)
+        return f"projection_{plan.number}"
 
     def _loop(self, name: str, leaves: list[FieldPlan], row: str, *, mapping: bool) -> None:
         checks = " and ".join(self._check(field, mapping=mapping) for field in leaves)
@@ -133,6 +132,9 @@ class Emitter:
             return f"batch(run, wave, {plan})"
         if field.source is Source.DENIED:
             return f"deny(run, wave, {plan})"
+        if field.direct is not None:
+            call = "ask_batch" if field.direct.batched else "ask" if field.direct.asks else "call"
+            return f"{call}(run, wave, {plan})"
         if field.source is not Source.RESOLVER:
             return f"read_field(run, wave, {plan})"
         self.names[f"resolve_{field.number}"] = field.definition.resolve
@@ -153,11 +155,6 @@ def is_quick(field: FieldPlan) -> bool:
     return field.source is Source.TYPENAME or (
         field.leaf is not None and field.source in {Source.ATTRIBUTE, Source.MEMBER}
     )
-
-
-def is_plain(field: FieldPlan) -> bool:
-    """Tell whether *field* is a built-in scalar, so that many of its values can be looked at together."""
-    return field.leaf in CHECKS and field.depth == 0 and "." not in field.name
 
 
 def _display(plan: ObjectPlan, read: set[int]) -> str:

@@ -11,10 +11,11 @@ from graphql.execution import AbortedGraphQLExecutionError, Executor, default_fi
 from graphql.execution.incremental import IncrementalExecutor
 from graphql.type import GraphQLResolveInfoHelpers
 
-from bff.execution.compiler.cache import Operations
+from bff.execution.compiler.cache import CompiledOperation, Operations
+from bff.execution.compiler.failures import Failures
 from bff.execution.compiler.load import Program
-from bff.execution.compiler.plan import BatchOf, Options, Unsupported
-from bff.execution.compiler.runtime import NOTHING, Run
+from bff.execution.compiler.plan import BatchOf, DirectOf, Options, Unsupported, no_direct
+from bff.execution.compiler.runtime import NOTHING, Run, Terms, Wave
 from bff.execution.compiler.waiting import Work
 
 if TYPE_CHECKING:
@@ -52,9 +53,11 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
         batch_of: Tells the batch form of a field.
         operations: Where compiled operations are kept; with the schema when None.
         denied: Why fields fail without being asked, as of `Run`; what is left to graphql-core does not know it.
+        direct_of: Tells the function behind a field's resolver.
     """
 
     batch_of: BatchOf = staticmethod(no_batch)
+    direct_of: DirectOf = staticmethod(no_direct)
     operations: Operations | None = None
     denied: Mapping[tuple[str, str], Exception] = NOTHING
 
@@ -80,6 +83,14 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
 
     def program(self, serially: bool | None = None) -> Program | None:  # noqa: FBT001 - as above
         """Return the compiled operation, None where it has to be left to graphql-core."""
+        compiled = self.compiled(serially)
+        try:
+            return compiled.program(self.variable_values) if compiled is not None else None
+        except (Unsupported, graphql.GraphQLError):
+            return None
+
+    def compiled(self, serially: bool | None = None) -> CompiledOperation | None:  # noqa: FBT001 - as above
+        """Return the operation, from which the program for each set of conditions comes; None as `program`."""
         operation = self.operation
         if not self.error_propagation or serially not in {None, operation.operation is OperationType.MUTATION}:
             return None
@@ -90,31 +101,40 @@ class Compiled(Executor[Any] if TYPE_CHECKING else object):  # type: ignore[misc
             own_default=self.field_resolver is not default_field_resolver,
             hide_suggestions=self.hide_suggestions,
             denied=frozenset(self.denied),
+            direct_of=self.direct_of,
         )
         operations = self.operations if self.operations is not None else operations_of(self.schema)
-        compiled = operations.get(self.schema, operation, self.fragment_definitions, options)
-        try:
-            return compiled.program(self.variable_values) if compiled is not None else None
-        except (Unsupported, graphql.GraphQLError):
-            return None
+        return operations.get(self.schema, operation, self.fragment_definitions, options)
 
     def run_of(self, program: Program, work: Work) -> Run:
         """Return a run of *program* with what this executor was built with."""
-        background: Any = _Background(self)
-        self.async_helpers = GraphQLResolveInfoHelpers(background.gather_async_work, background.track_async_work)
+        self.bring_helpers()
         return Run(
             program,
+            self.terms(),
             self.variable_values,
-            self.root_value,
-            make_info=self.build_resolve_info,
-            work=work,
-            is_awaitable=self.is_awaitable,
-            is_async_iterable=self.is_async_iterable,
-            resolver=self._resolver,
-            type_resolver=self.type_resolver,
-            hide_suggestions=self.hide_suggestions,
-            denied=self.denied,
+            self.context_value,
+            self.build_resolve_info,
+            work,
+            Wave(program.root, [self.root_value]),
+            Failures(work),
+            self.denied,
         )
+
+    def terms(self) -> Terms:
+        """Return what all runs of this operation have in common."""
+        return Terms(
+            self.is_awaitable,
+            self.is_async_iterable,
+            self._resolver,
+            self.type_resolver,
+            self.hide_suggestions,
+        )
+
+    def bring_helpers(self) -> None:
+        """Make what `info.async_helpers` is, so that no cycle keeps this executor alive."""
+        background: Any = _Background(self)
+        self.async_helpers = GraphQLResolveInfoHelpers(background.gather_async_work, background.track_async_work)
 
     def _resolver(self, resolve: Callable[..., Any] | None) -> Callable[..., Any]:
         resolver = resolve or self.field_resolver
@@ -173,6 +193,7 @@ def compiled_executor(
     base: type[Executor[Any]] = IncrementalExecutor,
     *,
     batch_of: BatchOf = no_batch,
+    direct_of: DirectOf = no_direct,
     operations: Operations | None = None,
 ) -> type[Executor[Any]]:
     """Return an executor class that runs operations compiled and is otherwise like *base*.
@@ -181,9 +202,14 @@ def compiled_executor(
         base: The class below; `StrawberryGraphQLCoreExecutionContext` for a schema whose resolvers read
             `info.input_extensions`.
         batch_of: Tells the batch form of a field.
+        direct_of: Tells the function behind a field's resolver.
         operations: Where compiled operations are kept; with the schema when None.
     """
-    members = {"batch_of": staticmethod(batch_of), "operations": operations}
+    members = {
+        "batch_of": staticmethod(batch_of),
+        "direct_of": staticmethod(direct_of),
+        "operations": operations,
+    }
     return cast("type[Executor[Any]]", type("CompiledExecutor", (Compiled, base), members))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError
 from graphql.error import located_error
+from msgspec import Struct
 
 from bff.execution.compiler.plan import FieldPlan
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _PARTS = tuple(name for name in GraphQLError.__slots__ if name != "path")
 
 
-class Failures:
+class Failures(Struct, eq=False):
     """Collects the failures of one run and makes the nulls.
 
     Attributes:
@@ -29,15 +30,12 @@ class Failures:
         nulls: How many times a null went beyond the value that failed.
     """
 
-    __slots__ = ("_burst", "_told", "_work", "data", "errors", "nulls")
-
-    def __init__(self, work: "Work") -> None:
-        self._work = work
-        self.data: dict[str, Any] | None = None
-        self._burst: list[tuple[tuple[int, ...], Wave, FieldPlan, Place, Exception]] = []
-        self.errors: list[GraphQLError] = []
-        self.nulls = 0
-        self._told: tuple[Exception, FieldPlan, GraphQLError] | None = None
+    _work: "Work"
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLError] = []
+    nulls: int = 0
+    _burst: "list[tuple[tuple[int, ...], Wave, FieldPlan, Place, Exception]]" = []
+    _told: tuple[Exception, FieldPlan, GraphQLError] | None = None
 
     def add(self, wave: "Wave", field: FieldPlan, place: "Place", error: Exception, late: int | None) -> None:
         """Note that the value of *field* at *place* failed.

@@ -10,16 +10,28 @@ from typing import Any
 from graphql import GraphQLObjectType, OperationType
 from graphql.execution.values import VariableValues
 
-from bff.execution.compiler.complete import resolve_batch
+from bff.execution.compiler.complete import ask_batch, resolve_batch
 from bff.execution.compiler.emit import Emitter
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, Request
-from bff.execution.compiler.read import deny, fill, fill_either, read_field, resolve_each, row_of
+from bff.execution.compiler.read import (
+    ask_each,
+    call_each,
+    deny,
+    fill,
+    fill_either,
+    read_field,
+    resolve_each,
+    row_of,
+)
 from bff.execution.compiler.runtime import Run, Wave
 from bff.execution.compiler.values import BAD, ObjectTypes, PlainTypes
 
 _HELPERS = {
     "BAD": BAD,
+    "ask": ask_each,
+    "ask_batch": ask_batch,
     "batch": resolve_batch,
+    "call": call_each,
     "deny": deny,
     "each": resolve_each,
     "fill": fill,
@@ -40,6 +52,7 @@ class Program:
         object_types: Which types are no mappings.
         awaiting: Objects whose `is_type_of` has to be awaited, by number.
         quick: Functions that coerce a plain value of a leaf field, by the field's number.
+        objects: Functions that make the results of the objects of a wave, by the number of their plan.
         source: The source text of its functions, for each time that some were added.
     """
 
@@ -56,7 +69,7 @@ class Program:
         self._emitter = Emitter(self.plain)
         self._functions: dict[str, Any] = dict(_HELPERS)
         self.source: list[str] = []
-        self._objects: dict[int, Callable[[Run, Wave], None]] = {}
+        self.objects: dict[int, Callable[[Run, Wave], None]] = {}
         if self._serial:
             self._emitter.serial(self.root)
         else:
@@ -74,7 +87,7 @@ class Program:
 
     def enter(self, run: Run, wave: Wave) -> None:
         """Make the results of the objects of *wave*."""
-        self._objects[wave.plan.number](run, wave)
+        self.objects[wave.plan.number](run, wave)
 
     def object(self, field: FieldPlan, object_type: GraphQLObjectType) -> ObjectPlan:
         """Return the plan for values of *field* that are of *object_type*; it is made when it is needed first."""
@@ -103,4 +116,4 @@ class Program:
         weakref.finalize(self, linecache.cache.pop, filename, None)
         for name, function in self._functions.items():
             if name.startswith("object_") and callable(function):
-                self._objects[int(name.removeprefix("object_"))] = function
+                self.objects[int(name.removeprefix("object_"))] = function

@@ -8,16 +8,19 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
+    GraphQLBoolean,
     GraphQLField,
+    GraphQLID,
     GraphQLInterfaceType,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLString,
     GraphQLUnionType,
     OperationDefinitionNode,
     TypeNameMetaFieldDef,
@@ -55,6 +58,30 @@ class Unsupported(Exception):
     """The operation is left to graphql-core's own executor."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Direct:
+    """The function behind a resolver, where nothing that is wrapped around it has anything to do.
+
+    Attributes:
+        call: Takes the parent, or all parents of a wave where it is `batched`; returns what the resolver would, or
+            an awaitable of one value or error for each parent. A coroutine is awaited, whatever a predicate says.
+        asks: Whether it takes a second argument, the `Asked` of the parent or the wave.
+        batched: Whether it is called once for all parents.
+    """
+
+    call: Callable[..., Any]
+    asks: bool = False
+    batched: bool = False
+
+
+DirectOf = Callable[[GraphQLField], Direct | None]
+"""Tells the function behind a field's resolver, None where the resolver is called itself."""
+
+
+def no_direct(_: GraphQLField) -> None:
+    """Tell nothing: all resolvers are called."""
+
+
 class Source(Enum):
     """Where the values of a field come from."""
 
@@ -63,7 +90,12 @@ class Source(Enum):
     MEMBER = "a member or attribute of the parent, as graphql-core's default resolver reads it"
     RESOLVER = "a function, called for each parent"
     BATCH = "a function, called once for all parents"
+    DIRECT = "the function behind a resolver, called for each parent, or once for all of them"
     DENIED = "nowhere: the caller may not have it"
+
+
+Shape = Literal["leaf", "object", "objects", "other"]
+"""How the values of a field are completed: scalars and enums, objects, lists of objects, all else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,8 +113,12 @@ class FieldPlan:
         source: Where its values come from.
         name: The attribute or member that is read.
         batch: The batch form, where `source` is BATCH.
+        direct: The function, where `source` is DIRECT.
         arguments: The coerced arguments, None where they are coerced for each operation.
         nonnull: For each level, from the field itself to the innermost item, whether it may not be null.
+        depth: How many lists lie around the innermost value.
+        shape: How they are completed.
+        as_is: The type of Python whose values go into the result as they are, where that depends on nothing else.
         leaf: The innermost type, if it is a scalar or enum.
         abstract: The innermost type, if it is an interface or union.
         objects: The innermost object types by name, with their fields; an abstract type may get more of them.
@@ -99,17 +135,16 @@ class FieldPlan:
     source: Source
     name: str
     batch: BatchResolve | None
+    direct: Direct | None
     arguments: dict[str, Any] | None
     nonnull: tuple[bool, ...]
+    depth: int
+    shape: Shape
+    as_is: frozenset[type]
     leaf: GraphQLLeafType | None
     abstract: GraphQLInterfaceType | GraphQLUnionType | None
     objects: "dict[str, ObjectPlan]"
     object: "ObjectPlan | None"
-
-    @property
-    def depth(self) -> int:
-        """How many lists lie around the innermost value."""
-        return len(self.nonnull) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +165,7 @@ class Options(NamedTuple):
         own_default: Whether fields without a resolver use a resolver of the caller's.
         hide_suggestions: Whether errors name no similar names.
         denied: Fields that fail without being asked, by the names of type and field.
+        direct_of: Tells the function behind a field's resolver.
     """
 
     batch_of: BatchOf
@@ -137,6 +173,7 @@ class Options(NamedTuple):
     own_default: bool = False
     hide_suggestions: bool = False
     denied: frozenset[tuple[str, str]] = frozenset()
+    direct_of: DirectOf = no_direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +251,12 @@ class Planner:
         nodes = [one.node for one in details]
         nonnull, inner = _levels(definition.type)
         name = nodes[0].name.value
+        batch: BatchResolve | None = None
+        direct: Direct | None = None
         if (parent.name, name) in self._options.denied:
-            source, batch, inner = Source.DENIED, None, None
+            source, inner = Source.DENIED, None
         else:
-            source, name, batch = self._source(definition, name)
+            source, name, batch, direct = self._source(definition, name)
         objects: dict[str, ObjectPlan] = {}
         leaf = inner if is_leaf_type(inner) else None
         if is_object_type(inner):
@@ -238,29 +277,36 @@ class Planner:
             source,
             name,
             batch,
+            direct,
             self._arguments(definition, nodes[0]),
             nonnull,
+            len(nonnull) - 1,
+            _shape(inner, len(nonnull) - 1),
+            _AS_IS.get(leaf, frozenset()) if leaf is not None and len(nonnull) == 1 else frozenset(),
             leaf,
             abstract,
             objects,
             objects[inner.name] if is_object_type(inner) else None,
         )
 
-    def _source(self, definition: GraphQLField, name: str) -> tuple[Source, str, BatchResolve | None]:
+    def _source(
+        self, definition: GraphQLField, name: str
+    ) -> tuple[Source, str, BatchResolve | None, Direct | None]:
         if self._options.middleware:
-            return Source.RESOLVER, name, None
+            return Source.RESOLVER, name, None, None
         if definition is TypeNameMetaFieldDef:
-            return Source.TYPENAME, name, None
+            return Source.TYPENAME, name, None, None
         batch = self._options.batch_of(definition)
         if batch is not None:
-            return Source.BATCH, name, batch
+            return Source.BATCH, name, batch, None
         if definition.resolve is None:
             called = self._options.own_default or bool(definition.args)
-            return (Source.RESOLVER if called else Source.MEMBER), name, None
+            return (Source.RESOLVER if called else Source.MEMBER), name, None, None
         attribute = basic_attribute(definition)
         if attribute is not None:
-            return Source.ATTRIBUTE, attribute, None
-        return Source.RESOLVER, name, None
+            return Source.ATTRIBUTE, attribute, None, None
+        direct = self._options.direct_of(definition)
+        return (Source.RESOLVER if direct is None else Source.DIRECT), name, None, direct
 
     def _arguments(self, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | None:
         if not definition.args and not node.arguments:
@@ -272,6 +318,21 @@ class Planner:
         except Exception:  # noqa: BLE001 - it is raised again for each parent of the field
             return None
         return values if all(_immutable(value) for value in values.values()) else None
+
+
+_AS_IS: Final[dict[GraphQLLeafType, frozenset[type]]] = {
+    GraphQLString: frozenset({str}),
+    GraphQLID: frozenset({str}),
+    GraphQLBoolean: frozenset({bool}),
+}
+
+
+def _shape(inner: Any, depth: int) -> Shape:
+    if is_leaf_type(inner):
+        return "leaf"
+    if is_object_type(inner) and depth <= 1:
+        return "objects" if depth else "object"
+    return "other"
 
 
 def _levels(wanted: Any) -> tuple[tuple[bool, ...], Any]:

@@ -1,12 +1,15 @@
 """Reads fields from their parents one by one, as the default resolver does."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 
-from bff.execution.compiler.columns import Columns
-from bff.execution.compiler.complete import cells, complete
+from bff.execution.compiler.complete import cells, complete, resumed
 from bff.execution.compiler.plan import FieldPlan, Source
+from bff.execution.compiler.projection import FEWEST, Projection
+from bff.execution.compiler.runtime import Asked, Place
+from bff.execution.compiler.waiting import Waiting
 
 if TYPE_CHECKING:
     from bff.execution.compiler.runtime import Run, Wave
@@ -26,21 +29,14 @@ def mappings(run: "Run", wave: "Wave") -> bool | None:
     return cast("bool | None", wave.mapping)
 
 
-Made = Callable[[list[list[Any]]], list[dict[str, Any]]]
-"""Makes rows of columns."""
-
-
-def fill(
-    run: "Run",
-    wave: "Wave",
-    loop: Callable[..., None],
-    columns: Columns | None,
-    made: Made | None,
-) -> None:
-    """Make the rows of *wave*: of *columns* where that goes, else with *loop*, by `row_of` where that stumbles."""
-    if columns is not None and made is not None and (found := columns.of(wave.sources)) is not None:
-        wave.rows += made(found)
-        return
+def fill(run: "Run", wave: "Wave", loop: Callable[..., None], projection: Projection | None) -> None:
+    """Make the rows of *wave*: by *projection*, else with *loop*, by `row_of` where that stumbles."""
+    if projection is not None and len(wave.sources) >= FEWEST:
+        kinds = wave.kinds if wave.kinds is not None else set(map(type, wave.sources))
+        found = projection.rows(wave.sources, kinds)
+        if found is not None:
+            wave.rows = found
+            return
     sources, rows = iter(wave.sources), wave.rows
     add = rows.append
     while True:
@@ -52,13 +48,12 @@ def fill(
             return
 
 
-def fill_either(  # noqa: PLR0917 - generated code calls it
+def fill_either(
     run: "Run",
     wave: "Wave",
     of_objects: Callable[..., None],
     of_dicts: Callable[..., None],
-    columns: Columns | None,
-    made: Made | None,
+    projection: Projection | None,
 ) -> None:
     """Make the rows of *wave* with the loop that fits its objects."""
     mapping = mappings(run, wave)
@@ -66,7 +61,7 @@ def fill_either(  # noqa: PLR0917 - generated code calls it
         for source in wave.sources:
             wave.rows.append(row_of(run, wave, source))
     else:
-        fill(run, wave, of_dicts if mapping else of_objects, columns, made)
+        fill(run, wave, of_dicts if mapping else of_objects, projection)
 
 
 def read(run: "Run", wave: "Wave", field: FieldPlan, number: int, source: Any) -> Any:
@@ -80,7 +75,7 @@ def read(run: "Run", wave: "Wave", field: FieldPlan, number: int, source: Any) -
     if field.source is Source.ATTRIBUTE:
         return getattr(source, field.name)
     value = source.get(field.name) if isinstance(source, Mapping) else getattr(source, field.name, None)
-    if not run.plain[type(value)] and callable(value):
+    if not run.program.plain[type(value)] and callable(value):
         return value(run.info(field, wave, number))
     return value
 
@@ -123,7 +118,7 @@ def _read_all(run: "Run", wave: "Wave", field: FieldPlan) -> list[Any] | None:
             values = [getattr(source, name, None) for source in wave.sources]
     except Exception:  # noqa: BLE001 - it is raised again for the parent that it belongs to
         return None
-    return values if run.plain.all(set(map(type, values))) else None
+    return values if run.program.plain.all(set(map(type, values))) else None
 
 
 def resolve_each(
@@ -138,7 +133,7 @@ def resolve_each(
         for number in indexes:
             run.fail(wave, field, (number, ()), error)
         return
-    resolver, sources = run.resolver(resolve), wave.sources
+    resolver, sources = run.terms.resolver(resolve), wave.sources
     values: list[Any] = []
     for number, info in zip(indexes, run.infos(field, wave, indexes), strict=True):
         try:
@@ -148,6 +143,46 @@ def resolve_each(
         except CancelledError:
             values.append(run.work.cancelled())
     complete(run, wave, field, numbers, values)
+
+
+def call_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
+    """Call the function behind the resolver of *field* with each parent, and complete what it returns."""
+    assert field.direct is not None, "only called for such fields"
+    call, sources = field.direct.call, wave.sources
+    numbers = wave.begun(field) if wave.cut is not None else None
+    values: list[Any] = []
+    for number in range(len(sources)) if numbers is None else numbers:
+        try:
+            values.append(call(sources[number]))
+        except Exception as error:  # noqa: BLE001 - it belongs to the field
+            values.append(error)
+        except CancelledError:
+            values.append(run.work.cancelled())
+    complete(run, wave, field, numbers, values)
+
+
+def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
+    """As `call_each`, for a function that takes `Asked`; coroutines, which most return, are waited for at once."""
+    assert field.direct is not None, "only called for such fields"
+    call, sources, add = field.direct.call, wave.sources, run.work.add
+    numbers: Sequence[int] = range(len(sources)) if wave.cut is None else wave.begun(field) or ()
+    there: list[int] = []
+    values: list[Any] = []
+    for number in numbers:
+        try:
+            value = call(sources[number], Asked(run, wave, field, number))
+        except Exception as error:  # noqa: BLE001 - it belongs to the field
+            value = error
+        except CancelledError:
+            value = run.work.cancelled()
+        if type(value) is CoroutineType:
+            place: Place = (number, ())
+            add(Waiting(value, wave, field, (place,), resumed))
+        else:
+            there.append(number)
+            values.append(value)
+    if values:
+        complete(run, wave, field, there, values)
 
 
 def row_of(run: "Run", wave: "Wave", source: Any) -> dict[str, Any]:

@@ -6,11 +6,12 @@ where a value of a field belongs: the number of the parent in its wave, and the 
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.pyutils import Path
+from msgspec import Struct
 
 from bff.execution.compiler.failures import Failures
 from bff.execution.compiler.plan import FieldPlan, ObjectPlan
@@ -26,49 +27,32 @@ NOTHING: Mapping[tuple[str, str], Exception] = MappingProxyType({})
 """No field is denied."""
 
 
-class Wave:
+class Wave(Struct, eq=False):  # a struct, as all that is made for each run: one call in C makes it
     """All objects of one type at one position of the operation.
 
     Attributes:
         plan: Their type and fields.
         sources: Their values, as resolvers returned them.
-        rows: Their results so far, in the same order.
         parent: The wave that they are children of; None for the root.
         field: The field of the parent that they are values of.
         kinds: The types of the sources, if they are known.
+        rows: Their results so far, in the same order.
         mapping: Whether the sources are dicts; see `read.mappings`.
         cut: For objects that are lost, the index of the first field that failed; later ones are not begun.
     """
 
-    __slots__ = (
-        "_lengths", "_parents", "_paths", "_places", "cut", "field", "kinds", "mapping", "parent", "plan",
-        "rows", "sources",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        plan: ObjectPlan,
-        sources: list[Any],
-        parent: "Wave | None" = None,
-        field: FieldPlan | None = None,
-        *,
-        places: list[Place] | None = None,
-        parents: list[int] | None = None,
-        lengths: list[int] | None = None,
-        kinds: set[type] | None = None,
-    ) -> None:
-        self.plan = plan
-        self.sources = sources
-        self.rows: list[Any] = []
-        self.parent = parent
-        self.field = field
-        self.cut: dict[int, int] | None = None
-        self.kinds = kinds
-        self.mapping: Any = ...
-        self._places = places
-        self._parents = parents
-        self._lengths = lengths
-        self._paths: dict[int, Path] | None = None
+    plan: ObjectPlan
+    sources: list[Any]
+    parent: "Wave | None" = None
+    field: FieldPlan | None = None
+    _parents: list[int] | None = None
+    _lengths: list[int] | None = None
+    kinds: set[type] | None = None
+    _places: list[Place] | None = None
+    rows: list[Any] = []
+    mapping: Any = ...
+    cut: dict[int, int] | None = None
+    _paths: dict[int, Path] | None = None
 
     @property
     def places(self) -> list[Place]:
@@ -113,74 +97,57 @@ class Wave:
         return [number for number in range(len(self.sources)) if cut.get(number, index) >= index]
 
 
-class Run:
-    """One run of a program; also what graphql-core's helpers take for their executor.
+class Terms(NamedTuple):
+    """What all runs of an operation have in common.
 
-    Args:
-        program: What is run.
-        variables: Coerced.
-        root_value: Source of the root.
-        make_info: Builds what resolvers receive, from definition, nodes, parent type and path.
-        work: Waits for awaitables.
+    Attributes:
         is_awaitable: The caller's predicate.
         is_async_iterable: The caller's predicate.
         resolver: Returns the function that resolves a field: wrapped by middleware, or the default one.
         type_resolver: For abstract types without one.
         hide_suggestions: Whether errors name no similar names.
-        denied: Why fields fail without being asked, by the names of type and field; with an empty field, why all
-            objects of a type do that come as a value of an abstract one.
     """
 
-    __slots__ = (
-        "_arguments",
-        "denied",
-        "failures",
-        "hide_suggestions",
-        "is_async_iterable",
-        "is_awaitable",
-        "make_info",
-        "plain",
-        "program",
-        "resolver",
-        "root",
-        "schema",
-        "serial",
-        "type_resolver",
-        "variables",
-        "work",
-    )
+    is_awaitable: Callable[[Any], bool]
+    is_async_iterable: Callable[[Any], bool]
+    resolver: Callable[[Any], Callable[..., Any]]
+    type_resolver: Callable[..., Any]
+    hide_suggestions: bool
 
-    def __init__(
-        self,
-        program: "Program",
-        variables: VariableValues,
-        root_value: Any,
-        *,
-        make_info: Callable[..., Any],
-        work: Work,
-        is_awaitable: Callable[[Any], bool],
-        is_async_iterable: Callable[[Any], bool],
-        resolver: Callable[[Any], Callable[..., Any]],
-        type_resolver: Callable[..., Any],
-        hide_suggestions: bool = False,
-        denied: Mapping[tuple[str, str], Exception] = NOTHING,
-    ) -> None:
-        self.program = program
-        self.schema: GraphQLSchema = program.schema
-        self.plain = program.plain
-        self.variables = variables
-        self.make_info = make_info
-        self.work = work
-        self.is_awaitable = is_awaitable
-        self.is_async_iterable = is_async_iterable
-        self.resolver = resolver
-        self.type_resolver = type_resolver
-        self.hide_suggestions = hide_suggestions
-        self.denied = denied
-        self.root = Wave(program.root, [root_value])
-        self.failures = Failures(work)
-        self.serial: Iterator[Any] | None = None
-        self._arguments: dict[int, dict[str, Any]] = {}
+
+class Run(Struct, eq=False):
+    """One run of a program; also what graphql-core's helpers take for their executor.
+
+    Attributes:
+        program: What is run.
+        terms: What it has in common with other runs.
+        variables: Coerced.
+        context: What resolvers find in `info.context`.
+        make_info: Builds what resolvers receive, from definition, nodes, parent type and path.
+        work: Waits for awaitables.
+        root: The wave of the root value.
+        failures: What failed, and the result.
+        denied: Why fields fail without being asked, by the names of type and field; with an empty field, why all
+            objects of a type do that come as a value of an abstract one.
+        serial: The fields of a mutation that are left, with their functions.
+    """
+
+    program: "Program"
+    terms: Terms
+    variables: VariableValues
+    context: Any
+    make_info: Callable[..., Any]
+    work: Work
+    root: Wave
+    failures: Failures
+    denied: Mapping[tuple[str, str], Exception] = NOTHING
+    serial: Iterator[Any] | None = None
+    _arguments: dict[int, dict[str, Any]] = {}
+
+    @property
+    def schema(self) -> GraphQLSchema:
+        """For which the program was made."""
+        return self.program.schema
 
     def info(self, field: FieldPlan, wave: Wave, number: int) -> Any:
         """Return what the resolver of *field* receives for object *number*."""
@@ -210,7 +177,7 @@ class Run:
         found = self._arguments.get(field.number)
         if found is None:
             found = self._arguments[field.number] = get_argument_values(
-                field.definition, field.nodes[0], self.variables, None, self.hide_suggestions
+                field.definition, field.nodes[0], self.variables, None, self.terms.hide_suggestions
             )
         return found
 
@@ -227,10 +194,11 @@ class Run:
         field: FieldPlan,
         places: Places,
         then: Then,
+        level: int = 0,
         extra: Any = None,
     ) -> None:
         """Wait for *awaitable*, then go on with *then*."""
-        self.work.add(Waiting(awaitable, wave, field, places, then, extra))
+        self.work.add(Waiting(awaitable, wave, field, places, then, level, extra))
 
     def start(self) -> None:
         """Run as far as it goes without waiting."""
@@ -247,7 +215,7 @@ class Run:
         Raises:
             Exception: The operation has been aborted.
         """
-        while not self.work.waiting and self.serial is not None and self.data is not None:
+        while self.serial is not None and not self.work.waiting and self.data is not None:
             step = next(self.serial, None)
             if step is None:
                 break
@@ -290,3 +258,39 @@ class Run:
     def errors(self) -> list[GraphQLError]:
         """The errors so far."""
         return self.failures.errors
+
+
+class Asked(Struct, eq=False):
+    """What a function behind a resolver is asked, besides its parent or parents.
+
+    Attributes:
+        number: Of the parent in its wave; for a batch, of the first one.
+        numbers: Of the parents of a batch, None where they are all of the wave.
+    """
+
+    _run: Run
+    _wave: Wave
+    _field: FieldPlan
+    number: int
+    numbers: list[int] | None = None
+
+    @property
+    def context(self) -> Any:
+        """What resolvers find in `info.context`."""
+        return self._run.context
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The coerced arguments of the field, the same for all parents; they are not to be changed."""
+        return self._run.arguments(self._field)
+
+    @property
+    def info(self) -> Any:
+        """What the resolver of the (first) parent would receive."""
+        return self._run.info(self._field, self._wave, self.number)
+
+    def path(self, place: int = 0) -> Path:
+        """Return the response path of the field, for a batch that of its parent at *place*."""
+        numbers = self.numbers
+        number = self.number + place if numbers is None else numbers[place]
+        return Path(self._wave.path(number), self._field.key, self._field.parent_type.name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from graphql.pyutils import AbortSignal
 from graphql.pyutils import inspect as describe
+from msgspec import Struct
 
 from bff.execution.compiler.plan import FieldPlan
 
@@ -18,10 +19,10 @@ Then = Callable[["Run", "Wave", FieldPlan, list["Waiting"]], None]
 """Goes on with what came at the same time for the same field."""
 
 
-Places: TypeAlias = "list[Place] | Sequence[int]"
+Places: TypeAlias = "Sequence[Place] | Sequence[int]"
 
 
-class Waiting:
+class Waiting(Struct, eq=False):
     """One awaitable, where its value belongs, and what comes then.
 
     Attributes:
@@ -30,31 +31,23 @@ class Waiting:
         field: Whose values they are.
         places: Where its value belongs; for a batch the numbers of the parents.
         then: What to do with the value.
+        level: In how many lists its values belong.
         extra: What else `then` needs.
+        future: What brings the value, once it is begun.
         value: What came.
         error: What was raised instead.
     """
 
-    __slots__ = ("awaitable", "error", "extra", "field", "future", "places", "then", "value", "wave")
-
-    def __init__(  # noqa: PLR0917 - by position, as one is made for every awaitable
-        self,
-        awaitable: Awaitable[Any],
-        wave: "Wave",
-        field: FieldPlan,
-        places: "Places",
-        then: Then,
-        extra: Any = None,
-    ) -> None:
-        self.awaitable = awaitable
-        self.wave = wave
-        self.field = field
-        self.places = places
-        self.then = then
-        self.extra = extra
-        self.future: asyncio.Future[Any] | None = None
-        self.value: Any = None
-        self.error: Exception | None = None
+    awaitable: Awaitable[Any]
+    wave: "Wave"
+    field: FieldPlan
+    places: "Places"
+    then: Then
+    level: int = 0
+    extra: Any = None
+    future: "asyncio.Future[Any] | None" = None
+    value: Any = None
+    error: Exception | None = None
 
     @property
     def place(self) -> "Place":
@@ -68,7 +61,7 @@ class Waiting:
         return any(alive(wave, (one, ()) if isinstance(one, int) else one, field) for one in self.places)
 
 
-class Work:
+class Work(Struct, eq=False):
     """The awaitables of one run.
 
     Attributes:
@@ -76,19 +69,16 @@ class Work:
         direct: Whether a single awaitable may be awaited without a task of its own.
     """
 
+    _signal: AbortSignal | None = None
+    waiting: dict[Waiting, None] = {}
+    _fresh: list[Waiting] = []
+    _begun: "dict[asyncio.Future[Any], list[Waiting]]" = {}
+    _done: list[Waiting] = []
+    _given_up: "list[asyncio.Future[Any]]" = []
+    _waker: "asyncio.Future[None] | None" = None
+    _signal_task: "asyncio.Task[Any] | None" = None
+
     direct: ClassVar[bool] = True
-
-    __slots__ = ("_begun", "_done", "_fresh", "_given_up", "_signal", "_signal_task", "_waker", "waiting")
-
-    def __init__(self, signal: AbortSignal | None = None) -> None:
-        self.waiting: dict[Waiting, None] = {}
-        self._signal = signal
-        self._signal_task: asyncio.Task[Any] | None = None
-        self._fresh: list[Waiting] = []
-        self._begun: dict[asyncio.Future[Any], list[Waiting]] = {}
-        self._done: list[Waiting] = []
-        self._given_up: list[asyncio.Future[Any]] = []
-        self._waker: asyncio.Future[None] | None = None
 
     def add(self, one: Waiting) -> None:
         """Wait for *one* from the next `ready` on."""
@@ -137,12 +127,13 @@ class Work:
 
     async def ready(self) -> None:
         """Wait until something has come."""
-        if len(self.waiting) == 1 and self._signal is None and self.direct:
+        if self.direct and self._signal is None and len(self.waiting) == 1:
             (one,) = self.waiting
             if one.future is None:
                 await self._directly(one)
                 return
-        self._begin_fresh()
+        if self._fresh:
+            self._begin_fresh()
         if not self._done and not self.aborted:
             waker = self._waker = asyncio.get_running_loop().create_future()
             self.watch(waker)
@@ -166,17 +157,23 @@ class Work:
     def take(self) -> list[list[Waiting]]:
         """Return what has come, grouped by field and kind; what was given up meanwhile is left out."""
         done, self._done = self._done, []
-        if len(done) == 1 and done[0].future is None and done[0] in self.waiting:
-            del self.waiting[done[0]]
-            return [done]
+        waiting = self.waiting
         groups: dict[Any, list[Waiting]] = {}
         for one in done:
-            if one not in self.waiting:
+            if one not in waiting:
                 continue
-            del self.waiting[one]
-            if one.future is not None:
-                self._read(one, one.future)
-            groups.setdefault((one.then, id(one.wave), one.field, len(one.place[1])), []).append(one)
+            del waiting[one]
+            future = one.future
+            if future is not None:
+                if future.cancelled():
+                    one.error = self.cancelled()
+                elif future.exception() is None:
+                    one.value = future.result()
+                else:
+                    self._fail(one, future.exception())
+            if len(done) == 1:
+                return [done]
+            groups.setdefault((one.then, one.wave, one.field, one.level), []).append(one)
         return list(groups.values())
 
     def abandon(self, alive: "Callable[[Wave, Place, FieldPlan], bool]") -> None:
@@ -213,23 +210,24 @@ class Work:
 
     def _begin_fresh(self) -> None:
         fresh, self._fresh = self._fresh, []
-        aborted = self.aborted
+        waiting, begun, begin, came, aborted = self.waiting, self._begun, self.begin, self._came, self.aborted
         for one in fresh:
-            if one not in self.waiting:
+            if one not in waiting:
                 continue
             if aborted:
                 close(one.awaitable)
                 self._failed(one, self.stopped(started=False))
                 continue
             try:
-                future = one.future = self.begin(one.awaitable)
+                future = one.future = begin(one.awaitable)
             except Exception as error:  # noqa: BLE001 - what a predicate called awaitable is not
                 self._failed(one, error)
                 continue
-            users = self._begun.setdefault(future, [])
-            users.append(one)
-            if len(users) == 1:
-                future.add_done_callback(self._came)
+            if future in begun:
+                begun[future].append(one)
+            else:
+                begun[future] = [one]
+                future.add_done_callback(came)
 
     def _failed(self, one: Waiting, error: Exception) -> None:
         one.future, one.error = None, error
@@ -237,23 +235,19 @@ class Work:
 
     def _came(self, future: "asyncio.Future[Any]") -> None:
         self._done += self._begun.pop(future, ())
-        self._wake()
+        waker = self._waker
+        if waker is not None and not waker.done():
+            waker.set_result(None)
 
     def _wake(self, _: object = None) -> None:
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)
 
-    def _read(self, one: Waiting, future: "asyncio.Future[Any]") -> None:
-        if future.cancelled():
-            one.error = self.cancelled()
-            return
-        error = future.exception()
-        if error is None:
-            one.value = future.result()
-        elif isinstance(error, Exception):
-            one.error = error
-        else:
+    def _fail(self, one: Waiting, error: BaseException | None) -> None:
+        if not isinstance(error, Exception):
+            assert error is not None, "only called with one"
             raise error
+        one.error = error
 
     def _stop(self) -> None:
         for future, users in list(self._begun.items()):
