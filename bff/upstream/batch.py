@@ -8,7 +8,6 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote_plus
 
-from msgspec.structs import replace
 from typing_extensions import TypeForm
 
 from bff.context import Context, Noted, Operation

@@ -5,7 +5,6 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from msgspec.structs import replace
 from typing_extensions import TypeForm
 
 from bff.context import Context, Operation
