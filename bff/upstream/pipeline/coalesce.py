@@ -1,8 +1,8 @@
 """Equal calls under way at the same time are made once, across operations (CA-12, DL-3)."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from bff.clock import Clock
 from bff.events import Coalesced, Notify
@@ -150,18 +150,17 @@ class Coalesce:
     def _start(self, key: object, place: int, call: Call, send: Handler) -> _Flight:
         flights = self._flights
         flight = _Flight(key, place, call, call.deadline, flights)
-        flight.task = task = asyncio.get_running_loop().create_task(
-            cast("Coroutine[Any, Any, Response]", send(call))
-        )
+        work: Any = send(call)
+        flight.task = task = asyncio.get_running_loop().create_task(work)
         flights.joinable[place] = flight
         flights.tasks.add(task)
         task.add_done_callback(flight.landed)
         return flight
 
     async def _result(self, flight: _Flight, call: Call, until: float, *, leads: bool) -> Response:
-        loop = asyncio.get_running_loop()
+        loop, task, waiters = asyncio.get_running_loop(), flight.task, flight.waiters
         waiter = loop.create_future()
-        flight.waiters.append(waiter)
+        waiters.append(waiter)
         # The leader's time bounds the call itself.
         alarm = None if leads else loop.call_later(max(0.0, until - self._clock.now()), _wake, waiter)
         try:
@@ -169,17 +168,17 @@ class Coalesce:
         finally:
             if alarm is not None:
                 alarm.cancel()
-            flight.waiters.remove(waiter)
-            if not flight.waiters and not flight.task.done():
+            waiters.remove(waiter)
+            if not waiters and not task.done():
                 flight.close()
-                flight.task.cancel()
-        if not flight.task.done() or (flight.task.cancelled() and self._clock.now() >= until):
+                task.cancel()
+        if not task.done() or (task.cancelled() and self._clock.now() >= until):
             return self._left_behind(call)
-        if flight.task.cancelled():
+        if task.cancelled():
             raise UpstreamError(Outcome.RESET, "the call that was waited for was cancelled")
-        error = flight.task.exception()
+        error = task.exception()
         if error is None:
-            return flight.task.result()
+            return task.result()
         if leads or not isinstance(error, UpstreamError):
             raise error
         raise error.fresh()

@@ -118,9 +118,10 @@ class Connection(asyncio.Protocol):
         answer = self._answer = self._loop.create_future()
         self._reader.begin(for_head=for_head)
         now = self._heard = _now()
-        self._until, self._grace = now + seconds, seconds
-        if self._until < self._due or self._watch is None:
-            self._look_at(min(self._until, now + self._patience), now)
+        until = self._until = now + seconds
+        self._grace = seconds
+        if until < self._due or self._watch is None:
+            self._look_at(min(until, now + self._patience), now)
         if not body:
             self._transport.write(head)
         elif len(body) <= _PIECE:
