@@ -158,7 +158,10 @@ def call_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
             values.append(error)
         except CancelledError:
             values.append(run.work.cancelled())
-    complete(run, wave, field, numbers, values)
+    if len(values) == 1 and type(values[0]) in field.as_is:  # most such fields are of the root
+        wave.rows[numbers[0] if numbers is not None else 0][field.key] = values[0]
+    else:
+        complete(run, wave, field, numbers, values)
 
 
 def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:

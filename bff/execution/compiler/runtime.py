@@ -202,10 +202,13 @@ class Run(Struct, eq=False):
 
     def start(self) -> None:
         """Run as far as it goes without waiting."""
-        root = self.root
-        self.program.begin(self)
-        self.failures.data = root.rows[0]
-        self.failures.settle()
+        root, program, failures = self.root, self.program, self.failures
+        if program.serial:
+            program.begin_serially(self)
+        else:
+            program.objects[program.root.number](self, root)
+        failures.data = root.rows[0]
+        failures.settle()
         if self.serial is not None:
             self.advance()
 
