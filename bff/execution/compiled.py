@@ -13,7 +13,8 @@ from strawberry.schema.base import BaseSchema
 from bff.execution.compiler import DirectOf, Operations, compiled_executor, no_direct
 from bff.execution.compiler.cache import KEPT
 from bff.execution.compiler.execute import begin, no_batch
-from bff.execution.compiler.plan import Options, Unsupported
+from bff.execution.compiler.plan import Options
+from bff.execution.compiler.request import Unsupported
 from bff.execution.compiler.runtime import Run as Running
 from bff.execution.direct import directs
 from bff.execution.documents import Document

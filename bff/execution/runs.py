@@ -16,7 +16,7 @@ from bff.execution.compiler import CompiledOperation
 from bff.execution.compiler.execute import Compiled
 from bff.execution.compiler.failures import Failures
 from bff.execution.compiler.load import Program
-from bff.execution.compiler.plan import Unsupported
+from bff.execution.compiler.request import Unsupported
 from bff.execution.compiler.runtime import Run, Terms, Wave
 from bff.execution.documents import Refused
 from bff.execution.interpreter import Job

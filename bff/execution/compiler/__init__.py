@@ -2,7 +2,7 @@
 
 from bff.execution.compiler.cache import CompiledOperation, Operations
 from bff.execution.compiler.execute import CompiledExecutor, compiled_executor, execute
-from bff.execution.compiler.plan import BatchOf, BatchResolve, Direct, DirectOf, PathOf, no_direct
+from bff.execution.compiler.forms import BatchOf, BatchResolve, Direct, DirectOf, PathOf, no_direct
 from bff.execution.compiler.runtime import Asked
 from bff.execution.compiler.shadow import Difference, shadow
 from bff.execution.compiler.subscribe import experimental_execute_incrementally, subscribe

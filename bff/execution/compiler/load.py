@@ -10,9 +10,9 @@ from typing import Any
 from graphql import GraphQLObjectType, OperationType
 from graphql.execution.values import VariableValues
 
-from bff.execution.compiler.complete import ask_batch, resolve_batch
+from bff.execution.compiler.batch import ask_batch, resolve_batch
 from bff.execution.compiler.emit import Emitter
-from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, Request
+from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner
 from bff.execution.compiler.read import (
     ask_each,
     call_each,
@@ -23,6 +23,7 @@ from bff.execution.compiler.read import (
     resolve_each,
     row_of,
 )
+from bff.execution.compiler.request import Request
 from bff.execution.compiler.runtime import Run, Wave
 from bff.execution.compiler.values import BAD, ObjectTypes, PlainTypes
 
