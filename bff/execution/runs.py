@@ -156,7 +156,7 @@ class Runs:
         )
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
-        if job.middleware is None and self._copies and not job.denied:
+        if job.middleware is None and self._copies:
             self._prepare(job, executor)
         executor.denied = job.denied
         return _run_of(executor, executor.program(), job)

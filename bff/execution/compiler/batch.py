@@ -7,7 +7,7 @@ from graphql.pyutils import Path
 
 from bff.execution.compiler.complete import complete
 from bff.execution.compiler.plan import FieldPlan
-from bff.execution.compiler.runtime import Asked, Wave
+from bff.execution.compiler.runtime import Position, Wave
 from bff.execution.compiler.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def ask_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
         if not numbers:
             return
         sources = [sources[number] for number in numbers]
-    asked = Asked(run, wave, field, 0 if numbers is None else numbers[0], numbers)
+    position = Position(run, wave, field, 0 if numbers is None else numbers[0], numbers)
     try:
-        awaitable = direct.call(list(sources), asked)
+        awaitable = direct.call(list(sources), position)
     except Exception as error:  # noqa: BLE001 - it belongs to the field
         complete(run, wave, field, numbers, [error] * len(sources))
         return

@@ -24,7 +24,7 @@ class Direct:
     Attributes:
         call: Takes the parent, or all parents of a wave where it is `batched`; returns what the resolver would, or
             an awaitable of one value or error for each parent. A coroutine is awaited, whatever a predicate says.
-        asks: Whether it takes a second argument, the `Asked` of the parent or the wave.
+        asks: Whether it takes a second argument, the `Position` of the parent or the wave.
         batched: Whether it is called once for all parents.
     """
 

@@ -263,8 +263,8 @@ class Run(Struct, eq=False):
         return self.failures.errors
 
 
-class Asked(Struct, eq=False):
-    """What a function behind a resolver is asked, besides its parent or parents.
+class Position(Struct, eq=False):
+    """Where a function behind a resolver is called: what it may want to know besides its parent or parents.
 
     Attributes:
         number: Of the parent in its wave; for a batch, of the first one.
