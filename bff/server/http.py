@@ -24,6 +24,7 @@ from bff.server.headers import Headers
 from bff.server.intake import Exchange, Intake, Request, again
 from bff.server.known import KNOWN, Judgement, Known
 from bff.server.lifecycle import Lifecycle
+from bff.server.lines import in_one
 from bff.server.negotiation import JSON, Negotiated, negotiate
 from bff.server.ports import (
     Admission,
@@ -43,7 +44,6 @@ from bff.server.replies import Replies, Reply, deliver
 from bff.server.shedding import Door
 from bff.server.statuses import is_automatic
 from bff.server.watch import UNWATCHED, Patience, Stage, Stop, Unwatched, Watch
-from bff.server.whole import in_one
 
 _LONGEST_ACCEPT: Final = 1024
 _NO_EXTENSIONS: Final[Mapping[str, Any]] = MappingProxyType({})

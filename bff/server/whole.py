@@ -4,17 +4,13 @@ uvicorn writes the header when it starts and the body when it comes. Each write 
 client, which cannot begin with half an answer: on a short answer the second one is a tenth of all work.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from bff.server.replies import CHUNK, Reply
-
-_WITHOUT_BODY: Final = frozenset({204, 304})
-_NOT_PLAIN: Final = frozenset({b"connection", b"transfer-encoding"})
-_LINES: Final = 1024
+from bff.server.lines import WITHOUT_BODY, in_one, plain_line, plain_lines
+from bff.server.replies import Reply
 
 
 class Usual:
@@ -71,13 +67,13 @@ class WholeAnswers:
         status = start["status"]
         if (
             not self._is_plain()
-            or status in _WITHOUT_BODY
+            or status in WITHOUT_BODY
             or message["type"] != "http.response.body"
             or message.get("more_body", False)
         ):
             return False
         body: bytes = message.get("body", b"")
-        lines = [*map(_line, self._cycle.default_headers), *map(_line, start["headers"])]
+        lines = [*map(plain_line, self._cycle.default_headers), *map(plain_line, start["headers"])]
         if None in lines or b"content-length: %d\r\n" % len(body) not in lines:
             return False
         self._write(b"%b%b\r\n%b" % (STATUS_LINE[status], b"".join(lines), body))
@@ -100,37 +96,3 @@ class WholeAnswers:
         cycle.transport.write(data)
         cycle.message_event.set()
         cycle.on_response()
-
-
-def in_one(reply: Reply, usual: bytes) -> bytes | None:
-    """Return *reply* as it goes over the wire, with the *usual* lines; None where it takes more than one write."""
-    body = reply.pieces[0]
-    if len(reply.pieces) > 1 or len(body) > CHUNK or reply.linger or reply.status in _WITHOUT_BODY:
-        return None
-    further = plain_lines(reply.headers) if reply.headers else b""
-    if further is None:
-        return None
-    return b"%b%b%bcontent-length: %d\r\nx-request-id: %b\r\n%b\r\n%b" % (
-        STATUS_LINE[reply.status],
-        usual,
-        reply.kind.lines,
-        len(body),
-        reply.request_id.encode("latin-1"),
-        further,
-        body,
-    )
-
-
-def plain_lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """Return *fields* of a header as lines; None where one of them has to be looked at more closely."""
-    lines = list(map(_line, fields))
-    return None if None in lines else b"".join(lines)
-
-
-@lru_cache(maxsize=_LINES)
-def _line(field: tuple[bytes, bytes]) -> Any:
-    """Return a field of the header as bytes, None for one that has to be looked at more closely."""
-    name, value = field
-    line = b"%b: %b\r\n" % (name.lower(), value)
-    plain = line.count(b"\n") == line.count(b"\r") == 1 and b"\0" not in line and name.lower() not in _NOT_PLAIN
-    return line if plain else None
