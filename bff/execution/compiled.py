@@ -1,6 +1,6 @@
 """Runs operations compiled; fits behind `interpreter.Run`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any
 
@@ -13,41 +13,18 @@ from strawberry.schema.base import BaseSchema
 from bff.execution.compiler import DirectOf, Operations, compiled_executor, no_direct
 from bff.execution.compiler.cache import KEPT
 from bff.execution.compiler.execute import begin, no_batch
-from bff.execution.compiler.plan import Options, Unsupported
+from bff.execution.compiler.plan import Options
+from bff.execution.compiler.request import Unsupported
 from bff.execution.compiler.runtime import Run as Running
 from bff.execution.direct import directs
 from bff.execution.documents import Document
-from bff.execution.interpreter import Job, Outcome, Run, interpreter
+from bff.execution.interpreter import Job, Outcome, interpreter
 from bff.execution.runs import Runs
 from bff.execution.strawberry_schema import graphql_schema_of
 
 
 class CompiledRun:
-    """Runs jobs compiled.
-
-    Attributes:
-        warm: Compiles the operations of a document now, except those whose shape depends on variables.
-    """
-
-    def __init__(self, run: Run, warm: Callable[[Document], None]) -> None:
-        self._run = run
-        self.warm = warm
-
-    def __call__(self, job: Job) -> Outcome | Awaitable[Outcome]:
-        """Run *job*."""
-        return self._run(job)
-
-
-def compiled(
-    schema: GraphQLSchema,
-    base: type[Executor[Any]] = Executor,
-    *,
-    hide_suggestions: bool,
-    for_strawberry: bool = False,
-    direct_of: DirectOf = no_direct,
-    operations: Operations | None = None,
-) -> CompiledRun:
-    """Return what runs jobs on *schema* compiled; as `interpreter` in everything else.
+    """Runs jobs on one schema compiled; as `interpreter` in everything else.
 
     Args:
         schema: What is executed.
@@ -57,32 +34,47 @@ def compiled(
         direct_of: Tells the function behind a field's resolver; `directs` for a Strawberry schema.
         operations: Where compiled operations are kept.
     """
-    kept = operations if operations is not None else Operations()
-    executor_class = compiled_executor(base, direct_of=direct_of, operations=kept)
-    runs = Runs(schema, executor_class, base, hide_suggestions=hide_suggestions, for_strawberry=for_strawberry)
-    options = Options(no_batch, hide_suggestions=hide_suggestions, direct_of=direct_of)
-    interpret = interpreter(schema, base, hide_suggestions=hide_suggestions, strawberry=for_strawberry)
 
-    def run(job: Job) -> Outcome | Awaitable[Outcome]:
-        if not job.propagates:
-            return interpret(job)
-        running = runs.of(job)
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        base: type[Executor[Any]] = Executor,
+        *,
+        hide_suggestions: bool,
+        for_strawberry: bool = False,
+        direct_of: DirectOf = no_direct,
+        operations: Operations | None = None,
+    ) -> None:
+        self._schema = schema
+        self._operations = operations if operations is not None else Operations()
+        self._options = Options(no_batch, hide_suggestions=hide_suggestions, direct_of=direct_of)
+        executor_class = compiled_executor(base, direct_of=direct_of, operations=self._operations)
+        self._interpret = interpreter(schema, base, hide_suggestions=hide_suggestions, strawberry=for_strawberry)
+        self._run_of = Runs(
+            schema, executor_class, base, hide_suggestions=hide_suggestions, for_strawberry=for_strawberry
+        ).of
+
+    def __call__(self, job: Job) -> Outcome | Awaitable[Outcome]:
+        """Run *job*."""
+        running = self._run_of(job) if job.propagates else None
         if running is None:
-            return interpret(job)
+            return self._interpret(job)
         begin(running)
-        return _finished(running) if running.work.waiting else Outcome(running.data, running.errors)
+        if running.work.waiting:
+            return _finished(running)
+        failures = running.failures
+        return Outcome(failures.data, failures.errors)
 
-    def warm(document: Document) -> None:
+    def warm(self, document: Document) -> None:
+        """Compile the operations of *document* now, except those whose shape depends on variables."""
         fragments = {
             one.name.value: one for one in document.node.definitions if isinstance(one, FragmentDefinitionNode)
         }
         for operation in document.operations.values():
-            found = kept.get(schema, operation, fragments, options)
+            found = self._operations.get(self._schema, operation, fragments, self._options)
             if found is not None and not found.conditions:
                 with suppress(Unsupported, GraphQLError):
                     found.program(VariableValues({}, {}))
-
-    return CompiledRun(run, warm)
 
 
 async def _finished(running: Running) -> Outcome:
@@ -103,8 +95,8 @@ def compiled_run_of(
     executable = graphql_schema_of(schema)
     operations = Operations(KEPT + registered)
     if not isinstance(schema, strawberry.Schema):
-        return compiled(executable, hide_suggestions=hide_suggestions, operations=operations)
-    return compiled(
+        return CompiledRun(executable, hide_suggestions=hide_suggestions, operations=operations)
+    return CompiledRun(
         executable,
         schema.execution_context_class,
         hide_suggestions=hide_suggestions,

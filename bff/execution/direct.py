@@ -20,7 +20,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
 from bff.context import Context
-from bff.execution.compiler import Asked, Direct, DirectOf
+from bff.execution.compiler import Direct, DirectOf, Position
 from bff.execution.degraded import Degraded, with_notes
 from bff.execution.resolver import METADATA_KEY, FieldResolver
 from bff.upstream.loader import WrongBatch
@@ -93,8 +93,8 @@ def _plain(definition: StrawberryField, arguments: _Arguments) -> Direct | None:
         return Direct(function if as_self else lambda _: function())
     name = named.name if named is not None else ""
 
-    def call(source: Any, asked: Asked) -> Any:
-        given = arguments(asked.arguments)
+    def call(source: Any, position: Position) -> Any:
+        given = arguments(position.arguments)
         if name:
             given[name] = source
         return function(source, **given) if as_self else function(**given)
@@ -127,10 +127,10 @@ class _OfEach:
         self._resolver = resolver
         self._arguments = arguments
 
-    def __call__(self, parent: Any, asked: Asked) -> Awaitable[Any]:
+    def __call__(self, parent: Any, position: Position) -> Awaitable[Any]:
         arguments = self._arguments
-        given = _NOTHING if arguments is None else arguments(asked.arguments)
-        return self._resolver.resolve_one(parent, asked.context, given, asked.path)
+        given = _NOTHING if arguments is None else arguments(position.arguments)
+        return self._resolver.resolve_one(parent, position.context, given, position.path)
 
 
 class _OfAll:
@@ -140,10 +140,10 @@ class _OfAll:
         self._resolver = resolver
         self._arguments = arguments
 
-    async def __call__(self, parents: list[Any], asked: Asked) -> Sequence[Any]:
+    async def __call__(self, parents: list[Any], position: Position) -> Sequence[Any]:
         resolver = self._resolver
-        arguments = self._arguments(asked.arguments) if asked.arguments else {}
-        context = resolver.context_for(asked.context)
+        arguments = self._arguments(position.arguments) if position.arguments else {}
+        context = resolver.context_for(position.context)
         try:
             values = await resolver.function(parents, context, **arguments)
         except asyncio.CancelledError:
@@ -152,10 +152,10 @@ class _OfAll:
             raise WrongBatch(resolver.name, len(parents), values)
         if not resolver.calls:
             context.operation.use(NOT_KEPT)
-        return _tell_notes(values, context, asked) if context.noted else values
+        return _tell_notes(values, context, position) if context.noted else values
 
 
-def _tell_notes(values: Sequence[Any], context: Context, asked: Asked) -> Sequence[Any]:
+def _tell_notes(values: Sequence[Any], context: Context, position: Position) -> Sequence[Any]:
     """Return *values* bare, with what there is to say about them noted at the fields that they feed."""
     told = []
     for place, value in enumerate(with_notes(values, context.noted)):
@@ -164,5 +164,5 @@ def _tell_notes(values: Sequence[Any], context: Context, asked: Asked) -> Sequen
             continue
         told.append(value.value)
         for note in value.notes:
-            context.operation.degrade(tuple(asked.path(place).as_list()), note)
+            context.operation.degrade(tuple(position.path(place).as_list()), note)
     return told

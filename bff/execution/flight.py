@@ -7,6 +7,7 @@ from types import CoroutineType
 from typing import Any, TypeGuard, TypeVar
 
 from graphql.pyutils import AbortController, AbortSignal, is_awaitable
+from msgspec import Struct
 
 from bff.clock import Clock
 from bff.errors import OperationStopped, ResolverCancelled
@@ -16,7 +17,7 @@ T = TypeVar("T")
 _NEVER_AWAITABLE = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset})
 
 
-class Flight:
+class Flight(Struct, eq=False):  # a struct, as it is made for each request: one call in C makes it
     """What the resolvers of one operation have under way.
 
     Each awaitable that a resolver returns becomes a task of its own. So a resolver that is cancelled fails its own
@@ -29,14 +30,11 @@ class Flight:
         stopped: Whether nothing may begin any more, and what is pending counts as failed.
     """
 
-    __slots__ = ("_controller", "_made", "_tasks", "_waiters", "stopped")
-
-    def __init__(self) -> None:
-        self._controller: AbortController | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._made: list[CoroutineType[Any, Any, Any]] = []
-        self._waiters: dict[asyncio.Future[None], None] = {}
-        self.stopped = False
+    stopped: bool = False
+    _controller: AbortController | None = None
+    _tasks: "set[asyncio.Task[Any]]" = set()
+    _made: "list[CoroutineType[Any, Any, Any]]" = []
+    _waiters: "dict[asyncio.Future[None], None]" = {}
 
     @property
     def signal(self) -> AbortSignal:

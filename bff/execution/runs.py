@@ -16,7 +16,7 @@ from bff.execution.compiler import CompiledOperation
 from bff.execution.compiler.execute import Compiled
 from bff.execution.compiler.failures import Failures
 from bff.execution.compiler.load import Program
-from bff.execution.compiler.plan import Unsupported
+from bff.execution.compiler.request import Unsupported
 from bff.execution.compiler.runtime import Run, Terms, Wave
 from bff.execution.documents import Refused
 from bff.execution.interpreter import Job
@@ -27,6 +27,8 @@ _KNOWN: Final = (Executor, StrawberryGraphQLCoreExecutionContext)
 
 _PER_RUN: Final = ("pending_incremental_futures", "background_futures")
 _SIZE: Final = 1024
+_NO_VARIABLES: Final = VariableValues({}, {})
+"""Of operations without any; no resolver sees this one."""
 
 
 class _Prepared(Struct, eq=False):
@@ -35,12 +37,16 @@ class _Prepared(Struct, eq=False):
     Attributes:
         template: An executor for it, without what belongs to one run.
         terms: What its runs have in common.
+        variables: Whether it has any.
         compiled: The operation compiled for callers who may have all of it; None where graphql-core runs it.
+        program: The only one of it, once it is known; None where there are several or none.
     """
 
     template: Compiled
     terms: Terms
+    variables: bool
     compiled: CompiledOperation | None
+    program: Program | None = None
 
 
 class _Infos(Struct, eq=False):
@@ -48,14 +54,15 @@ class _Infos(Struct, eq=False):
 
     template: Compiled
     job: Job
-    variables: VariableValues
+    variables: VariableValues | None
     executor: Compiled | None = None
 
     def make(self, *parts: Any) -> Any:
         """Return the `info` for definition, nodes, parent type and path."""
         executor = self.executor
         if executor is None:
-            executor = self.executor = _for_job(self.template, self.job, self.variables)
+            variables = self.variables or VariableValues({}, {})  # resolvers may change it: each run has its own
+            executor = self.executor = _for_job(self.template, self.job, variables)
             executor.bring_helpers()
         return executor.build_resolve_info(*parts)
 
@@ -98,21 +105,21 @@ class Runs:
             known = self._prepared.get((job.document.hash, job.operation_name))
         if known is None:
             return self._first(job)
-        variables = VariableValues({}, {})
-        if known.template.operation.variable_definitions:
-            variables = self._coerced(known.template, job)
+        variables = self._coerced(known.template, job) if known.variables else None
         if job.denied:
-            executor = _for_job(known.template, job, variables)
+            executor = _for_job(known.template, job, variables or VariableValues({}, {}))
             return _run_of(executor, executor.program(), job)
-        program = _program(known.compiled, variables)
+        program = known.program
         if program is None:
-            return None
+            program = _program(known, variables or _NO_VARIABLES)
+            if program is None:
+                return None
         work = FlightWork(_flight=job.flight)
         infos = _Infos(known.template, job, variables)
         return Run(
             program,
             known.terms,
-            variables,
+            variables or _NO_VARIABLES,
             job.context,
             infos.make,
             work,
@@ -149,7 +156,7 @@ class Runs:
         )
         if isinstance(executor, list):
             raise Refused(Code.BAD_USER_INPUT, executor)
-        if job.middleware is None and self._copies and not job.denied:
+        if job.middleware is None and self._copies:
             self._prepare(job, executor)
         executor.denied = job.denied
         return _run_of(executor, executor.program(), job)
@@ -160,7 +167,8 @@ class Runs:
         template.operation_extensions = None  # Strawberry's class has it
         del template.async_helpers  # they hold the executor; a run brings its own
         template.variable_values = VariableValues({}, {})  # each run has its own
-        prepared = _Prepared(template, template.terms(), executor.compiled())
+        variables = bool(template.operation.variable_definitions)
+        prepared = _Prepared(template, template.terms(), variables, executor.compiled())
         self._prepared[job.document.hash, job.operation_name] = prepared
         while len(self._prepared) > _SIZE:
             self._prepared.popitem(last=False)
@@ -170,11 +178,17 @@ def _run_of(executor: Compiled, program: Program | None, job: Job) -> Run | None
     return None if program is None else executor.run_of(program, FlightWork(_flight=job.flight))
 
 
-def _program(compiled: CompiledOperation | None, variables: VariableValues) -> Program | None:
+def _program(known: _Prepared, variables: VariableValues) -> Program | None:
+    compiled = known.compiled
+    if compiled is None:
+        return None
     try:
-        return compiled.program(variables) if compiled is not None else None
+        program = compiled.program(variables)
     except (Unsupported, GraphQLError):
         return None
+    if not compiled.conditions:
+        known.program = program
+    return program
 
 
 def _for_job(template: Compiled, job: Job, variables: VariableValues) -> Compiled:

@@ -17,7 +17,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 from bff.events import ignore
-from bff.execution.compiler.plan import Unsupported
+from bff.execution.compiler.request import Unsupported
 from bff.execution.cost.charge import Costs
 from bff.execution.cost.collect import TooComplex
 from bff.execution.cost.estimate import ListTooLong

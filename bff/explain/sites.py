@@ -14,7 +14,8 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
-from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, request_of
+from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner
+from bff.execution.compiler.request import request_of
 from bff.execution.cost.weights import Slicing
 from bff.execution.resolver import METADATA_KEY, FieldResolver
 from bff.explain.sizes import Sizes, lists_in, said_by

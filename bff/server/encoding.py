@@ -13,11 +13,10 @@ AT_ONCE: Final = 1024 * 1024
 
 _TURN: Final = 0.01
 _GUESS: Final = 8
-_NAME: Final = 8
+_MEMBER: Final = 16
 _SHORT: Final = 256
 _DEEPEST: Final = 64
-_WIDE: Final = 6
-_CONTAINERS: Final = frozenset({dict, list})
+_NARROW: Final = 58
 
 
 async def encode(body: Any, at_once: int = AT_ONCE) -> list[bytes]:
@@ -52,32 +51,46 @@ async def _in_turns(body: Any, at_once: int) -> list[bytes]:
     return [b"".join(pieces)] if sum(map(len, pieces)) <= at_once else pieces
 
 
-def estimate(value: Any, depth: int = 0) -> int:
+def estimate(value: Any) -> int:
     """Return about how many bytes *value* takes as JSON; of a list at most three items are looked at.
 
     This is done for each answer, so a short list stands by one of its items: rows of one field are alike.
     """
+    return _estimate(value, _DEEPEST)
+
+
+def _estimate(value: Any, left: int) -> int:
     kind = type(value)
     if kind is dict:
-        if depth > _DEEPEST:
-            return _GUESS
-        size = len(value) * (_NAME + _GUESS)
-        for item in value.values():
-            inner = type(item)
-            if inner is str:
-                size += len(item)
-            elif inner in _CONTAINERS:
-                size += estimate(item, depth + 1)
-        return size
-    if kind is list:
-        if depth > _DEEPEST or not value:
-            return _GUESS
-        count = len(value)
-        middle = estimate(value[count // 2], depth + 1)
-        if count < _SHORT or depth >= _WIDE:
-            return count * (1 + middle)
-        return count * (1 + max(middle, estimate(value[0], depth + 1), estimate(value[-1], depth + 1)))
+        return _of_object(value, left)
+    if kind is list and value:
+        return _of_array(value, left)
     return len(value) + 2 if kind is str else _GUESS
+
+
+def _of_object(value: dict[str, Any], left: int) -> int:
+    size = len(value) * _MEMBER
+    if left:
+        for item in value.values():
+            kind = type(item)
+            if kind is str:
+                size += len(item)
+            elif kind is dict:
+                size += _of_object(item, left - 1)
+            elif kind is list and item:
+                size += _of_array(item, left - 1)
+    return size
+
+
+def _of_array(value: list[Any], left: int) -> int:
+    if not left:
+        return _GUESS
+    count = len(value)
+    item = value[count // 2]
+    size = _of_object(item, left - 1) if type(item) is dict else _estimate(item, left - 1)
+    if count >= _SHORT and left > _NARROW:
+        size = max(size, _estimate(value[0], left - 1), _estimate(value[-1], left - 1))
+    return count * (1 + size)
 
 
 def _pieces(value: Any, size: int, depth: int = 0) -> Iterator[bytes]:

@@ -2,13 +2,12 @@
 
 from bff.execution.compiler.cache import CompiledOperation, Operations
 from bff.execution.compiler.execute import CompiledExecutor, compiled_executor, execute
-from bff.execution.compiler.plan import BatchOf, BatchResolve, Direct, DirectOf, PathOf, no_direct
-from bff.execution.compiler.runtime import Asked
+from bff.execution.compiler.forms import BatchOf, BatchResolve, Direct, DirectOf, PathOf, no_direct
+from bff.execution.compiler.runtime import Position
 from bff.execution.compiler.shadow import Difference, shadow
 from bff.execution.compiler.subscribe import experimental_execute_incrementally, subscribe
 
 __all__ = [
-    "Asked",
     "BatchOf",
     "BatchResolve",
     "CompiledExecutor",
@@ -18,6 +17,7 @@ __all__ = [
     "DirectOf",
     "Operations",
     "PathOf",
+    "Position",
     "compiled_executor",
     "execute",
     "experimental_execute_incrementally",

@@ -11,7 +11,8 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined
 
 from bff.execution.compiler.load import Program
-from bff.execution.compiler.plan import Options, Unsupported, request_of
+from bff.execution.compiler.plan import Options
+from bff.execution.compiler.request import Unsupported, request_of
 
 V = TypeVar("V")
 

@@ -7,16 +7,16 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from itertools import accumulate, chain, repeat
 from operator import is_, setitem
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from graphql import GraphQLError
 from graphql.execution import Executor
-from graphql.pyutils import Path, Undefined, is_iterable
+from graphql.pyutils import Undefined, is_iterable
 
 from bff.execution.compiler.abstract import all_are, find_types, is_of_type
 from bff.execution.compiler.failures import put
 from bff.execution.compiler.plan import FieldPlan, Shape
-from bff.execution.compiler.runtime import Asked, Wave
+from bff.execution.compiler.runtime import Wave
 from bff.execution.compiler.values import BAD
 from bff.execution.compiler.waiting import Waiting
 
@@ -261,66 +261,3 @@ _INNERMOST: dict[tuple[bool, bool], Callable[..., None]] = {
     (True, True): _concrete,
 }
 """Completes the innermost values of a field, by whether it is no leaf and not abstract."""
-
-
-def resolve_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
-    """Resolve *field* for all parents with one call."""
-    numbers = wave.begun(field)
-    sources = wave.sources if numbers is None else [wave.sources[number] for number in numbers]
-    if not sources:
-        return
-    assert field.batch is not None, "only called for batches"
-
-    def path_of(place: int) -> Path:
-        number = place if numbers is None else numbers[place]
-        return Path(wave.path(number), field.key, field.parent_type.name)
-
-    first = 0 if numbers is None else numbers[0]
-    try:
-        arguments = dict(run.arguments(field))
-        awaitable = field.batch(list(sources), run.info(field, wave, first), arguments, path_of)
-    except Exception as error:  # noqa: BLE001 - it belongs to the field
-        complete(run, wave, field, numbers, [error] * len(sources))
-        return
-    run.wait(awaitable, wave, field, numbers if numbers is not None else range(len(sources)), _batch_came)
-
-
-def ask_batch(run: "Run", wave: Wave, field: FieldPlan) -> None:
-    """Call the function behind the resolver of *field* once for all parents."""
-    direct, sources = field.direct, wave.sources
-    assert direct is not None, "only called for such fields"
-    numbers = wave.begun(field) if wave.cut is not None else None
-    if numbers is not None:
-        if not numbers:
-            return
-        sources = [sources[number] for number in numbers]
-    asked = Asked(run, wave, field, 0 if numbers is None else numbers[0], numbers)
-    try:
-        awaitable = direct.call(list(sources), asked)
-    except Exception as error:  # noqa: BLE001 - it belongs to the field
-        complete(run, wave, field, numbers, [error] * len(sources))
-        return
-    run.wait(awaitable, wave, field, range(len(sources)) if numbers is None else numbers, _batch_came)
-
-
-def _batch_came(run: "Run", wave: Wave, field: FieldPlan, group: list[Waiting]) -> None:
-    for one in group:
-        values = _values_of(one, field)
-        numbers = cast("Sequence[int]", one.places)
-        if run.failures.nulls:
-            kept = [i for i, number in enumerate(numbers) if run.failures.alive(wave, (number, ()))]
-            numbers, values = [numbers[i] for i in kept], [values[i] for i in kept]
-        if values:
-            complete(run, wave, field, None if len(numbers) == len(wave.rows) else list(numbers), values)
-
-
-def _values_of(one: Waiting, field: FieldPlan) -> list[Any]:
-    if one.error is not None:
-        return [one.error] * len(one.places)
-    values = one.value
-    listed = type(values) is list or (isinstance(values, Sequence) and not isinstance(values, (str, bytes)))
-    if listed and len(values) == len(one.places):
-        return list(values)
-    name = f"{field.parent_type}.{field.nodes[0].name.value}"
-    wrong = TypeError(f"The batch resolver of {name} must return one value for each of {len(one.places)} parents.")
-    return [wrong] * len(one.places)

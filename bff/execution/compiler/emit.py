@@ -26,11 +26,17 @@ class Emitter:
         self._enums: dict[tuple[GraphQLEnumType, bool], dict[Any, str | None]] = {}
         self.names: dict[str, Any] = {}
         self.quick: dict[int, Any] = {}
+        self._root: int | None = None
         self._lines: list[str] = [HEAD]
 
     def source(self) -> str:
         """Return all that was written so far."""
         return "\n".join(self._lines) + "\n"
+
+    def root(self, plan: ObjectPlan) -> None:
+        """Write *plan*, of which there is one object, and everything below it."""
+        self._root = plan.number
+        self.tree(plan)
 
     def tree(self, plan: ObjectPlan) -> None:
         """Write *plan* and everything below it."""
@@ -83,7 +89,8 @@ class Emitter:
         leaves = [field for field in plan.fields if is_quick(field) and field.source is not Source.TYPENAME]
         row = _display(plan, {field.number for field in leaves})
         if not leaves:
-            yield f"wave.rows += [{row} for _ in wave.sources]"
+            one = plan.number == self._root
+            yield f"wave.rows.append({row})" if one else f"wave.rows += [{row} for _ in wave.sources]"
             return
         projection = self._projection(plan, leaves)
         self._loop(f"rows_{plan.number}", leaves, row, mapping=False)

@@ -13,8 +13,10 @@ from graphql.type import GraphQLResolveInfoHelpers
 
 from bff.execution.compiler.cache import CompiledOperation, Operations
 from bff.execution.compiler.failures import Failures
+from bff.execution.compiler.forms import BatchOf, DirectOf, no_direct
 from bff.execution.compiler.load import Program
-from bff.execution.compiler.plan import BatchOf, DirectOf, Options, Unsupported, no_direct
+from bff.execution.compiler.plan import Options
+from bff.execution.compiler.request import Unsupported
 from bff.execution.compiler.runtime import NOTHING, Run, Terms, Wave
 from bff.execution.compiler.waiting import Work
 

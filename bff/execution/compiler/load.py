@@ -10,9 +10,9 @@ from typing import Any
 from graphql import GraphQLObjectType, OperationType
 from graphql.execution.values import VariableValues
 
-from bff.execution.compiler.complete import ask_batch, resolve_batch
+from bff.execution.compiler.batch import ask_batch, resolve_batch
 from bff.execution.compiler.emit import Emitter
-from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner, Request
+from bff.execution.compiler.plan import FieldPlan, ObjectPlan, Options, Planner
 from bff.execution.compiler.read import (
     ask_each,
     call_each,
@@ -23,6 +23,7 @@ from bff.execution.compiler.read import (
     resolve_each,
     row_of,
 )
+from bff.execution.compiler.request import Request
 from bff.execution.compiler.runtime import Run, Wave
 from bff.execution.compiler.values import BAD, ObjectTypes, PlainTypes
 
@@ -52,6 +53,7 @@ class Program:
         object_types: Which types are no mappings.
         awaiting: Objects whose `is_type_of` has to be awaited, by number.
         quick: Functions that coerce a plain value of a leaf field, by the field's number.
+        serial: Whether the fields of its root are resolved one after the other.
         objects: Functions that make the results of the objects of a wave, by the number of their plan.
         source: The source text of its functions, for each time that some were added.
     """
@@ -63,25 +65,22 @@ class Program:
         self.awaiting: set[int] = set()
         self._planner = Planner(request, options, variables)
         self.root = self._planner.root()
-        self._serial = request.operation.operation is OperationType.MUTATION
+        self.serial = request.operation.operation is OperationType.MUTATION
         self._name = request.operation.name.value if request.operation.name else "unnamed"
         self._lock = RLock()
         self._emitter = Emitter(self.plain)
         self._functions: dict[str, Any] = dict(_HELPERS)
         self.source: list[str] = []
         self.objects: dict[int, Callable[[Run, Wave], None]] = {}
-        if self._serial:
+        if self.serial:
             self._emitter.serial(self.root)
         else:
-            self._emitter.tree(self.root)
+            self._emitter.root(self.root)
         self._load(self._emitter)
         self.quick = self._emitter.quick
 
-    def begin(self, run: Run) -> None:
-        """Start the root: all of it, or for a mutation the first of its steps."""
-        if not self._serial:
-            self.enter(run, run.root)
-            return
+    def begin_serially(self, run: Run) -> None:
+        """Start the root of a mutation, whose fields are the run's further steps."""
         run.root.rows.append({field.key: None for field in self.root.fields})
         run.serial = iter([(field, self._functions[f"step_{field.number}"]) for field in self.root.fields])
 

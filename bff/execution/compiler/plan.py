@@ -4,7 +4,6 @@ Collecting, merging and conditions are graphql-core's own; what comes out is fro
 field that does not change from request to request.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import count
@@ -12,19 +11,15 @@ from typing import Any, Final, Literal, NamedTuple
 
 from graphql import (
     FieldNode,
-    FragmentDefinitionNode,
     GraphQLBoolean,
     GraphQLField,
     GraphQLID,
     GraphQLInterfaceType,
     GraphQLLeafType,
     GraphQLObjectType,
-    GraphQLSchema,
     GraphQLString,
     GraphQLUnionType,
-    OperationDefinitionNode,
     TypeNameMetaFieldDef,
-    VariableNode,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -33,53 +28,16 @@ from graphql import (
 from graphql.execution.collect_fields import (
     CollectedFields,
     FieldDetails,
-    FragmentDetails,
     collect_fields,
     collect_subfields,
 )
 from graphql.execution.values import VariableValues, get_argument_values
-from graphql.language import Visitor, visit
-from graphql.pyutils import Path
 
-PathOf = Callable[[int], Path]
-"""Tells where the field of parent number n stands in the response."""
-
-BatchResolve = Callable[[list[Any], Any, dict[str, Any], PathOf], Awaitable[Sequence[Any]]]
-"""Resolves a field for many parents: `(parents, info of the first, arguments, path_of)` to values or errors."""
-
-BatchOf = Callable[[GraphQLField], BatchResolve | None]
-"""Tells the batch form of a field, None where it has none."""
+from bff.execution.compiler.forms import BatchOf, BatchResolve, Direct, DirectOf, no_direct
+from bff.execution.compiler.request import Request, Unsupported, variables_in
 
 EAGER_OBJECTS = 256
 """When a plan has so many objects, possible types of abstract ones are planned only when values of them come."""
-
-
-class Unsupported(Exception):
-    """The operation is left to graphql-core's own executor."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Direct:
-    """The function behind a resolver, where nothing that is wrapped around it has anything to do.
-
-    Attributes:
-        call: Takes the parent, or all parents of a wave where it is `batched`; returns what the resolver would, or
-            an awaitable of one value or error for each parent. A coroutine is awaited, whatever a predicate says.
-        asks: Whether it takes a second argument, the `Asked` of the parent or the wave.
-        batched: Whether it is called once for all parents.
-    """
-
-    call: Callable[..., Any]
-    asks: bool = False
-    batched: bool = False
-
-
-DirectOf = Callable[[GraphQLField], Direct | None]
-"""Tells the function behind a field's resolver, None where the resolver is called itself."""
-
-
-def no_direct(_: GraphQLField) -> None:
-    """Tell nothing: all resolvers are called."""
 
 
 class Source(Enum):
@@ -174,15 +132,6 @@ class Options(NamedTuple):
     hide_suggestions: bool = False
     denied: frozenset[tuple[str, str]] = frozenset()
     direct_of: DirectOf = no_direct
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An operation and what it refers to."""
-
-    schema: GraphQLSchema
-    operation: OperationDefinitionNode
-    fragments: dict[str, FragmentDetails]
 
 
 class Planner:
@@ -311,7 +260,7 @@ class Planner:
     def _arguments(self, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | None:
         if not definition.args and not node.arguments:
             return {}
-        if _variables_in(node.arguments or ()):
+        if variables_in(node.arguments or ()):
             return None
         try:
             values = get_argument_values(definition, node, None, None, self._options.hide_suggestions)
@@ -362,46 +311,3 @@ def basic_attribute(definition: GraphQLField) -> str | None:
         name: str = described.python_name
         return name
     return None
-
-
-def request_of(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]
-) -> tuple[Request, tuple[str, ...]]:
-    """Return *operation* with its *fragments*, and the variables on which its shape depends.
-
-    Raises:
-        Unsupported: It uses `@defer`, `@stream` or variables of fragments.
-    """
-    if any(fragment.variable_definitions for fragment in fragments.values()):
-        raise Unsupported("variables of fragments")
-    finder = _ConditionFinder()
-    for node in (operation, *fragments.values()):
-        visit(node, finder)
-    details = {name: FragmentDetails(fragment) for name, fragment in fragments.items()}
-    return Request(schema, operation, details), tuple(sorted(finder.names))
-
-
-class _ConditionFinder(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_directive(self, node: Any, *_: Any) -> None:
-        name = node.name.value
-        if name in {"defer", "stream"}:
-            raise Unsupported(f"@{name}")
-        if name in {"skip", "include"}:
-            self.names.update(_variables_in(node.arguments or ()))
-
-
-def _variables_in(nodes: Sequence[Any]) -> set[str]:
-    return {name for node in nodes for name in _walk(node.value)}
-
-
-def _walk(value: Any) -> Iterator[str]:
-    if isinstance(value, VariableNode):
-        yield value.name.value
-    for inner in getattr(value, "values", None) or ():
-        yield from _walk(inner)
-    for inner in getattr(value, "fields", None) or ():
-        yield from _walk(inner.value)

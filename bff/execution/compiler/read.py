@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bff.execution.compiler.complete import cells, complete, resumed
 from bff.execution.compiler.plan import FieldPlan, Source
 from bff.execution.compiler.projection import FEWEST, Projection
-from bff.execution.compiler.runtime import Asked, Place
+from bff.execution.compiler.runtime import Place, Position
 from bff.execution.compiler.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -158,11 +158,14 @@ def call_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
             values.append(error)
         except CancelledError:
             values.append(run.work.cancelled())
-    complete(run, wave, field, numbers, values)
+    if len(values) == 1 and type(values[0]) in field.as_is:  # most such fields are of the root
+        wave.rows[numbers[0] if numbers is not None else 0][field.key] = values[0]
+    else:
+        complete(run, wave, field, numbers, values)
 
 
 def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
-    """As `call_each`, for a function that takes `Asked`; coroutines, which most return, are waited for at once."""
+    """As `call_each`, for a function that takes a `Position`; what is a coroutine is waited for at once."""
     assert field.direct is not None, "only called for such fields"
     call, sources, add = field.direct.call, wave.sources, run.work.add
     numbers: Sequence[int] = range(len(sources)) if wave.cut is None else wave.begun(field) or ()
@@ -170,7 +173,7 @@ def ask_each(run: "Run", wave: "Wave", field: FieldPlan) -> None:
     values: list[Any] = []
     for number in numbers:
         try:
-            value = call(sources[number], Asked(run, wave, field, number))
+            value = call(sources[number], Position(run, wave, field, number))
         except Exception as error:  # noqa: BLE001 - it belongs to the field
             value = error
         except CancelledError:

@@ -202,10 +202,13 @@ class Run(Struct, eq=False):
 
     def start(self) -> None:
         """Run as far as it goes without waiting."""
-        root = self.root
-        self.program.begin(self)
-        self.failures.data = root.rows[0]
-        self.failures.settle()
+        root, program, failures = self.root, self.program, self.failures
+        if program.serial:
+            program.begin_serially(self)
+        else:
+            program.objects[program.root.number](self, root)
+        failures.data = root.rows[0]
+        failures.settle()
         if self.serial is not None:
             self.advance()
 
@@ -260,8 +263,8 @@ class Run(Struct, eq=False):
         return self.failures.errors
 
 
-class Asked(Struct, eq=False):
-    """What a function behind a resolver is asked, besides its parent or parents.
+class Position(Struct, eq=False):
+    """Where a function behind a resolver is called: what it may want to know besides its parent or parents.
 
     Attributes:
         number: Of the parent in its wave; for a batch, of the first one.
