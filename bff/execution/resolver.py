@@ -97,10 +97,10 @@ class FieldResolver:
             value = await self._loader(operation, arguments).load(_Parent(parent))
         except asyncio.CancelledError:
             self.fail_unless_we_are_cancelled()
-        if type(value) is not Degraded:
-            return value
         if not self.calls:
             operation.use(NOT_KEPT)
+        if type(value) is not Degraded:
+            return value
         _tell(operation, path, value.notes)
         return value.value
 

@@ -230,6 +230,15 @@ async def test_a_schema_type_stands_in_for_an_argument_that_resolvers_cannot_imp
     assert result.data == {"filtered": "by x"}
 
 
+async def test_what_is_made_without_a_call_is_not_kept_also_where_each_parent_is_asked_for_itself():
+    """Nobody knows for how long it is good; permissions make each parent ask for itself."""
+    operation = Operation("r", Deadline.after(5, SystemClock()), None)
+
+    assert await get_label.resolve(Line("a"), Context(operation), {}) == "a"
+
+    assert (operation.max_age, operation.private) == (0, True)
+
+
 async def with_two_before(a: object, b: object, context: Context) -> None: ...
 
 
