@@ -9,6 +9,7 @@ from bff.server.replies import CHUNK, Reply
 
 WITHOUT_BODY: Final = frozenset({204, 304})
 _NOT_PLAIN: Final = frozenset({b"connection", b"transfer-encoding"})
+_KNOWN: Final = frozenset(HTTPStatus)
 _REMEMBERED: Final = 1024
 
 
@@ -39,8 +40,9 @@ def plain_lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 
 @lru_cache
 def status_line(status: int) -> bytes:
-    """Return the first line of an answer with *status*."""
-    return b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())
+    """Return the first line of an answer with *status*, which may be one that only we use (PD-6)."""
+    phrase = HTTPStatus(status).phrase if status in _KNOWN else ""
+    return b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode())
 
 
 @lru_cache(maxsize=_REMEMBERED)
