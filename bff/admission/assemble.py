@@ -26,7 +26,7 @@ from bff.execution.engine import Observe
 from bff.policy.clients import ClientDefaults, ClientPolicy, Limit
 from bff.policy.load import PolicySet
 from bff.policy.network import NetworkPolicy
-from bff.server.ports import ASGIApp, Direct
+from bff.server.ports import ASGIApp
 from bff.server.shedding import ClientClass
 
 
@@ -89,10 +89,6 @@ class Gate:
         if self.network is None:
             return endpoint
         return Edge(endpoint, self.network, Addresses(self.network), path=path)
-
-    def direct(self, endpoint: Direct) -> Direct | None:
-        """Return *endpoint* if nothing need be around it for requests of which no page is the origin."""
-        return None if self.network is not None and self.network.security.hsts else endpoint
 
 
 def open_admission(

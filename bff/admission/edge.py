@@ -6,7 +6,9 @@ from typing import Final
 from bff.admission.addresses import Addresses
 from bff.policy.network import NetworkPolicy
 from bff.server.headers import Headers
-from bff.server.ports import ASGIApp, Message, Receive, Scope, Send
+from bff.server.known import Known
+from bff.server.lines import plain_lines
+from bff.server.ports import ASGIApp, Direct, Message, Receive, Scope, Send
 from bff.server.problem import send_problem
 from bff.server.refusal import HeaderList
 
@@ -65,7 +67,8 @@ class Edge:
     def __init__(self, app: ASGIApp, policy: NetworkPolicy, addresses: Addresses, *, path: str) -> None:
         self._addresses = addresses
         self._app = app
-        self._path = path
+        self._direct = app if isinstance(app, Direct) else None
+        self.path = path
         cors, security = policy.cors, policy.security
         self._origins = frozenset(origin.encode() for origin in cors.origins)
         credentials: HeaderList = ((b"access-control-allow-credentials", b"true"),) if cors.credentials else ()
@@ -83,6 +86,7 @@ class Edge:
         seconds = int(security.hsts.total_seconds())
         subdomains = b"; includeSubDomains" if security.hsts_subdomains else b""
         self._hsts = (b"strict-transport-security", b"max-age=%d%b" % (seconds, subdomains)) if seconds else None
+        self._hsts_line = plain_lines([self._hsts] if self._hsts is not None else ()) or b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, with the fields that belong to its origin and scheme."""
@@ -94,12 +98,28 @@ class Edge:
         fields: HeaderList = ()
         if self._hsts is not None and self._is_secure(scope, headers):
             fields = (self._hsts,)
-        if origin is not None and self._origins and _asks_first(scope, headers, self._path):
+        if origin is not None and self._origins and _asks_first(scope, headers, self.path):
             await self._answer_preflight(origin, fields, send)
             return
         if origin is not None and origin in self._origins:
             fields = (*fields, (b"access-control-allow-origin", origin), *self._shared)
         await self._app(scope, receive, _adding(fields, send) if fields else send)
+
+    def at_once(self, known: Known, client: tuple[str, int] | None, usual: bytes) -> bytes | ASGIApp | None:
+        """Answer a request that came before, unless it is of a page; see `bff.server.ports.Direct`."""
+        judgement = known.judgement
+        if self._direct is None or judgement is None or b"origin" in judgement.headers.raw:
+            return None
+        if self._hsts is None or not self._is_secure({"client": client}, judgement.headers):
+            return self._direct.at_once(known, client, usual)
+        answer, hsts = self._direct.at_once(known, client, usual + self._hsts_line), self._hsts
+        if answer is None or isinstance(answer, bytes):
+            return answer
+
+        async def secured(scope: Scope, receive: Receive, send: Send) -> None:
+            await answer(scope, receive, _adding((hsts,), send))
+
+        return secured
 
     async def _answer_preflight(self, origin: bytes, fields: HeaderList, send: Send) -> None:
         if origin not in self._origins:

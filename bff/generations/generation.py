@@ -61,7 +61,7 @@ class Generation:
         configuration: What the files said.
         operations: The policy of operations in force.
         endpoint: Answers what does not begin with `/auth/`.
-        direct: The same for requests that came before; None where something lies around it that has to see all.
+        direct: The same for requests that came before; None where something lies around it that has to see them.
         auth: Answers what does.
         checks: What has to be well.
         since: When it came into force, in seconds since the epoch.
@@ -78,7 +78,6 @@ class Generation:
         *,
         operations: OperationsPolicy,
         endpoint: ASGIApp,
-        direct: Direct | None,
         auth: ASGIApp,
         checks: Mapping[str, Check],
     ) -> None:
@@ -90,7 +89,7 @@ class Generation:
         self.configuration = configuration
         self.operations = operations
         self.endpoint = endpoint
-        self.direct = direct
+        self.direct = endpoint if isinstance(endpoint, Direct) else None
         self.auth = auth
         self.checks = checks
         self.running = 0
@@ -254,7 +253,6 @@ def open_generation(
         _Insides(upstreams, clients, callers, engine, preparation, kept, names),
         operations=operations,
         endpoint=gate.around(front, path=GRAPHQL),
-        direct=gate.direct(endpoint) if process.spans is None else None,
         auth=gate.around(login.app if login is not None else process.nobody, path=GRAPHQL),
         checks=checks,
     )

@@ -68,6 +68,9 @@ class Direct(Protocol):
     def path(self) -> str:
         """Of the URL."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
     def at_once(self, known: "Known", client: tuple[str, int] | None, usual: bytes) -> "bytes | ASGIApp | None":
         """Return the whole response, with the *usual* header lines of the server, if nothing has to be waited for.
 

@@ -3,11 +3,17 @@
 import httpx
 import pytest
 
-from bff.admission.edge import RESPONSE_HEADERS
+from bff.admission.addresses import Addresses
+from bff.admission.edge import RESPONSE_HEADERS, Edge
 from bff.clock import SystemClock
+from bff.execution.messages import GraphQLRequest
 from bff.policy.model import OperationsPolicy
+from bff.policy.network import NetworkPolicy
+from bff.server.headers import Headers
 from bff.server.http import GraphQLEndpoint
+from bff.server.known import Judgement, Known
 from bff.server.lifecycle import Lifecycle
+from bff.server.negotiation import negotiate
 
 APP = "https://app.example.com"
 CORS = {"cors": {"origins": [APP], "credentials": True, "headers": ["x-shop"], "expose": ["x-trace"]}}
@@ -171,3 +177,67 @@ async def test_only_named_hosts_are_answered(client):
         wrong = await browser.get("/graphql?query={a}", headers={"host": "evil.example.com"})
 
     assert (right.status_code, wrong.status_code) == (403, 421)
+
+
+class Knowing:
+    """An endpoint that knows a request and answers it with the header lines that the server adds."""
+
+    path = "/graphql"
+
+    def __init__(self, *, waits=False):
+        self.waits = waits
+
+    async def __call__(self, scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    def at_once(self, known, client, usual):
+        return self if self.waits else usual
+
+
+def known(**fields):
+    headers = Headers([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
+    one = Known({}, b"")
+    one.judgement = Judgement(object(), headers, negotiate(None), GraphQLRequest("{ a }"), None)
+    return one
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize(
+    ("client", "fields", "secured"),
+    [
+        ("10.0.0.1", {"x_forwarded_proto": "https"}, True),
+        ("10.0.0.1", {"x_forwarded_proto": "http"}, False),
+        ("10.0.0.1", {}, False),
+        ("192.0.2.1", {"x_forwarded_proto": "https"}, False),
+    ],
+    ids=["https before our proxy", "http before our proxy", "from our proxy itself", "said by a stranger"],
+)
+async def test_requests_that_came_before_get_the_fields_of_their_scheme_too(client, fields, secured, waits):
+    policy = NetworkPolicy.model_validate({"trusted_proxies": ["10.0.0.0/8"]})
+    edge = Edge(Knowing(waits=waits), policy, Addresses(policy), path="/graphql")
+    hsts = (b"strict-transport-security", b"max-age=31536000")
+
+    answer = edge.at_once(known(**fields), (client, 1), b"date: now\r\n")
+    if not waits:
+        assert answer == b"date: now\r\n" + (b"%b: %b\r\n" % hsts if secured else b"")
+        return
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await answer({}, None, send)
+    assert sent[0]["headers"] == ([hsts] if secured else [])
+
+
+def test_a_request_of_a_page_is_not_answered_without_its_fields():
+    policy = NetworkPolicy.model_validate({"cors": {"origins": ["https://app.example"]}})
+    edge = Edge(Knowing(), policy, Addresses(policy), path="/graphql")
+
+    assert edge.at_once(known(origin="https://app.example"), ("10.0.0.1", 1), b"") is None
+    assert edge.at_once(Known({}, b""), ("10.0.0.1", 1), b"") is None
+    assert Edge(plain, policy, Addresses(policy), path="/graphql").at_once(known(), None, b"") is None
+
+
+async def plain(scope, receive, send):
+    """What lies around an endpoint, such as tracing."""
