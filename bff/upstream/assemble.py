@@ -280,12 +280,13 @@ class _Assembly:
         )
         chains = {endpoint: policy.chain(endpoint) for endpoint in sorted(named)}
         stages = {endpoint: self._stages(chain) for endpoint, chain in chains.items()}
-        usual = self._stages(policy.chain(None))
+        usual = policy.chain(None)
+        usually = self._stages(usual)
         circuits = {group: found.circuit for group, found in self._groups.items()}
         world, cluster = self._world, self._balance.cluster
         checks = health_checks_of(policy, cluster, self._transport, clock=world.clock, rng=world.rng)
         return Pipelines(
-            self.built(policy.chain(None), usual),
+            self.built(usual, usually),
             {endpoint: self.built(chain, stages[endpoint]) for endpoint, chain in chains.items()},
             circuits,
             self._budget,
@@ -296,7 +297,7 @@ class _Assembly:
             checks,
             self._adaptive(),
             {name: (group.thresholds, group.mode) for name, group in self._groups.items()},
-            reading=self.built(policy.chain(None), _for_reading(policy.chain(None), usual)),
+            reading=self.built(usual, _for_reading(usual, usually)),
             special_reading={
                 endpoint: self.built(chain, _for_reading(chain, stages[endpoint]))
                 for endpoint, chain in chains.items()
