@@ -89,7 +89,7 @@ def _plain(definition: StrawberryField, arguments: _Arguments) -> Direct | None:
         return None
     named = resolver.root_parameter or resolver.parent_parameter
     as_self = resolver.self_parameter is not None
-    if not resolver.arguments and named is None:
+    if not definition.arguments and named is None:
         return Direct(function if as_self else lambda _: function())
     name = named.name if named is not None else ""
 
