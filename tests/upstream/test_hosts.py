@@ -120,7 +120,8 @@ async def test_oe2_without_retry_a_dead_host_costs_five_calls_and_those_under_wa
     async with Load(hosts, retry={"attempts": 1}) as load:
         await load.run(0.2)
         await hosts[1].stop()
-        await load.run(0.5)
+        await load.run_until(lambda: load.told(HostEjected), limit=10)
+        await load.run(0.2)
 
     assert 1 <= load.failed <= 12
     (ejection,) = load.told(HostEjected)
@@ -148,7 +149,8 @@ async def test_lb14_one_host_of_three_dies_and_costs_five_attempts_and_no_call(h
 async def test_fault_23_a_host_that_answers_500_is_ejected(hosts):
     hosts[1].on("GET", "/thing", status=500)
     async with Load(hosts) as load:
-        await load.run(0.5)
+        await load.run_until(lambda: load.told(HostEjected), limit=10)
+        await load.run(0.2)
 
     assert [event.cause for event in load.told(HostEjected)] == ["upstream failures"]
     assert load.failed <= 8
