@@ -10,12 +10,15 @@ from opentelemetry import trace
 
 from bff.events import ErrorsTold, ErrorTold, Event
 from bff.server.events import LoopTurned
-from bff.telemetry.redaction import redact
+from bff.telemetry.redaction import is_innocent, redact
 from bff.telemetry.wording import errors_of, is_loud, line_of, stack_of, text_of
 
 _LONGEST = 8_000
 """Characters of one value in a line; a stack of a deep recursion has no end worth reading."""
 
+
+_ESCAPE = "\\u"
+"""Behind it is a letter that cannot be looked at."""
 
 _COUNTED_ONLY = (ErrorTold, LoopTurned)
 """Events that never have a line: errors have theirs with all of their answer, and the loop turns too often."""
@@ -76,7 +79,10 @@ class JsonLogs:
         """Write one line with *fields*, redacted, under the trace that is current."""
         time = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds")
         line = {"time": time, "level": logging.getLevelName(level).lower(), **fields, **_trace()}
-        text = json.dumps({key: _safe(value) for key, value in line.items() if value is not None}, default=str)
+        line = {key: value for key, value in line.items() if value is not None}
+        text = json.dumps(line, default=str)
+        if len(text) > _LONGEST or _ESCAPE in text or not is_innocent(text):
+            text = json.dumps({key: _safe(value) for key, value in line.items()}, default=str)
         self._stream.write(text + "\n")
         self._stream.flush()
 
