@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
+from graphql import GraphQLError, GraphQLSchema
 from graphql.execution import MiddlewareManager
+from msgspec import Struct
 from msgspec.structs import replace
 from strawberry.schema.base import BaseSchema
 
-from bff.clock import Clock, SystemClock
+from bff.clock import Clock
 from bff.codes import Code
 from bff.context import Context, Deadline, Operation, OperationKind
 from bff.errors import ErrorDesk, ResolverCancelled, degradations
 from bff.events import Notify, OperationAbandoned, OperationFinished, OperationStarted
 from bff.execution.access.decide import NOTHING_DENIED, Access, Denials, barred_by
 from bff.execution.access.demands import Survey
+from bff.execution.alarm import until
 from bff.execution.begun import in_a_task
-from bff.execution.cache_control import CacheHints
 from bff.execution.client_cache import keeping
 from bff.execution.compiled import compiled_run_of
 from bff.execution.cost.charge import Bill, Costs
@@ -32,6 +32,7 @@ from bff.execution.kept import KeptAnswers
 from bff.execution.messages import Answer, Denied, GraphQLRequest, Ingress, Witness
 from bff.execution.nulls import one_error_for_each_null
 from bff.execution.own_context import OwnContext
+from bff.execution.prepared import Preparations, Prepared
 from bff.execution.source import DocumentSource, Sourced, TextSource
 from bff.execution.strawberry_schema import around_of, graphql_schema_of, rules_of
 from bff.policy.model import OperationsPolicy
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from bff.experiments.plan import Plan
     from bff.experiments.registry import Experiments
     from bff.upstream.client import Upstreams
-
-T = TypeVar("T")
 
 PATIENCE = 0.25
 """Seconds that stopped resolvers get to end before they are no longer waited for (DL-9)."""
@@ -59,27 +58,11 @@ def no_span(operation: Operation) -> AbstractContextManager[None]:  # noqa: ARG0
     return nullcontext()
 
 
-class _Prepared:
-    """What is the same for every request for one operation of a document."""
-
-    __slots__ = ("allowed", "cost", "document", "kind", "name", "seconds", "survey")
-
-    def __init__(self, document: Document, node: OperationDefinitionNode, engine: "Engine") -> None:
-        self.document = document
-        self.name = node.name.value if node.name else None
-        self.kind: OperationKind = node.operation.value
-        self.seconds = engine.policy.deadlines.get(self.name or "", engine.policy.deadline).total_seconds()
-        self.cost = document.costs.get(self.name)
-        self.survey = engine.access.survey(document, self.name)
-        self.allowed = engine.cache_hints.of(document.node, node)
-
-
-@dataclass(slots=True)  # made for each request: freezing would triple what that costs
-class _Accepted:
+class _Accepted(Struct, eq=False):
     """A request whose document was found good."""
 
     request: GraphQLRequest
-    prepared: _Prepared
+    prepared: Prepared
     operation: Operation
     keepable: bool
     bill: Bill | None
@@ -137,19 +120,18 @@ class Engine:
         self._experiments = experiments
         self._experimenting = experiments.running if experiments is not None else {}
         self._upstreams = upstreams
-        self.policy = policy
+        self._policy = policy
         self._desk = desk
         self._clock = clock
         self._notify = notify
         self._span = span
         self._traces = span is not no_span
-        self._prepared: dict[tuple[str, str | None], _Prepared] = {}
         self._witness = witness
         self._hints = policy.introspection == "allow"
         self._run = run or compiled_run_of(schema, hide_suggestions=not self._hints)
         self._around = around_of(schema)
         executable = graphql_schema_of(schema)
-        self.access = Access(executable, wall=clock.wall, kept=policy.document_cache)
+        self._access = Access(executable, wall=clock.wall, kept=policy.document_cache)
         self._source = source or TextSource()
         self._owns_documents = documents is None
         if documents is None:
@@ -159,7 +141,7 @@ class Engine:
         self.documents = documents
         assert self.documents.costs is not None, "`documents_of` makes them with costs"
         self._costs = self.documents.costs
-        self.cache_hints = CacheHints(executable, policy.default_max_age.total_seconds())
+        self._operations = Preparations(executable, policy, self._access)
         self._crowd = Crowd(policy.sharing, notify, kept or KeptAnswers(0, clock=clock))
         self._own_context = own_context
         self._unattended: set[asyncio.Task[Any]] = set()
@@ -219,9 +201,7 @@ class Engine:
         if deadline.remaining() <= 0:
             raise _late()
         document, sourced = await self._document(request, ingress)
-        prepared = self._prepared.get((document.hash, request.operation_name))
-        if prepared is None or prepared.document is not document:
-            prepared = self._prepare(document, request.operation_name)
+        prepared = self._operations.of(document, request.operation_name)
         name, kind = prepared.name, prepared.kind
         if kind != "query":
             _check_kind(kind, ingress)
@@ -254,13 +234,6 @@ class Engine:
         )
         same = None if alone else ingress.same
         return _Accepted(request, prepared, operation, sourced.keepable, bill, watched, same)
-
-    def _prepare(self, document: Document, name: str | None) -> _Prepared:
-        """Find out what every request for operation *name* of *document* has in common."""
-        if len(self._prepared) >= self.policy.document_cache:
-            self._prepared.clear()
-        made = self._prepared[document.hash, name] = _Prepared(document, document.operation(name), self)
-        return made
 
     async def _document(self, request: GraphQLRequest, ingress: Ingress) -> tuple[Document, Sourced]:
         """Return the document that *request* means, and what is known of its text."""
@@ -401,7 +374,7 @@ class Engine:
         try:
             if self._own_context is not None:
                 made = flight.wait(self._own_context(context))
-                context.own = await _until(operation, made, flight)
+                context.own = await until(operation, made, flight)
             job = Job(
                 accepted.prepared.document,
                 request.operation_name,
@@ -417,7 +390,7 @@ class Engine:
             if isinstance(result, Outcome):
                 return result
             operation.waited = True
-            return await _until(operation, result, flight)
+            return await until(operation, result, flight)
         finally:
             for task in await flight.ended(self._clock, PATIENCE):
                 self._look_after(task)
@@ -428,7 +401,7 @@ class Engine:
         operation.private = operation.personal = True
         if survey.policies:
             return await self._asked(survey, operation)
-        return self.access.denials(survey, operation)
+        return self._access.denials(survey, operation)
 
     async def _asked(self, survey: Survey, operation: Operation) -> Denials:
         """Return what the caller may not see or do by access policies, too.
@@ -437,9 +410,9 @@ class Engine:
         """
         operation.waited = True
         flight = Flight()
-        reserve = self.policy.deadline_reserve.total_seconds()
+        reserve = self._policy.deadline_reserve.total_seconds()
         try:
-            return await _until(operation, self.access.asked(survey, operation, flight.wait), flight, reserve)
+            return await until(operation, self._access.asked(survey, operation, flight.wait), flight, reserve)
         finally:
             for task in await flight.ended(self._clock, PATIENCE):
                 self._look_after(task)
@@ -486,35 +459,6 @@ def _with_trace(answer: Answer, trace: Mapping[str, Any]) -> Answer:
     """Return *answer* with *trace* in it; nobody shares it, and nobody keeps it."""
     body = {**answer.body, "extensions": {**answer.body.get("extensions", {}), "trace": trace}}
     return replace(answer, body=body, pieces=None, max_age=0, private=True)
-
-
-async def _until(operation: Operation, result: Awaitable[T], flight: Flight, reserve: float = 0.0) -> T:
-    """Return *result*, which is whole, or what is there *reserve* seconds before the time of *operation* is up."""
-    alarm = _set_alarm(operation, flight, reserve)
-    try:
-        return await result
-    finally:
-        alarm.cancel()
-        if isinstance(alarm, asyncio.Task):
-            await asyncio.wait({alarm})
-
-
-def _set_alarm(operation: Operation, flight: Flight, reserve: float) -> asyncio.TimerHandle | asyncio.Task[None]:
-    deadline = operation.deadline
-    seconds = max(0.0, deadline.remaining() - reserve)
-
-    def stop() -> None:
-        operation.expired = True
-        flight.stop()
-
-    if isinstance(deadline.clock, SystemClock):  # the loop's own timer costs a tenth of a task
-        return asyncio.get_running_loop().call_later(seconds, stop)
-
-    async def sleep_and_stop() -> None:
-        await deadline.clock.sleep(seconds)
-        stop()
-
-    return asyncio.create_task(sleep_and_stop())
 
 
 def _only(error: Exception) -> Outcome:

@@ -1,7 +1,7 @@
 """What a `strawberry.Schema` needs besides plain GraphQL: its executor, its rules, its extensions."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import strawberry
@@ -117,8 +117,3 @@ def around_of(schema: BaseSchema | GraphQLSchema) -> Around | None:
             yield MiddlewareManager(*resolving) if resolving else None
 
     return around
-
-
-def nothing_around(request: GraphQLRequest, document: Document, context: Any) -> AbstractAsyncContextManager[None]:  # noqa: ARG001 - the shape of `Around`
-    """Lie around an operation on a schema without extensions."""
-    return nullcontext()

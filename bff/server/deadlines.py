@@ -2,8 +2,9 @@
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from bff.clock import Clock
 from bff.context import Deadline
@@ -85,8 +86,7 @@ class RejectionGuard:
         return True
 
 
-@dataclass(slots=True)  # made for each request: freezing would triple what that costs
-class Allotment:
+class Allotment(Struct, eq=False):
     """A request's deadline, when it arrived, and the server's own deadline where the client asked for less.
 
     Which operation it is, and so the deadline that policy gives it, is found out later by the engine.

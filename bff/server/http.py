@@ -13,19 +13,19 @@ from bff.codes import Code
 from bff.context import ANONYMOUS, Deadline, Principal
 from bff.events import Notify, ignore
 from bff.execution.begun import Begun, in_a_task
-from bff.execution.messages import Answer, GraphQLRequest, Ingress
+from bff.execution.messages import Ingress
 from bff.policy.model import OperationsPolicy
+from bff.server.answering import Answering
 from bff.server.body import Disconnected
 from bff.server.deadlines import Allotment, Deadlines
 from bff.server.decoding import has_parameters
-from bff.server.encoding import encode
 from bff.server.events import ExchangeStopped
 from bff.server.headers import Headers
 from bff.server.intake import Exchange, Intake, Request, again
 from bff.server.known import KNOWN, Judgement, Known
 from bff.server.lifecycle import Lifecycle
 from bff.server.lines import in_one
-from bff.server.negotiation import JSON, Negotiated, negotiate
+from bff.server.negotiation import Negotiated, negotiate
 from bff.server.ports import (
     Admission,
     Arrival,
@@ -40,10 +40,9 @@ from bff.server.ports import (
 )
 from bff.server.problem import send_problem
 from bff.server.refusal import Refusal
-from bff.server.replies import Replies, Reply, deliver
+from bff.server.replies import Reply, deliver
 from bff.server.shedding import Door
-from bff.server.statuses import is_automatic
-from bff.server.watch import UNWATCHED, Patience, Stage, Stop, Unwatched, Watch
+from bff.server.watch import UNWATCHED, Patience, Stage, Stop, Watch
 
 _LONGEST_ACCEPT: Final = 1024
 _NO_EXTENSIONS: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -90,7 +89,6 @@ class GraphQLEndpoint:
     ) -> None:
         self._faults = faults
         self._fault_header = faults.header if faults is not None else b""
-        self._engine = engine
         self._lifecycle = lifecycle
         self._new_request_id = new_request_id
         self._graphiql = graphiql
@@ -101,11 +99,10 @@ class GraphQLEndpoint:
         self._authenticator = authenticator
         self._admission = admission
         self._notify = notify
-        self._mode = policy.request_error_status
         self._ids = policy.documents.id_parameters
         self._intake = Intake(policy)
         self._deadlines = Deadlines(policy, clock, notify)
-        self._replies = Replies(policy)
+        self._answering = Answering(engine, policy)
         self._mark = object()
         self._lets_all_in = authenticator is None and admission is None
         self._negotiate = lru_cache(maxsize=256)(negotiate)
@@ -251,7 +248,7 @@ class GraphQLEndpoint:
                 self._judge(exchange, request, ingress.principal)
             entry = await self._enter(arrival, ingress.principal, request) if arrival is not None else None
         except Refusal as refusal:
-            return await self._refuse(refusal, ingress, exchange.negotiated)
+            return await self._answering.refuse(refusal, ingress, exchange.negotiated)
         exchange.watch.enter(Stage.EXECUTING)
         if judgement is not None:
             ingress.same = exchange.known
@@ -268,8 +265,11 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, ingress: Ingress, exchange: Exchange) -> Reply:
         if isinstance(request, list):
-            return await self._run_batch(request, ingress, exchange.watch)
-        return await self._run(request, ingress, exchange)
+            return await self._answering.batch(request, ingress, exchange)
+        reply = await self._answering.single(request, ingress, exchange)
+        if exchange.judgement is None and exchange.known is not None and reply.of_query:
+            self._remember(exchange)
+        return reply
 
     def _arrival(self, exchange: Exchange) -> Arrival:
         scope = exchange.scope
@@ -364,85 +364,6 @@ class GraphQLEndpoint:
             raise Refusal(Code.DEADLINE_EXCEEDED, "The time for this request was up before it was complete.")
         return deadline
 
-    async def _run(self, request: GraphQLRequest, ingress: Ingress, exchange: Exchange) -> Reply:
-        try:
-            answer = await self._execute(request, ingress)
-        except asyncio.CancelledError:
-            answer = self._ended(ingress, exchange.watch)
-        else:
-            _check_left(exchange.watch)
-            if exchange.judgement is None and exchange.known is not None and answer.kind == "query":
-                self._remember(exchange)
-        pieces, answer = await self._encode(answer, ingress)
-        negotiated, status = exchange.negotiated, None
-        if answer.refused is not None and negotiated.takes_json and is_automatic(answer.refused, request):
-            negotiated, status = negotiated._replace(label=JSON), 200
-        return self._replies.single(
-            answer,
-            negotiated,
-            ingress.request_id,
-            pieces,
-            status=status,
-            known=exchange.headers.text(b"if-none-match"),
-            safe=ingress.safe_method,
-        )
-
-    async def _run_batch(
-        self, requests: list[GraphQLRequest], ingress: Ingress, watch: Watch | Unwatched
-    ) -> Reply:
-        try:
-            answers = await asyncio.gather(*(self._execute(request, ingress) for request in requests))
-        except asyncio.CancelledError:
-            answers = [self._ended(ingress, watch)] * len(requests)
-        encoded = [await self._encode(answer, ingress) for answer in answers]
-        pieces = [b"[" + b",".join([b"".join(parts) for parts, _ in encoded]) + b"]"]
-        return self._replies.batch([answer for _, answer in encoded], ingress.request_id, pieces)
-
-    async def _execute(self, request: GraphQLRequest, ingress: Ingress) -> Answer:
-        try:
-            return await self._engine.execute(request, ingress)
-        except Exception as error:  # noqa: BLE001 - the last place where a fault of ours can become an answer
-            return self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=repr(error))
-
-    def _ended(self, ingress: Ingress, watch: Watch | Unwatched) -> Answer:
-        """Return the answer to an operation that was cancelled; raise where there is nobody to answer."""
-        if watch.stopped is None and not _is_being_cancelled():
-            detail = "a cancellation escaped from the operation (PD-14)"
-            return self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=detail)
-        reason = watch.settle()
-        if reason is None:
-            raise asyncio.CancelledError
-        if reason is Stop.CLIENT_LEFT:
-            raise Disconnected
-        if reason is Stop.SHUTDOWN:
-            return self._engine.refuse(Code.SHUTTING_DOWN, "This process is stopping; send it again.", ingress)
-        return self._engine.refuse(Code.DEADLINE_EXCEEDED, "The time for this operation was up.", ingress)
-
-    async def _encode(self, answer: Answer, ingress: Ingress) -> tuple[list[bytes], Answer]:
-        if answer.pieces is not None:
-            return answer.pieces, answer
-        try:
-            answer.pieces = await encode(answer.body)
-        except (TypeError, ValueError) as error:
-            detail = f"the answer is not JSON: {error}"
-            fault = self._engine.refuse(Code.INTERNAL_SERVER_ERROR, _FAULT, ingress, detail=detail)
-            return await encode(fault.body), fault
-        return answer.pieces, answer
-
-    async def _refuse(self, refusal: Refusal, ingress: Ingress, negotiated: Negotiated) -> Reply:
-        wait = refusal.retry_after
-        extensions = {**({} if wait is None else {"retryAfterMs": wait * 1000}), **refusal.extensions}
-        answer = self._engine.refuse(refusal.code, refusal.message, ingress, detail=refusal.detail, **extensions)
-        status = refusal.statuses.of(self._mode)
-        pieces = await encode(answer.body)
-        reply = self._replies.single(
-            answer, negotiated, ingress.request_id, pieces, status=status, fields=refusal.headers
-        )
-        if refusal.unread:
-            reply.headers.append((b"connection", b"close"))
-            reply.linger = True
-        return reply
-
 
 async def _noted(known: Known, replying: Awaitable[Reply]) -> Reply:
     """Return what *replying* brings, and note at *known* whether that had to be waited for."""
@@ -466,22 +387,6 @@ async def _ready(reply: Reply) -> Reply:
 
 def _asks_for_page(scope: Scope, ids: Sequence[str]) -> bool:
     return scope["method"] == "GET" and not has_parameters(scope["query_string"], ids)
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _check_left(watch: Watch | Unwatched) -> None:
-    """Drop an answer that was finished in spite of its cancellation, where nobody waits for it (DL-9)."""
-    if watch.stopped is None:
-        return
-    reason = watch.settle()
-    if reason is None:
-        raise asyncio.CancelledError
-    if reason is Stop.CLIENT_LEFT:
-        raise Disconnected
 
 
 async def _decline(scope: Scope, receive: Receive, send: Send) -> None:

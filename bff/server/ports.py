@@ -1,9 +1,9 @@
 """What the edge asks of the engine, and the ASGI types everybody here uses."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from msgspec import Struct
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bff.codes import Code
@@ -35,8 +35,7 @@ class Engine(Protocol):
         """
 
 
-@dataclass(slots=True)  # made for each request: freezing would triple what that costs
-class Arrival:
+class Arrival(Struct, eq=False):
     """What is known of a request, or of a connection that will carry many, before its body.
 
     Attributes:

@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bff.codes import Code
 from bff.execution.messages import Answer
@@ -50,8 +51,7 @@ class Kind:
         self.public = cache.endswith(b"public")
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct, eq=False):
     """A response that is ready to be sent.
 
     Attributes:
@@ -62,14 +62,16 @@ class Reply:
         headers: Further header fields.
         linger: Whether the client is still sending: the rest of its body is taken for a moment, so that the answer
             is not lost in a connection reset.
+        of_query: Whether it answers a query that was executed.
     """
 
     status: int
     kind: Kind
     request_id: str
     pieces: list[bytes]
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = []
     linger: bool = False
+    of_query: bool = False
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """Return all header fields; those of a 304 say nothing about a body (RFC 9110, section 15.4.5)."""
@@ -114,6 +116,7 @@ class Replies:
         cache = cache_control(answer, status)
         label = negotiated.label if status < 300 and negotiated.label else GRAPHQL  # noqa: PLR2004
         reply = Reply(status, self._kind(label, cache), request_id, pieces)
+        reply.of_query = answer.kind == "query" and answer.refused is None
         if status == 405 and known_status is None:  # noqa: PLR2004 - only a GET can have carried what needs a POST
             reply.headers.append((b"allow", b"POST"))
         if safe and cache is not NEVER:
