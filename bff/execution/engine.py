@@ -343,7 +343,7 @@ class Engine:
             raise
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if task is not None and task.cancelling():
                 raise
             outcome = _only(ResolverCancelled())
         except Exception as error:  # noqa: BLE001 - whatever it is, such as a schema extension, the client gets an answer

@@ -151,6 +151,8 @@ class GraphQLEndpoint:
         except StopIteration as done:
             reply: Reply = done.value
             return in_one(reply, usual) or self._rest(exchange, _ready(reply), Stage.EXECUTING)
+        except Exception as error:  # noqa: BLE001 - it is the server's to log and to answer, as for any app
+            return self._rest(exchange, _failed(error), Stage.EXECUTING)
         judgement.at_hand = False
         return self._rest(exchange, Begun(replying, waited), Stage.EXECUTING)
 
@@ -220,37 +222,19 @@ class GraphQLEndpoint:
         return self._negotiate(accept)
 
     async def _reply(self, exchange: Exchange) -> Reply:
-        allotment, headers = exchange.allotment, exchange.headers
         ingress = Ingress(
             exchange.request_id,
-            allotment.deadline,
-            headers=headers,
+            exchange.allotment.deadline,
+            headers=exchange.headers,
             safe_method=exchange.scope["method"] == "GET",
-            arrived=allotment.arrived,
+            arrived=exchange.allotment.arrived,
         )
-        arrival = None
         try:
-            if not self._lets_all_in:
-                arrival = self._arrival(exchange)
-                await self._knock(arrival)
-            judgement = exchange.judgement
-            if judgement is None:
-                request, settled = await self._take(exchange)
-                ingress.deadline = self._in_time(allotment, exchange.request_id)
-            else:
-                request, settled = self._take_again(exchange, judgement)
-            if arrival is not None:
-                ingress.principal = await self._identify(arrival, exchange, ingress.deadline)
-            if self._fault_header in headers.raw:
-                assert self._faults is not None
-                ingress.faults = self._faults.asked(headers, ingress.principal)
-            if not settled:
-                self._judge(exchange, request, ingress.principal)
-            entry = await self._enter(arrival, ingress.principal, request) if arrival is not None else None
+            request, entry = await self._let_in(exchange, ingress)
         except Refusal as refusal:
             return await self._answering.refuse(refusal, ingress, exchange.negotiated)
         exchange.watch.enter(Stage.EXECUTING)
-        if judgement is not None:
+        if exchange.judgement is not None:
             ingress.same = exchange.known
         if entry is None:
             return await self._answer(request, ingress, exchange)
@@ -262,6 +246,31 @@ class GraphQLEndpoint:
             return reply
         finally:
             entry.leave()
+
+    async def _let_in(self, exchange: Exchange, ingress: Ingress) -> tuple[Request, Entry | None]:
+        """Return what the client asks, and its entry where something is counted; note in *ingress* who it is.
+
+        Raises:
+            Refusal: It is not let in.
+        """
+        judgement, arrival = exchange.judgement, None
+        if not self._lets_all_in:
+            arrival = self._arrival(exchange)
+            await self._knock(arrival)
+        if judgement is None:
+            request, settled = await self._take(exchange)
+        else:
+            request, settled = self._take_again(exchange, judgement)
+        if judgement is None or exchange.allotment.servers is not None:
+            ingress.deadline = self._in_time(exchange.allotment, exchange.request_id)
+        if arrival is not None:
+            ingress.principal = await self._identify(arrival, exchange, ingress.deadline)
+        if self._fault_header in exchange.headers.raw:
+            assert self._faults is not None
+            ingress.faults = self._faults.asked(exchange.headers, ingress.principal)
+        if not settled:
+            self._judge(exchange, request, ingress.principal)
+        return request, None if arrival is None else await self._enter(arrival, ingress.principal, request)
 
     async def _answer(self, request: Request, ingress: Ingress, exchange: Exchange) -> Reply:
         if isinstance(request, list):
@@ -383,6 +392,10 @@ async def _noted(known: Known, replying: Awaitable[Reply]) -> Reply:
 
 async def _ready(reply: Reply) -> Reply:
     return reply
+
+
+async def _failed(error: Exception) -> Reply:
+    raise error
 
 
 def _asks_for_page(scope: Scope, ids: Sequence[str]) -> bool:

@@ -134,14 +134,16 @@ class Http1(HttpToolsProtocol):
         app: Any = self.app
         usual = self.usual.lines(self.server_state.default_headers)
         if usual is not None and not self.flow.write_paused:
-            answer = copy_context().run(app.at_once, known, self.client, usual)
+            context = copy_context()
+            answer = context.run(app.at_once, known, self.client, usual)
             if isinstance(answer, bytes):
                 self.transport.write(answer)
                 self.server_state.total_requests += 1
                 self._rest()
-                return
-            app = answer or app
-        self._begin(known, app)
+            else:
+                context.run(self._begin, known, answer or app)
+        else:
+            self._begin(known, app)
 
     def _begin(self, known: Known, app: ASGI3Application) -> None:
         """Begin to answer *known* as a request that has just been read."""

@@ -128,6 +128,54 @@ async def test_a_context_variable_that_a_resolver_sets_is_not_seen_by_the_next_r
     assert seen == [0] * 5
 
 
+async def test_what_is_waited_for_after_all_goes_on_in_the_context_it_began_in(edge):
+    variable = contextvars.ContextVar("variable", default=0)
+    wait, seen = False, []
+
+    async def behave(asked, ingress):
+        variable.set(len(seen) + 1)
+        if wait:
+            await asyncio.sleep(0)
+        seen.append(variable.get())
+        return Answer({"data": {"__typename": "Query"}}, kind="query")
+
+    async with edge(behave) as running:
+        await ask(running, *[request()] * 3)
+        wait = True
+        await ask(running, *[request()] * 2)
+
+    assert seen == [1, 2, 3, 4, 5]
+
+
+async def test_a_fault_of_ours_is_answered_as_any(edge):
+    class Admission:
+        asked = 0
+
+        def knock(self, arrival):
+            return None
+
+        def enter(self, arrival, principal, asked):
+            self.asked += 1
+            if self.asked == 4:
+                raise RuntimeError("a mistake")
+
+    async with edge(admission=Admission()) as running:
+        answers = await ask(running, *[request()] * 4)
+        again = await ask(running, request())
+
+    assert [answer[9:12] for answer in answers + again] == [b"200", b"200", b"200", b"500", b"200"]
+
+
+async def test_dl11_a_client_that_grants_too_little_is_not_refused_all_service(edge):
+    async with edge() as running:
+        answers = await ask(running, *[request(fields=b"x-request-timeout-ms: 1\r\n")] * 20)
+
+    refused = [answer for answer in answers if b"DEADLINE_EXCEEDED" in answer]
+    assert len(refused) <= 4
+    assert len(running.engine.ingresses) == 20 - len(refused)
+    assert all(ingress.deadline.remaining() > 1 for ingress in running.engine.ingresses)
+
+
 async def test_mutations_are_not_remembered(edge):
     """Their variables are secrets more often, and they do not come twice."""
 
