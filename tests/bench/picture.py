@@ -57,7 +57,7 @@ def svg(table: dict[str, dict[str, float]]) -> str:
         rows.append(f'<text x="4" y="{y}" font-weight="bold">{html.escape(title)}</text>')
         for name, value in sorted(measured.items(), key=lambda one: -one[1]):
             y += _BAR + 2
-            width = value / widest * (_WIDTH - _LABEL - 170)
+            width = value / widest * (_WIDTH - _LABEL - 200)
             colour = COLOURS["limit"] if name.startswith("limit") else COLOURS.get(name, PEER)
             ours = name.startswith("bff") and bool(peers)
             told = f"{value:,.0f}/s"
