@@ -340,7 +340,7 @@ async def test_a_server_that_drains_says_goodbye_to_known_requests_too(edge):
 
 async def test_a_connection_with_known_requests_only_is_closed_when_it_is_idle(edge):
     async with edge() as running:
-        running.server.config.timeout_keep_alive = 0.3
+        running.server.config.timeout_keep_alive = 1
         await ask(running, request(), request())
         async with running.socket() as (reader, writer):
             for _ in range(3):
