@@ -12,7 +12,7 @@ from bff.policy.caching import StorePolicy
 from bff.policy.credentials import Credentials
 from bff.policy.model import OperationsPolicy, UpstreamPolicy
 from bff.store.memory import MemoryStore
-from bff.upstream.assemble import Caching, Pipelines, World, assemble
+from bff.upstream.assemble import Caching, World, assemble
 from bff.upstream.cache.tiers import EntryCache
 from bff.upstream.credentials.assemble import source_of
 from bff.upstream.credentials.source import Source
@@ -23,6 +23,7 @@ from bff.upstream.pipeline import Call, Handler, Stage
 from bff.upstream.pipeline.circuit import CircuitBreaker
 from bff.upstream.pipeline.fanout import Inherited
 from bff.upstream.pipeline.hashing import key_of
+from bff.upstream.pipelines import Pipelines
 from bff.upstream.transport import Limits, Transport
 
 if TYPE_CHECKING:
